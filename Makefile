@@ -1,0 +1,26 @@
+# `make demo` runs the main job, `make test` the tests. Each makes and fills the virtual
+# environment .venv where that is still to do, and needs nothing else done before.
+
+PYTHON ?= python3
+export PYTHON
+
+.PHONY: demo test lint clean
+
+demo: .venv/.demo
+	@.venv/bin/python -m skae
+
+test: .venv/.test
+	@.venv/bin/python -m pytest
+
+lint: .venv/.test
+	@.venv/bin/python -m ruff check .
+	@.venv/bin/python -m ruff format --check .
+
+clean:
+	@rm -rf .venv
+
+.venv/.demo: pyproject.toml
+	@.ci/venv $@ .
+
+.venv/.test: pyproject.toml
+	@.ci/venv $@ ".[tests]"

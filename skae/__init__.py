@@ -1,0 +1,81 @@
+"""Autoencoders for scikit-learn users.
+
+Three estimators on Keras models: `AutoencoderTransformer` stands where PCA stands,
+`ReconstructionOutlierDetector` where IsolationForest stands, and `DenoisingRegressor`
+repairs rows. The names below are imported when they are first used, and TensorFlow when
+a network first trains.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "skae._transformer": ("AutoencoderTransformer",),
+    "skae._denoiser": ("DenoisingRegressor",),
+    "skae._detector": ("ReconstructionOutlierDetector",),
+    "skae.networks": ("DenseNetwork",),
+    "skae.corruptions": (
+        "GaussianNoise",
+        "MaskingNoise",
+        "SaltAndPepperNoise",
+        "SwapNoise",
+    ),
+    "skae.thresholds": (
+        "IQR",
+        "MAD",
+        "Contamination",
+        "FixedThreshold",
+        "MeanStd",
+        "Quantile",
+    ),
+    "skae.metrics": (
+        "outlier_average_precision",
+        "outlier_average_precision_score",
+        "outlier_f1",
+        "outlier_f1_score",
+        "outlier_roc_auc",
+        "outlier_roc_auc_score",
+        "psnr",
+        "reconstruction_error",
+        "reconstruction_score",
+        "smallest_within_one_se",
+        "ssim",
+    ),
+    "skae.model_selection": ("InlierKFold",),
+    "skae.inspection": (
+        "ErrorHistogramDisplay",
+        "FeatureErrorDisplay",
+        "LatentSpaceDisplay",
+        "LossCurveDisplay",
+        "ReconstructionDisplay",
+    ),
+    "skae.datasets": (
+        "fetch_ecg5000",
+        "fetch_fashion_mnist",
+        "fetch_mnist",
+        "make_heartbeats",
+    ),
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
+_MODULES = frozenset(
+    {"corruptions", "datasets", "inspection", "metrics", "model_selection"}
+    | {"networks", "thresholds"}
+)
+
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])
+
+
+def __getattr__(name):
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"skae.{name}")
+    else:
+        raise AttributeError(f"module 'skae' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,152 @@
+"""The trained autoencoder as a value.
+
+It knows arrays and networks, not estimators: no validation, no parameters to set. Its
+methods trust their input. It pickles without Keras, and scores without TensorFlow.
+"""
+
+from math import prod
+
+import numpy as np
+
+from skae import engine
+
+# Rows are handled in blocks of about this many numbers, so that scoring a large array
+# needs little memory beside the array.
+_BLOCK_SIZE = 1 << 18
+
+
+class Autoencoder:
+    """A network with its weights, its scalers and the history of its training.
+
+    Parameters
+    ----------
+    architecture : skae.engine.Architecture
+        The network and the shapes it was built for.
+
+    weights : list of ndarray
+        float32, the encoder's before the decoder's.
+
+    scaler, target_scaler : object
+        Fitted; inputs pass the first, outputs the inverse of the second. They are the
+        same object where the network reconstructs its inputs.
+
+    history : dict of str to list of float
+        Losses per epoch.
+    """
+
+    def __init__(self, architecture, weights, scaler, target_scaler, history):
+        self.architecture = architecture
+        self.weights = weights
+        self.scaler = scaler
+        self.target_scaler = target_scaler
+        self.history = history
+        self._cast = {}
+
+    def __getstate__(self):
+        # Casts are a cache, and one scaler must stay one object after unpickling.
+        return self.__dict__ | {"_cast": {}}
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    @property
+    def width(self):
+        """Width of the code."""
+        shapes = self.architecture
+        return shapes.network.latent_width(shapes.input_shape, shapes.latent_dim)
+
+    def encode(self, X):
+        """Return the codes, of shape (n, width), of rows in the input space."""
+        codes = np.empty((len(X), self.width), X.dtype)
+        for rows in blocks(len(X), prod(X.shape[1:])):
+            codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
+        return codes
+
+    def decode(self, codes):
+        """Return the rows, of shape (n, *output_shape), that codes stand for."""
+        shape = self.architecture.output_shape
+        decoded = np.empty((len(codes), *shape), codes.dtype)
+        for rows in blocks(len(codes), prod(shape)):
+            scaled = self.decode_scaled(codes[rows])
+            decoded[rows] = self.target_scaler.inverse_transform(scaled)
+        return decoded
+
+    def reconstruct(self, X):
+        """Return the network's output, of shape (n, *output_shape), in y's units."""
+        shape = self.architecture.output_shape
+        output = np.empty((len(X), *shape), X.dtype)
+        for rows, _, scaled in self.scaled_pairs(X):
+            output[rows] = self.target_scaler.inverse_transform(scaled)
+        return output
+
+    def scaled_pairs(self, X):
+        """Yield (rows, scaled inputs, scaled outputs) block by block."""
+        for rows in blocks(len(X), prod(X.shape[1:])):
+            scaled = self.scaler.transform(X[rows])
+            yield rows, scaled, self.reconstruct_scaled(scaled)
+
+    def reconstruct_scaled(self, scaled):
+        """Return the network's output for scaled rows, in scaled space."""
+        return self.decode_scaled(self.encode_scaled(scaled))
+
+    def goodness(self, X, y=None, weight=None):
+        """Return how well rows are reconstructed, in the units of y (or X).
+
+        Returns
+        -------
+        mse : float
+            Mean squared error.
+
+        r2 : float
+            Share of the variance that is explained; features count by their variance.
+        """
+        y = X if y is None else y
+        weight = np.ones(len(X)) if weight is None else weight
+        mean = np.tensordot(weight, y, axes=1) / weight.sum()
+        squared, spread = 0.0, 0.0
+        for rows, _, scaled in self.scaled_pairs(X):
+            output = self.target_scaler.inverse_transform(scaled)
+            squared += weight[rows] @ _row_sums(y[rows] - output)
+            spread += weight[rows] @ _row_sums(y[rows] - mean)
+        mse = squared / (weight.sum() * mean.size)
+        if spread == 0:
+            return float(mse), 1.0 if squared == 0 else 0.0
+        return float(mse), float(1 - squared / spread)
+
+    def encode_scaled(self, scaled):
+        """Return the codes of scaled rows."""
+        weights, activations = self._parts(scaled.dtype)
+        flat = scaled.reshape(len(scaled), -1)
+        return engine.forward(flat, weights[0], activations[0])
+
+    def decode_scaled(self, codes):
+        """Return the scaled rows that codes stand for."""
+        weights, activations = self._parts(codes.dtype)
+        flat = engine.forward(codes, weights[1], activations[1])
+        return flat.reshape(len(flat), *self.architecture.output_shape)
+
+    def to_keras(self):
+        """Return a new ``keras.Model`` with these weights; it works in scaled space."""
+        return engine.keras_model(self.architecture, self.weights)
+
+    def _parts(self, dtype):
+        """Return the weights of (encoder, decoder) in a dtype, and the activations."""
+        activations = self.architecture.network.dense_activations()
+        if dtype not in self._cast:
+            cut = 2 * len(activations[0])
+            cast = engine.cast(self.weights, dtype)
+            self._cast[dtype] = cast[:cut], cast[cut:]
+        return self._cast[dtype], activations
+
+
+def blocks(n, row_size):
+    """Yield slices that cover ``range(n)``, of about equal memory whatever a row's."""
+    step = max(32, _BLOCK_SIZE // row_size)
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def _row_sums(difference):
+    """Return the sum of squares of every row."""
+    flat = difference.reshape(len(difference), -1).astype(np.float64, copy=False)
+    return np.vecdot(flat, flat)

@@ -1,0 +1,261 @@
+"""What the three estimators share: parameters, checks, and the fit-a-network step.
+
+The class is abstract: it has no ``__init__`` and no ``fit``. Its methods check the
+input and hand it to functions and values that trust it.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skae._fitting import Progress, Settings, Table, Watching, fit_autoencoder
+from skae._memory import remembered
+from skae._random import seed_from
+from skae._validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_parameters,
+    check_sample_weight,
+)
+from skae.networks import DenseNetwork
+
+FLOATS = (np.float64, np.float32)
+
+
+class BaseAutoencoder(BaseEstimator):
+    """Base of the estimators; see their docstrings for the parameters."""
+
+    _parameter_constraints = {
+        "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "network": [HasMethods(["build", "initial_weights"]), None],
+        "scaler": [
+            StrOptions({"standard", "minmax"}),
+            HasMethods(["fit", "transform", "inverse_transform"]),
+            None,
+        ],
+        "loss": [str, callable],
+        "optimizer": [str, HasMethods(["apply", "get_config"])],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "patience": [Interval(Integral, 1, None, closed="left"), None],
+        "corruption": [HasMethods(["apply"]), None],
+        "callbacks": [list, tuple, None],
+        "memory": [str, HasMethods(["cache"]), None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # ------------------------------------------------------------ parameters
+
+    def set_params(self, **params):
+        """Set parameters of this estimator, nested ones included.
+
+        A nested name on a parameter that is None (``network__hidden_units``) first puts
+        the default object there.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            Where a name is not a parameter, or a nested name meets a value that has
+            no parameters.
+        """
+        direct = {name: value for name, value in params.items() if "__" not in name}
+        super().set_params(**direct)
+        nested = {name: value for name, value in params.items() if "__" in name}
+        own = self.get_params(deep=False)
+        for owner in {name.partition("__")[0] for name in nested} & own.keys():
+            value = getattr(self, owner)
+            if value is None and owner in self._default_objects():
+                setattr(self, owner, self._default_objects()[owner]())
+            elif not hasattr(value, "set_params"):
+                raise ValueError(
+                    f"{owner} is {value!r}, which has no parameters; pass a "
+                    f"{_KINDS.get(owner, 'object that has them')}."
+                )
+        return super().set_params(**nested)
+
+    def _default_objects(self):
+        """Return the classes of the objects that None stands for."""
+        return {"network": DenseNetwork}
+
+    def _settings(self):
+        """Return the training parameters, nested objects checked."""
+        network = DenseNetwork() if self.network is None else self.network
+        check_parameters(network)
+        if self.corruption is not None:
+            check_parameters(self.corruption)
+        return Settings(
+            latent_dim=self.latent_dim,
+            network=network,
+            scaler=self.scaler,
+            loss=self.loss,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            validation_fraction=self.validation_fraction,
+            patience=self.patience,
+            corruption=self.corruption,
+        )
+
+    # ---------------------------------------------------------------- checks
+
+    def _check_X(self, X, *, reset=False, min_samples=1):
+        """Return X as a float array of the fitted row shape."""
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=FLOATS,
+            order="C",  # blocks of rows, and the same bits whatever the layout was
+            allow_nd=True,
+            ensure_min_samples=min_samples,
+        )
+        if 0 in X.shape[1:]:
+            raise ValueError(
+                f"X has rows of shape {X.shape[1:]}, which hold no number; pass rows "
+                "with at least one."
+            )
+        if reset:
+            self.input_shape_ = X.shape[1:]
+        elif X.shape[1:] != self.input_shape_:
+            raise ValueError(
+                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was "
+                f"fitted on rows of shape {self.input_shape_}. Pass rows of that shape."
+            )
+        return X
+
+    def _check_codes(self, codes, name):
+        """Return codes as a float array of the network's width."""
+        codes = check_array(codes, dtype=FLOATS, input_name=name)
+        if codes.shape[1] != self.autoencoder_.width:
+            raise ValueError(
+                f"{name} has {codes.shape[1]} columns, but the codes of this "
+                f"{type(self).__name__} have width {self.autoencoder_.width}. Pass "
+                "codes as its encoder returns them."
+            )
+        return codes
+
+    def _check_weight(self, sample_weight, X):
+        """Return the weights as float64, or None."""
+        if sample_weight is None:
+            return None
+        return check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+
+    # -------------------------------------------------- the fit-a-network step
+
+    def _fit_network(self, table, validation):
+        """Train on a table, and set the attributes that every estimator has."""
+        settings = self._settings()
+        seed = seed_from(self.random_state)
+        watching = Watching(self.callbacks, self.verbose)
+        table = _without_zero_weights(table, at_least=2)
+        known = getattr(self, "autoencoder_", None) if self.warm_start else None
+
+        def compute():
+            return fit_autoencoder(
+                settings, table, validation, seed, watching, Progress(known)
+            )[0]
+
+        if self.callbacks or self.warm_start:
+            autoencoder = compute()
+        else:
+            tables = (table, validation)
+            content = [vars(settings), [t and vars(t) for t in tables]]
+            autoencoder = remembered(self.memory, self.random_state, content, compute)
+        self._optimizer_state = None
+        self._set_autoencoder(autoencoder, autoencoder.history)
+        self._measure(table)
+
+    def _partial_fit_network(self, table):
+        """Make one pass over a table, continuing where the last one ended."""
+        settings = self._settings()
+        known = getattr(self, "autoencoder_", None)
+        progress = Progress()
+        if known is not None:
+            progress = Progress(known, self._optimizer_state, self.n_iter_)
+        else:
+            self._partial_fit_seed = seed_from(self.random_state)
+        if not hasattr(self, "_partial_fit_seed"):  # after a fit
+            self._partial_fit_seed = seed_from(self.random_state)
+        one_pass = settings.for_one_pass()
+        autoencoder, self._optimizer_state = fit_autoencoder(
+            one_pass,
+            table,
+            None,
+            self._partial_fit_seed,
+            Watching(self.callbacks, self.verbose),
+            progress,
+        )
+        history = {"loss": [], **(self.history_ if known is not None else {})}
+        for name, values in autoencoder.history.items():
+            history[name] = [*history.get(name, []), *values]
+        autoencoder.history = history
+        self._set_autoencoder(autoencoder, history)
+        self._measure(table)
+
+    def _set_autoencoder(self, autoencoder, history):
+        self.autoencoder_ = autoencoder
+        self.history_ = history
+        self.n_iter_ = len(history["loss"])
+        self.scaler_ = autoencoder.scaler
+
+    def _measure(self, table):
+        """Set what describes the reconstruction of the training rows."""
+        self.reconstruction_err_, self.r2_ = self.autoencoder_.goodness(
+            table.X, table.y, table.weight
+        )
+
+    # ---------------------------------------------------------- fitted network
+
+    def to_keras(self):
+        """Return the trained network as a Keras model.
+
+        Returns
+        -------
+        model : keras.Model
+            A new model with ``encoder`` and ``decoder``. It takes and returns rows in
+            scaled space: ``model.predict(est.scaler_.transform(X))``.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.to_keras()
+
+
+_KINDS = {
+    "threshold": "rule such as MeanStd(1.0)",
+    "corruption": "corruption such as GaussianNoise(0.1)",
+    "network": "network such as DenseNetwork()",
+    "scaler": "scikit-learn transformer such as StandardScaler()",
+}
+
+
+def _without_zero_weights(table, at_least):
+    """Return the table without the rows whose weight is 0: it means absence."""
+    if table.weight is None or (table.weight > 0).all():
+        return table
+    kept = table.weight > 0
+    if kept.sum() < at_least:
+        raise ValueError(
+            f"sample_weight leaves {kept.sum()} of {len(kept)} rows to train on; at "
+            f"least {at_least} need a positive weight."
+        )
+    y = None if table.y is None else table.y[kept]
+    return Table(table.X[kept], y, table.weight[kept])

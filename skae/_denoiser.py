@@ -1,0 +1,368 @@
+"""DenoisingRegressor: from damaged rows to clean ones."""
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from skae._base import FLOATS, BaseAutoencoder
+from skae._fitting import Table
+from skae._validation import fit_context
+from skae.corruptions import corrupt
+
+# ``score(X)`` damages X the same way at every call.
+_SCORE_SEED = 0
+
+
+class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
+    """Denoising by an autoencoder.
+
+    Learns to turn noisy rows into clean ones, from pairs ``fit(X_noisy, X_clean)`` or
+    from clean rows alone and a kind of noise, ``fit(X_clean)`` with `corruption`.
+
+    Parameters
+    ----------
+    latent_dim : int or None, default=None
+        Width of the code. None is the network's own: min(32, n_features) for a
+        `DenseNetwork`.
+
+    network : network description or None, default=None
+        What to train. None is ``DenseNetwork()``; its parameters can be set and
+        searched as ``network__hidden_units`` either way.
+
+    scaler : {"standard", "minmax"}, transformer or None, default="standard"
+        Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
+        network, loss and corruption work on the scaled values. A scikit-learn
+        transformer needs ``inverse_transform``, and is cloned.
+
+    loss : str, keras.losses.Loss or callable, default="mse"
+        What training minimises, in scaled space.
+
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        A Keras name, or an instance, which is copied.
+
+    learning_rate : float or None, default=None
+        None is the optimizer's own; a number beside an instance is an error.
+
+    epochs : int or "auto", default="auto"
+        Passes over the training rows; "auto" makes as many as give about 4,000 steps,
+        at least 10.
+
+    batch_size : int, default=128
+        Rows per step; the last batch of an epoch may be smaller.
+
+    validation_fraction : float or None, default=0.1
+        Share of the rows, at least one, that is held out to watch the loss. None trains
+        on all rows. Unused where ``fit`` is given `X_val`.
+
+    patience : int or None, default=20
+        Epochs without a new lowest validation loss (training loss, where there is no
+        validation) before training stops and the best weights are restored. None trains
+        all epochs and keeps the last weights.
+
+    corruption : corruption or None, default=None
+        Damage done to the inputs, afresh at every step, in scaled space, for instance
+        ``GaussianNoise(0.2)``.
+
+    callbacks : list or None, default=None
+        Keras callbacks, which are copied for each fit, or functions that return one.
+
+    memory : str, joblib.Memory or None, default=None
+        Where trained networks are kept. With an int `random_state`, a network that was
+        trained before on the same rows with the same parameters is used again, across
+        candidates of a search, calls and processes. Not used with `callbacks`,
+        `warm_start` or ``partial_fit``.
+
+    warm_start : bool, default=False
+        Whether ``fit`` starts from the weights and the scaler of the previous fit.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, validation rows, batch order and corruption. With an int,
+        fits are bit-identical on the same machine. None is different every time; the
+        global random state is neither read nor changed.
+
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar, 2 also says where the time went.
+
+    Attributes
+    ----------
+    autoencoder_ : object
+        The trained network with its scalers, a value that pickles without Keras.
+
+    history_ : dict of str to list of float
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch.
+
+    n_iter_ : int
+        Number of passes made.
+
+    scaler_ : object
+        The fitted scaler; its ``transform`` and ``inverse_transform`` take rows of X's
+        shape.
+
+    input_shape_ : tuple of int
+        Shape of one row of X.
+
+    n_features_in_ : int
+        ``X.shape[1]``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where they are all strings.
+
+    reconstruction_err_ : float
+        Mean squared error of predictions on the training rows (inputs undamaged), in
+        y's units.
+
+    r2_ : float
+        The same as a coefficient of determination, as ``score`` counts it.
+
+    See Also
+    --------
+    AutoencoderTransformer : Codes instead of repaired rows.
+    skae.corruptions.GaussianNoise : The usual noise.
+
+    Notes
+    -----
+    The network minimises the mean of :math:`L(s_y(y), g(f(c(s(x)))))`, with :math:`s`
+    and :math:`s_y` the scalers and :math:`c` the corruption [1]_. Targets with rows of
+    X's shape share its scaler; any other `y` has its own. With both `y` and
+    `corruption`, the corruption is added to X only.
+
+    References
+    ----------
+    .. [1] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A.
+       (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingRegressor, GaussianNoise
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> denoiser = DenoisingRegressor(
+    ...     corruption=GaussianNoise(0.3), epochs=5, random_state=0
+    ... ).fit(X)
+    >>> denoiser.predict(X).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints = {**BaseAutoencoder._parameter_constraints}
+
+    def __init__(
+        self,
+        latent_dim=None,
+        *,
+        network=None,
+        scaler="standard",
+        loss="mse",
+        optimizer="adam",
+        learning_rate=None,
+        epochs="auto",
+        batch_size=128,
+        validation_fraction=0.1,
+        patience=20,
+        corruption=None,
+        callbacks=None,
+        memory=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.latent_dim = latent_dim
+        self.network = network
+        self.scaler = scaler
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.corruption = corruption
+        self.callbacks = callbacks
+        self.memory = memory
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
+        """Learn to predict clean rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Noisy rows, or clean ones where `y` is None.
+
+        y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
+            Clean rows, or any real target. None: X is clean, and `corruption` damages
+            it.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
+
+        X_val, y_val : array-like, default=None
+            Rows that watch the loss instead of a part of X and y.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Where both `y` and `corruption` are None.
+        """
+        X = self._check_X(X, reset=True, min_samples=2)
+        y = self._check_y(y, X)
+        self._target_ndim = X.ndim if y is None else y.ndim
+        validation = self._check_validation(X_val, y_val, y)
+        weight = self._check_weight(sample_weight, X)
+        self._fit_network(Table(X, _as_rows(y), weight), validation)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Make one pass over some rows; the first call fixes scaler and shapes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Noisy rows, or clean ones where `y` is None.
+
+        y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
+            Clean rows, or any real target.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        first = not hasattr(self, "autoencoder_")
+        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
+        y = self._check_y(y, X)
+        self._target_ndim = X.ndim if y is None else y.ndim
+        self._partial_fit_network(Table(X, _as_rows(y)))
+        return self
+
+    def predict(self, X):
+        """Return clean rows for noisy ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Noisy rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, *target_shape)
+            With as many dimensions as the `y` of ``fit``, in its units; float32 for
+            float32 X, else float64.
+        """
+        check_is_fitted(self)
+        return self._as_targets(self.autoencoder_.reconstruct(self._check_X(X)))
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the coefficient of determination R² of the predictions.
+
+        Rows are flattened, and features count by their variance, so that nearly
+        constant pixels do not decide.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Noisy rows, or clean ones where `y` is None.
+
+        y : array-like of the shape of ``predict(X)``, default=None
+            Clean rows. None: X is clean, and is damaged by `corruption` with a fixed
+            seed before it is predicted.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            1 is perfect, 0 is as good as the mean; no unit.
+        """
+        check_is_fitted(self)
+        X = self._check_X(X)
+        if y is None:
+            self._require_corruption()
+            y, predicted = X, self._restore_damaged(X)
+        else:
+            y, predicted = self._check_y(y, X), self.predict(X)
+        if y.shape != predicted.shape:
+            raise ValueError(
+                f"y has shape {y.shape}, but predictions have shape "
+                f"{predicted.shape}. Pass targets like those of fit."
+            )
+        return r2_score(
+            y.reshape(len(y), -1),
+            predicted.reshape(len(y), -1),
+            sample_weight=sample_weight,
+            multioutput="variance_weighted",
+        )
+
+    def _restore_damaged(self, X):
+        """Return predictions for X after the corruption, which acts in scaled space."""
+        autoencoder = self.autoencoder_
+        damaged = corrupt(
+            self.corruption, autoencoder.scaler.transform(X), seed=_SCORE_SEED
+        )
+        scaled = autoencoder.reconstruct_scaled(damaged)
+        return self._as_targets(autoencoder.target_scaler.inverse_transform(scaled))
+
+    def _as_targets(self, rows):
+        """Return rows with the number of dimensions that y had."""
+        return rows[:, 0] if self._target_ndim == 1 else rows
+
+    def _require_corruption(self):
+        if self.corruption is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None. Pass the clean rows as y, or set corruption, "
+                "for instance corruption=GaussianNoise(0.1)."
+            )
+
+    def _check_y(self, y, X):
+        """Return targets as a float array of any number of dimensions, or None."""
+        if y is None:
+            self._require_corruption()
+            return None
+        y = check_array(y, dtype=FLOATS, ensure_2d=False, allow_nd=True, input_name="y")
+        check_consistent_length(X, y)
+        return y
+
+    def _check_validation(self, X_val, y_val, y):
+        """Return the validation table, or None."""
+        if X_val is None:
+            return None
+        X_val = self._check_X(X_val)
+        if (y_val is None) != (y is None):
+            given, missing = ("y_val", "y") if y is None else ("y", "y_val")
+            raise ValueError(
+                f"{given} is given, but {missing} is None. Pass both, or neither."
+            )
+        if y_val is None:
+            return Table(X_val)
+        y_val = self._check_y(y_val, X_val)
+        if y_val.shape[1:] != y.shape[1:]:
+            raise ValueError(
+                f"y_val has rows of shape {y_val.shape[1:]}, but y has rows of shape "
+                f"{y.shape[1:]}. Pass targets of the same kind."
+            )
+        return Table(X_val, _as_rows(y_val))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.corruption is None
+        return tags
+
+
+def _as_rows(y):
+    """Return targets with at least one axis beside the first."""
+    return y[:, np.newaxis] if y is not None and y.ndim == 1 else y

@@ -1,0 +1,539 @@
+"""ReconstructionOutlierDetector: what does not reconstruct is odd."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import OutlierMixin, clone
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from skae._base import BaseAutoencoder
+from skae._errors import feature_errors, row_errors, training_scale
+from skae._explanation import explanation_table
+from skae._fitting import Table
+from skae._validation import StrOptions, fit_context
+from skae.thresholds import Contamination, as_threshold_rule
+
+
+class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
+    r"""Outlier detection by the reconstruction error of an autoencoder.
+
+    Trained on normal rows, the network reconstructs them well and others badly; a
+    `threshold` rule on the errors turns scores into labels. Stands where
+    IsolationForest stands: +1 inlier, -1 outlier.
+
+    Parameters
+    ----------
+    latent_dim : int or None, default=None
+        Width of the code. None is the network's own: min(32, n_features) for a
+        `DenseNetwork`.
+
+    network : network description or None, default=None
+        What to train. None is ``DenseNetwork()``; its parameters can be set and
+        searched as ``network__hidden_units`` either way.
+
+    scaler : {"standard", "minmax"}, transformer or None, default="standard"
+        Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
+        network, loss and corruption work on the scaled values. A scikit-learn
+        transformer needs ``inverse_transform``, and is cloned.
+
+    loss : str, keras.losses.Loss or callable, default="mse"
+        What training minimises, in scaled space.
+
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        A Keras name, or an instance, which is copied.
+
+    learning_rate : float or None, default=None
+        None is the optimizer's own; a number beside an instance is an error.
+
+    epochs : int or "auto", default="auto"
+        Passes over the training rows; "auto" makes as many as give about 4,000 steps,
+        at least 10.
+
+    batch_size : int, default=128
+        Rows per step; the last batch of an epoch may be smaller.
+
+    validation_fraction : float or None, default=0.1
+        Share of the rows, at least one, that is held out to watch the loss. None trains
+        on all rows. Unused where ``fit`` is given `X_val`.
+
+    patience : int or None, default=20
+        Epochs without a new lowest validation loss (training loss, where there is no
+        validation) before training stops and the best weights are restored. None trains
+        all epochs and keeps the last weights.
+
+    corruption : corruption or None, default=None
+        Damage done to the inputs, afresh at every step, in scaled space, for instance
+        ``GaussianNoise(0.2)``.
+
+    callbacks : list or None, default=None
+        Keras callbacks, which are copied for each fit, or functions that return one.
+
+    memory : str, joblib.Memory or None, default=None
+        Where trained networks are kept. With an int `random_state`, a network that was
+        trained before on the same rows with the same parameters is used again, across
+        candidates of a search, calls and processes. Not used with `callbacks`,
+        `warm_start` or ``partial_fit``.
+
+    warm_start : bool, default=False
+        Whether ``fit`` starts from the weights and the scaler of the previous fit.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, validation rows, batch order and corruption. With an int,
+        fits are bit-identical on the same machine. None is different every time; the
+        global random state is neither read nor changed.
+
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar, 2 also says where the time went.
+
+    threshold : rule, float or None, default=None
+        How the threshold is learned from the training rows' errors. None is
+        ``Contamination(0.1)``, a float is used as it is; searchable, as
+        ``threshold=[MeanStd(1), Quantile(0.95)]`` and as ``threshold__fraction``.
+
+    error : {"mse", "mae", "standardized"}, default="mse"
+        Reconstruction error of a row, in scaled space: mean squared, mean absolute, or
+        mean squared after dividing by each feature's mean squared training error.
+
+    Attributes
+    ----------
+    autoencoder_ : object
+        The trained network with its scalers, a value that pickles without Keras.
+
+    history_ : dict of str to list of float
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch.
+
+    n_iter_ : int
+        Number of passes made.
+
+    scaler_ : object
+        The fitted scaler; its ``transform`` and ``inverse_transform`` take rows of X's
+        shape.
+
+    input_shape_ : tuple of int
+        Shape of one row of X.
+
+    n_features_in_ : int
+        ``X.shape[1]``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where they are all strings.
+
+    reconstruction_err_ : float
+        Mean reconstruction error of the training rows, in scaled space.
+
+    r2_ : float
+        Share of the training rows' variance that reconstruction keeps, in X's units.
+
+    train_errors_ : ndarray of shape (n_training_rows,)
+        Reconstruction errors of the rows that were trained on, float64; validation rows
+        are among them, rows with ``y == -1`` are not.
+
+    threshold_rule_ : rule
+        The fitted clone of the rule.
+
+    threshold_ : float
+        Errors above it are outliers.
+
+    offset_ : float
+        ``-threshold_``, on the scale of ``score_samples``.
+
+    feature_scale_ : ndarray of shape input_shape_ or None
+        Mean squared training error of each feature; None unless
+        ``error="standardized"``.
+
+    See Also
+    --------
+    AutoencoderTransformer : The network as a transformer.
+    skae.thresholds : The rules.
+    sklearn.ensemble.IsolationForest : Outliers without a network.
+
+    Notes
+    -----
+    ``score_samples(X)`` is :math:`-e(s(x), s(\hat x))` with :math:`e` the error and
+    :math:`s` the scaler; ``decision_function`` subtracts ``offset_``; ``predict`` is
+    +1 where that is at least 0.
+
+    There is no ``score``, as IsolationForest has none. To search with labels, pass
+    ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from
+    `skae.metrics` and ``cv=InlierKFold()``; without labels, ``reconstruction_score``.
+
+    References
+    ----------
+    .. [1] Hawkins, S., He, H., Williams, G. and Baxter, R. (2002). Outlier detection
+       using replicator neural networks. DaWaK. doi:10.1007/3-540-46145-0_17
+
+    Examples
+    --------
+    >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+    >>> X, y = make_heartbeats(n_samples=500, random_state=0)
+    >>> detector = ReconstructionOutlierDetector(epochs=20, random_state=0).fit(X, y)
+    >>> sorted(set(detector.predict(X).tolist()))
+    [-1, 1]
+    >>> bool((detector.score_samples(X) >= detector.offset_).mean() > 0.5)
+    True
+    """
+
+    _parameter_constraints = {
+        **BaseAutoencoder._parameter_constraints,
+        # A number, None or a rule: as_threshold_rule has the better messages.
+        "threshold": "no_validation",
+        "error": [StrOptions({"mse", "mae", "standardized"})],
+    }
+
+    def __init__(
+        self,
+        latent_dim=None,
+        *,
+        network=None,
+        scaler="standard",
+        loss="mse",
+        optimizer="adam",
+        learning_rate=None,
+        epochs="auto",
+        batch_size=128,
+        validation_fraction=0.1,
+        patience=20,
+        corruption=None,
+        callbacks=None,
+        memory=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        threshold=None,
+        error="mse",
+    ):
+        self.latent_dim = latent_dim
+        self.network = network
+        self.scaler = scaler
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.corruption = corruption
+        self.callbacks = callbacks
+        self.memory = memory
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.threshold = threshold
+        self.error = error
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
+        """Train on the normal rows and learn the threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Rows with ``y == -1`` train neither network nor scaler nor rule; all others,
+            whatever their label, count as normal. None: all rows are normal.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
+
+        X_val : array-like of shape (n_val, *X.shape[1:]), default=None
+            Rows that watch the loss instead of a part of X.
+
+        y_val : array-like of shape (n_val,), default=None
+            Rows of X_val with ``y_val == -1`` are left out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        rule = as_threshold_rule(self.threshold)
+        X = self._check_X(X, reset=True, min_samples=2)
+        weight = self._check_weight(sample_weight, X)
+        normal = _normal_rows(y, X, "y", at_least=2)
+        validation = None
+        if X_val is not None:
+            X_val = self._check_X(X_val)
+            validation = Table(X_val[_normal_rows(y_val, X_val, "y_val", at_least=1)])
+        weight = None if weight is None else weight[normal]
+        self._fit_network(Table(X[normal], None, weight), validation)
+        self._learn_threshold(rule)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Make one pass over some rows; the first call fixes scaler and shapes.
+
+        The threshold is learned from these rows' errors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Rows with ``y == -1`` are left out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        rule = as_threshold_rule(self.threshold)
+        first = not hasattr(self, "autoencoder_")
+        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
+        normal = _normal_rows(y, X, "y", at_least=2 if first else 1)
+        self._partial_fit_network(Table(X[normal]))
+        self._learn_threshold(rule)
+        return self
+
+    def fit_threshold(self, X=None, y=None):
+        """Learn the threshold again, by the present rule, without training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_), default=None
+            Rows whose errors the rule sees. None: the training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels of X. Rows with ``y == -1`` are left out, unless the rule needs
+            labels.
+
+        Returns
+        -------
+        self : object
+            The estimator with a new ``threshold_``.
+
+        Raises
+        ------
+        ValueError
+            Where y is given without X.
+        """
+        check_is_fitted(self)
+        rule = as_threshold_rule(self.threshold)
+        if X is None:
+            if y is not None:
+                raise ValueError(
+                    "y is given without X. Pass the rows that y labels, or neither to "
+                    "use the training rows."
+                )
+            self._learn_threshold(rule)
+            return self
+        X = self._check_X(X)
+        if getattr(rule, "needs_labels", False):
+            self._set_threshold(rule, self._errors(X), y=y)
+        else:
+            normal = _normal_rows(y, X, "y", at_least=1)
+            self._set_threshold(rule, self._errors(X[normal]))
+        return self
+
+    def score_samples(self, X):
+        """Return minus the reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            float64, in scaled space; high is normal.
+        """
+        check_is_fitted(self)
+        return -self._errors(self._check_X(X))
+
+    def decision_function(self, X):
+        """Return ``score_samples(X) - offset_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+            Negative for outliers.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Return +1 for inliers and -1 for outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            +1 where the decision function is at least 0, else -1.
+        """
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def reconstruct(self, X):
+        """Return the reconstruction of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        rows : ndarray of X's shape
+            In X's units.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.reconstruct(self._check_X(X))
+
+    def encode(self, X):
+        """Return the codes of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, width)
+            The latent codes.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.encode(self._check_X(X))
+
+    def decode(self, codes):
+        """Return the rows that codes stand for.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n_samples, width)
+            Latent codes, as ``encode`` returns them.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, *input_shape_)
+            In X's units.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.decode(self._check_codes(codes, "codes"))
+
+    def feature_errors(self, X):
+        """Return each feature's part of the reconstruction error.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        errors : ndarray of X's shape
+            float64; the sum over a row is ``-score_samples``.
+        """
+        check_is_fitted(self)
+        return self._feature_errors(self._check_X(X))
+
+    def explain(self, X, top_k=5):
+        """Return which features made rows odd.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        top_k : int, default=5
+            Number of features per row, largest error first.
+
+        Returns
+        -------
+        table : DataFrame with n_samples * top_k rows
+            Columns ``row`` (X's index), ``rank`` (from 1), ``feature``, ``value`` and
+            ``reconstruction`` (in X's units), ``error`` (the feature's part, in scaled
+            space) and ``share`` of the row's error.
+
+        Raises
+        ------
+        ValueError
+            Where top_k is not a positive integer.
+        """
+        check_is_fitted(self)
+        if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
+            raise ValueError(
+                "The 'top_k' parameter of explain must be a positive integer. Got "
+                f"{top_k!r} instead."
+            )
+        index = getattr(X, "index", None)
+        X = self._check_X(X)
+        return explanation_table(
+            X,
+            self.autoencoder_.reconstruct(X),
+            self._feature_errors(X),
+            index=index,
+            names=getattr(self, "feature_names_in_", None),
+            top_k=top_k,
+        )
+
+    # ------------------------------------------------- twins that trust their input
+
+    def _errors(self, X):
+        """Return the reconstruction error of each row."""
+        return row_errors(self.autoencoder_, X, self.error, self.feature_scale_)
+
+    def _feature_errors(self, X):
+        """Return each value's part of its row's error."""
+        return feature_errors(self.autoencoder_, X, self.error, self.feature_scale_)
+
+    def _measure(self, table):
+        """Set the errors of the training rows, and what describes them."""
+        super()._measure(table)
+        self.feature_scale_ = None
+        if self.error == "standardized":
+            self.feature_scale_ = training_scale(
+                self.autoencoder_, table.X, table.weight
+            )
+        self.train_errors_ = self._errors(table.X)
+        self._train_weight = table.weight
+        self.reconstruction_err_ = float(
+            np.average(self.train_errors_, weights=table.weight)
+        )
+
+    def _learn_threshold(self, rule):
+        self._set_threshold(rule, self.train_errors_, weight=self._train_weight)
+
+    def _set_threshold(self, rule, errors, y=None, weight=None):
+        self.threshold_rule_ = clone(rule).fit(errors, y, sample_weight=weight)
+        self.threshold_ = float(self.threshold_rule_.threshold_)
+        self.offset_ = -self.threshold_
+
+    def _default_objects(self):
+        return {**super()._default_objects(), "threshold": Contamination}
+
+
+def _normal_rows(y, X, name, *, at_least):
+    """Return the mask of rows that are not labelled -1."""
+    if y is None:
+        return np.ones(len(X), dtype=bool)
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
+    labels = labels.reshape(len(labels), -1)
+    if labels.shape[1] != 1:
+        raise ValueError(
+            f"{name} has shape {np.shape(y)}, but must hold one label per row, of "
+            "shape (n_samples,)."
+        )
+    check_consistent_length(X, labels)
+    normal = labels[:, 0] != -1
+    if normal.sum() < at_least:
+        raise ValueError(
+            f"{name} labels all but {normal.sum()} of {len(X)} rows as outliers (-1), "
+            f"but at least {at_least} normal rows (any other label) are needed."
+        )
+    return normal

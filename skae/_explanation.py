@@ -1,0 +1,60 @@
+"""The table behind ``ReconstructionOutlierDetector.explain``."""
+
+import numpy as np
+
+
+def explanation_table(X, reconstruction, errors, *, index, names, top_k):
+    """Return the features with the largest errors of each row.
+
+    Parameters
+    ----------
+    X, reconstruction, errors : ndarray of shape (n, *shape)
+        Values and reconstructions in the input space; errors that sum to a row's.
+
+    index : Index or None
+        Labels of the rows; None counts them.
+
+    names : sequence of str or None
+        Names of the features of 2-D X; None makes them ("x3", "x[3, 0]").
+
+    top_k : int
+        Number of features per row, at most all of them.
+
+    Returns
+    -------
+    table : DataFrame of shape (n * top_k, 7)
+    """
+    import pandas as pd
+
+    n, shape = len(X), X.shape[1:]
+    flat = errors.reshape(n, -1)
+    top_k = min(top_k, flat.shape[1])
+    order = np.argsort(-flat, axis=1, kind="stable")[:, :top_k]
+
+    def chosen(values):
+        return np.take_along_axis(values.reshape(n, -1), order, axis=1).ravel()
+
+    total = np.repeat(flat.sum(axis=1), top_k)
+    error = chosen(errors)
+    share = np.divide(error, total, out=np.zeros_like(error), where=total > 0)
+    rows = np.arange(n) if index is None else index
+    names = feature_names(shape) if names is None else np.asarray(names, dtype=object)
+    return pd.DataFrame(
+        {
+            "row": np.repeat(np.asarray(rows), top_k),
+            "rank": np.tile(np.arange(1, top_k + 1), n),
+            "feature": names[order.ravel()],
+            "value": chosen(X),
+            "reconstruction": chosen(reconstruction),
+            "error": error,
+            "share": share,
+        }
+    )
+
+
+def feature_names(shape):
+    """Return a name for every value of a row: "x3", or "x[3, 0]" for n-D rows."""
+    if len(shape) == 1:
+        return np.array([f"x{i}" for i in range(shape[0])], dtype=object)
+    places = np.ndindex(*shape)
+    return np.array([f"x[{', '.join(map(str, p))}]" for p in places], dtype=object)

@@ -1,0 +1,310 @@
+"""From settings and arrays to a trained autoencoder: a function, no estimator.
+
+The order of work: scale, split off validation rows, check that the network can produce
+the targets, plan the epochs, draw weights, train.
+"""
+
+import sys
+import time
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from skae import engine
+from skae._autoencoder import Autoencoder, blocks
+from skae._random import stream
+from skae._scaling import make_scaler
+
+# The budget of epochs="auto", in optimizer steps, and the fewest epochs it gives.
+AUTO_STEPS = 4000
+AUTO_MIN_EPOCHS = 10
+
+# Losses that read targets as probabilities.
+_PROBABILITY_LOSSES = (
+    "binarycrossentropy",
+    "binaryfocalcrossentropy",
+    "categoricalcrossentropy",
+    "categoricalfocalcrossentropy",
+    "kldivergence",
+)
+_LOSS_SHORT_NAMES = {"bce": "binarycrossentropy", "kld": "kldivergence"}
+_RANGE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The training parameters of an estimator, by the same names."""
+
+    latent_dim: int | None
+    network: Any
+    scaler: Any
+    loss: Any
+    optimizer: Any
+    learning_rate: float | None
+    epochs: int | str
+    batch_size: int
+    validation_fraction: float | None
+    patience: int | None
+    corruption: Any
+
+    def for_one_pass(self):
+        """Return the settings of one pass over all rows."""
+        return replace(self, epochs=1, validation_fraction=None, patience=None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the input space: checked arrays, no zero weights.
+
+    ``y`` is None where X is its own target.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Watching:
+    """Who watches a training; it has no influence on what is learned otherwise."""
+
+    callbacks: list | None = None
+    verbose: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a training that continues stands.
+
+    Attributes
+    ----------
+    autoencoder : Autoencoder or None
+        Its scalers and weights are kept; None begins a new one.
+
+    optimizer : list of ndarray or None
+        The optimizer's state; None begins a new one.
+
+    n_passes : int
+        Passes made before.
+    """
+
+    autoencoder: Autoencoder | None = None
+    optimizer: list | None = None
+    n_passes: int = 0
+
+
+def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
+    """Train an autoencoder.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    table : Table
+        The rows to train on.
+
+    validation : Table or None
+        Rows that watch; None splits them off where the settings say so.
+
+    seed : int
+        Seed of weights, split, order and corruption.
+
+    watching : Watching
+
+    progress : Progress or None
+        Where to continue; None begins anew.
+
+    Returns
+    -------
+    autoencoder : Autoencoder
+
+    optimizer : list of ndarray
+        State of the optimizer.
+    """
+    start = time.perf_counter()
+    progress = progress or Progress()
+    known = progress.autoencoder
+    architecture = _architecture(settings, table)
+    if known is None:
+        scaler, target_scaler = _fit_scalers(settings, table)
+        rng = stream(seed, "weights")
+        weights = architecture.network.initial_weights(*architecture.shapes, rng)
+    else:
+        _check_same(known.architecture, architecture)
+        scaler, target_scaler = known.scaler, known.target_scaler
+        weights = known.weights
+    scalers = scaler, target_scaler
+
+    rows = _scaled(table, scalers)
+    _check_targets(settings, architecture.network, rows.targets)
+    if validation is not None:
+        rows, watched = _normalised(rows), _normalised(_scaled(validation, scalers))
+    elif settings.validation_fraction is not None:
+        rows, watched = _split(rows, settings.validation_fraction, seed)
+    else:
+        rows, watched = _normalised(rows), None
+    schedule = engine.Schedule(
+        epochs=_n_epochs(settings, len(rows.x)),
+        batch_size=settings.batch_size,
+        patience=settings.patience,
+        first_epoch=progress.n_passes,
+        callbacks=watching.callbacks or [],
+        verbose=watching.verbose,
+    )
+    design = engine.Design(
+        architecture,
+        settings.loss,
+        settings.optimizer,
+        settings.learning_rate,
+        settings.corruption,
+    )
+    scaling = time.perf_counter() - start
+    state = engine.State(weights, progress.optimizer)
+    try:
+        trained = engine.train(design, rows, watched, schedule, state, seed)
+    except engine.TrainingDivergedError as exc:
+        raise ValueError(_divergence_message(exc, settings, table.X)) from exc
+    if watching.verbose >= 2:
+        _report({"scaling": scaling, **trained.seconds})
+    autoencoder = Autoencoder(
+        architecture, trained.state.weights, *scalers, trained.history
+    )
+    return autoencoder, trained.state.optimizer
+
+
+def _architecture(settings, table):
+    """Return the network with the shapes of the data."""
+    input_shape = table.X.shape[1:]
+    output_shape = input_shape if table.y is None else table.y.shape[1:]
+    return engine.Architecture(
+        settings.network, input_shape, output_shape, settings.latent_dim
+    )
+
+
+def _check_same(known, asked):
+    """Raise a ValueError where a training cannot continue with other parameters."""
+    old = known.network.get_params(), known.shapes
+    new = asked.network.get_params(), asked.shapes
+    if type(known.network) is not type(asked.network) or old != new:
+        raise ValueError(
+            f"Training cannot continue: it began with {known.network!r} and "
+            f"latent_dim={known.latent_dim} on rows of shape {known.input_shape}, now "
+            f"it is {asked.network!r} and latent_dim={asked.latent_dim} on rows of "
+            f"shape {asked.input_shape}. Keep them, or pass warm_start=False."
+        )
+
+
+def _fit_scalers(settings, table):
+    """Return the fitted scalers of inputs and targets."""
+    scaler = make_scaler(settings.scaler).fit(table.X, table.weight)
+    if table.y is None or table.y.shape[1:] == table.X.shape[1:]:
+        return scaler, scaler
+    return scaler, make_scaler(settings.scaler).fit(table.y, table.weight)
+
+
+def _scaled(table, scalers):
+    """Return a table's rows in scaled space."""
+    x = _scaled_float32(scalers[0], table.X, "X")
+    y = None if table.y is None else _scaled_float32(scalers[1], table.y, "y")
+    weight = None if table.weight is None else table.weight.astype(np.float32)
+    return engine.Rows(x, y, weight)
+
+
+def _scaled_float32(scaler, array, name):
+    """Return scaled rows in float32, made block by block."""
+    scaled = np.empty(array.shape, np.float32)
+    with np.errstate(over="ignore"):
+        for rows in blocks(len(array), max(1, array[:1].size)):
+            scaled[rows] = scaler.transform(array[rows])
+    if not np.isfinite(scaled).all():
+        raise ValueError(
+            f"{name} is too large for float32 after scaling: it ranges from "
+            f"{array.min():.3g} to {array.max():.3g}. Use scaler='standard', or "
+            f"rescale {name}."
+        )
+    return scaled
+
+
+def _split(rows, fraction, seed):
+    """Return (training, validation) rows, at least one of each."""
+    n = len(rows.x)
+    n_held = min(max(1, round(fraction * n)), n - 1)
+    shuffled = stream(seed, "split").permutation(n)
+    held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
+
+    def take(chosen):
+        parts = (rows.x, rows.y, rows.weight)
+        return engine.Rows(*(None if part is None else part[chosen] for part in parts))
+
+    return _normalised(take(kept)), _normalised(take(held))
+
+
+def _normalised(rows):
+    """Return rows whose weights have mean 1, so that a loss is a weighted mean."""
+    if rows.weight is None:
+        return rows
+    mean = rows.weight.mean(dtype=np.float64)
+    return replace(rows, weight=(rows.weight / mean).astype(np.float32))
+
+
+def _n_epochs(settings, n):
+    """Return the number of epochs; "auto" makes a budget of steps."""
+    if settings.epochs != "auto":
+        return settings.epochs
+    return max(AUTO_MIN_EPOCHS, ceil(AUTO_STEPS / ceil(n / settings.batch_size)))
+
+
+def _check_targets(settings, network, targets):
+    """Raise a ValueError where the network or the loss cannot meet the targets."""
+    seen = float(targets.min()), float(targets.max())
+    low, high = network.output_range()
+    _check_range(seen, (low, high), f"network {network!r} gives values", settings)
+    if _reads_probabilities(settings.loss):
+        _check_range(seen, (0.0, 1.0), f"loss {settings.loss!r} needs values", settings)
+        if (low < 0 or high > 1) and not getattr(settings.loss, "from_logits", False):
+            raise ValueError(
+                f"loss {settings.loss!r} needs outputs in [0, 1], but network "
+                f"{network!r} gives outputs in [{low:g}, {high:g}]. Use "
+                "output_activation='sigmoid'."
+            )
+
+
+def _check_range(seen, allowed, subject, settings):
+    if seen[0] < allowed[0] - _RANGE_TOLERANCE or seen[1] > allowed[1] + (
+        _RANGE_TOLERANCE
+    ):
+        raise ValueError(
+            f"{subject} in [{allowed[0]:g}, {allowed[1]:g}], but the data after "
+            f"scaling (scaler={settings.scaler!r}) range from {seen[0]:.4g} to "
+            f"{seen[1]:.4g}. Use scaler='minmax', or an unbounded output "
+            "(output_activation=None) with loss='mse'."
+        )
+
+
+def _reads_probabilities(loss):
+    """Return whether a loss reads its targets as probabilities."""
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
+    if name is None or not isinstance(name, str):
+        name = getattr(loss, "__name__", type(loss).__name__)
+    plain = name.replace("_", "").lower()
+    return _LOSS_SHORT_NAMES.get(plain, plain) in _PROBABILITY_LOSSES
+
+
+def _divergence_message(exc, settings, X):
+    """Return what to tell a user whose training diverged."""
+    last = "" if exc.last_finite is None else f" (last finite {exc.last_finite:.4g})"
+    advice = f"lower learning_rate (now {exc.learning_rate:g})"
+    if settings.scaler is None:
+        advice = f"use scaler='standard', or {advice}"
+    return (
+        f"Training diverged: the {exc.name} became {exc.value} in epoch "
+        f"{exc.epoch}{last}. X ranges from {X.min():.3g} to {X.max():.3g}; {advice}."
+    )
+
+
+def _report(seconds):
+    """Write where the time went to the standard error."""
+    parts = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
+    sys.stderr.write(f"skae: {parts}\n")

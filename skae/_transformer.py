@@ -1,0 +1,339 @@
+"""AutoencoderTransformer: an autoencoder in the place of PCA."""
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skae._base import BaseAutoencoder
+from skae._fitting import Table
+from skae._validation import fit_context
+from skae.metrics._reconstruction import _reconstruction_error
+
+
+class AutoencoderTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAutoencoder
+):
+    """Dimensionality reduction by an autoencoder.
+
+    Stands where PCA stands in a pipeline: ``transform`` gives codes,
+    ``inverse_transform`` brings them back. Use it where linear components waste
+    dimensions on curved data.
+
+    Parameters
+    ----------
+    latent_dim : int or None, default=None
+        Width of the code. None is the network's own: min(32, n_features) for a
+        `DenseNetwork`.
+
+    network : network description or None, default=None
+        What to train. None is ``DenseNetwork()``; its parameters can be set and
+        searched as ``network__hidden_units`` either way.
+
+    scaler : {"standard", "minmax"}, transformer or None, default="standard"
+        Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
+        network, loss and corruption work on the scaled values. A scikit-learn
+        transformer needs ``inverse_transform``, and is cloned.
+
+    loss : str, keras.losses.Loss or callable, default="mse"
+        What training minimises, in scaled space.
+
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        A Keras name, or an instance, which is copied.
+
+    learning_rate : float or None, default=None
+        None is the optimizer's own; a number beside an instance is an error.
+
+    epochs : int or "auto", default="auto"
+        Passes over the training rows; "auto" makes as many as give about 4,000 steps,
+        at least 10.
+
+    batch_size : int, default=128
+        Rows per step; the last batch of an epoch may be smaller.
+
+    validation_fraction : float or None, default=0.1
+        Share of the rows, at least one, that is held out to watch the loss. None trains
+        on all rows. Unused where ``fit`` is given `X_val`.
+
+    patience : int or None, default=20
+        Epochs without a new lowest validation loss (training loss, where there is no
+        validation) before training stops and the best weights are restored. None trains
+        all epochs and keeps the last weights.
+
+    corruption : corruption or None, default=None
+        Damage done to the inputs, afresh at every step, in scaled space, for instance
+        ``GaussianNoise(0.2)``.
+
+    callbacks : list or None, default=None
+        Keras callbacks, which are copied for each fit, or functions that return one.
+
+    memory : str, joblib.Memory or None, default=None
+        Where trained networks are kept. With an int `random_state`, a network that was
+        trained before on the same rows with the same parameters is used again, across
+        candidates of a search, calls and processes. Not used with `callbacks`,
+        `warm_start` or ``partial_fit``.
+
+    warm_start : bool, default=False
+        Whether ``fit`` starts from the weights and the scaler of the previous fit.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, validation rows, batch order and corruption. With an int,
+        fits are bit-identical on the same machine. None is different every time; the
+        global random state is neither read nor changed.
+
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar, 2 also says where the time went.
+
+    Attributes
+    ----------
+    autoencoder_ : object
+        The trained network with its scalers, a value that pickles without Keras.
+
+    history_ : dict of str to list of float
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch.
+
+    n_iter_ : int
+        Number of passes made.
+
+    scaler_ : object
+        The fitted scaler; its ``transform`` and ``inverse_transform`` take rows of X's
+        shape.
+
+    input_shape_ : tuple of int
+        Shape of one row of X.
+
+    n_features_in_ : int
+        ``X.shape[1]``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where they are all strings.
+
+    reconstruction_err_ : float
+        Mean squared error of the training rows, in X's units.
+
+    r2_ : float
+        Share of the training rows' variance that reconstruction keeps.
+
+    n_components_ : int
+        Width of what ``transform`` returns.
+
+    See Also
+    --------
+    DenoisingRegressor : Learns to repair rows.
+    ReconstructionOutlierDetector : Flags rows that do not reconstruct.
+    sklearn.decomposition.PCA : The best linear code.
+
+    Notes
+    -----
+    An encoder :math:`f` and a decoder :math:`g` are trained together to minimise the
+    mean over rows of :math:`L(s(x), g(f(s(x))))`, with :math:`s` the scaler [1]_.
+
+    References
+    ----------
+    .. [1] Hinton, G. E. and Salakhutdinov, R. R. (2006). Reducing the dimensionality
+       of data with neural networks. Science 313(5786):504-507.
+       doi:10.1126/science.1127647
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> transformer = AutoencoderTransformer(latent_dim=8, epochs=5, random_state=0)
+    >>> codes = transformer.fit_transform(X)
+    >>> codes.shape
+    (1797, 8)
+    >>> transformer.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints = {**BaseAutoencoder._parameter_constraints}
+
+    def __init__(
+        self,
+        latent_dim=None,
+        *,
+        network=None,
+        scaler="standard",
+        loss="mse",
+        optimizer="adam",
+        learning_rate=None,
+        epochs="auto",
+        batch_size=128,
+        validation_fraction=0.1,
+        patience=20,
+        corruption=None,
+        callbacks=None,
+        memory=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.latent_dim = latent_dim
+        self.network = network
+        self.scaler = scaler
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.corruption = corruption
+        self.callbacks = callbacks
+        self.memory = memory
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
+        """Train encoder and decoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Training rows.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
+
+        X_val : array-like of shape (n_val, *X.shape[1:]), default=None
+            Rows that watch the loss instead of a part of X.
+
+        y_val : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        X = self._check_X(X, reset=True, min_samples=2)
+        validation = None if X_val is None else Table(self._check_X(X_val))
+        weight = self._check_weight(sample_weight, X)
+        self._fit_network(Table(X, None, weight), validation)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Make one pass over some rows; the first call fixes scaler and shapes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Training rows.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        first = not hasattr(self, "autoencoder_")
+        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
+        self._partial_fit_network(Table(X))
+        return self
+
+    def transform(self, X):
+        """Return the codes of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components_)
+            float32 for float32 X, else float64.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.encode(self._check_X(X))
+
+    def inverse_transform(self, X):
+        """Return the rows that codes stand for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_)
+            Codes.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, *input_shape_)
+            In the units of the training rows.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.decode(self._check_codes(X, "X"))
+
+    def reconstruct(self, X):
+        """Return ``inverse_transform(transform(X))`` in one step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        rows : ndarray of X's shape
+            In X's units.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.reconstruct(self._check_X(X))
+
+    def score_samples(self, X):
+        """Return minus the mean squared reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            float64, in X's units squared; high is well reconstructed.
+        """
+        check_is_fitted(self)
+        X = self._check_X(X)
+        return -_reconstruction_error(X, self.autoencoder_.reconstruct(X), "mse")
+
+    def score(self, X, y=None):
+        """Return the mean of ``score_samples``.
+
+        In X's units whatever the scaler, so that a search can compare scalers, too.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        score : float
+            Minus the mean squared error; high is good.
+        """
+        return float(self.score_samples(X).mean())
+
+    @property
+    def n_components_(self):
+        """Width of what ``transform`` returns."""
+        check_is_fitted(self)
+        return self.autoencoder_.width
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

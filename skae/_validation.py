@@ -1,0 +1,68 @@
+"""The only door to scikit-learn's private helpers.
+
+Parameter constraints are data (``_parameter_constraints`` on every class); ``fit`` of
+an estimator, of a threshold rule and of a scaler is decorated with ``fit_context``,
+which checks them. Whatever scikit-learn may rename is imported here and nowhere else.
+Beside them stands the one check that several rooms share: the labels +1 and -1.
+"""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import (
+    _num_samples as num_samples,
+)
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "StrOptions",
+    "check_outlier_labels",
+    "check_parameters",
+    "check_sample_weight",
+    "fit_context",
+    "num_samples",
+    "safe_indexing",
+    "validate_parameter_constraints",
+    "validate_params",
+]
+
+
+def check_outlier_labels(y, *, name="y"):
+    """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
+    labels = column_or_1d(y, input_name=name)
+    valid = (labels == 1) | (labels == -1)
+    # True equals 1: an array of booleans would pass where it holds no False.
+    if labels.dtype != bool and valid.all():
+        return labels
+    found = list(dict.fromkeys(labels.tolist()))
+    if set(found) <= {0, 1}:
+        advice = f"If 1 marks the outliers, pass np.where({name} == 1, -1, 1)."
+    else:
+        advice = "Map outliers to -1 and all other rows to +1."
+    shown = ", ".join(map(repr, found[:5])) + (" and others" if found[5:] else "")
+    raise ValueError(
+        f"{name} must hold only the labels +1 (normal) and -1 (outlier), but holds "
+        f"{shown}. {advice}"
+    )
+
+
+def check_parameters(described):
+    """Raise where a description (network, corruption) has an impossible parameter."""
+    validate_parameter_constraints(
+        getattr(described, "_parameter_constraints", {}),
+        described.get_params(deep=False),
+        caller_name=type(described).__name__,
+    )
+    if hasattr(described, "check"):
+        described.check()

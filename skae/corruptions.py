@@ -1,0 +1,321 @@
+"""Corruptions: processes that damage inputs, so that a network learns to repair them.
+
+A corruption is written once, against the few operations that ``apply`` is handed, and
+runs in two places: inside the engine's compiled program, where fresh noise is drawn at
+every step, and in NumPy, where a denoiser scores itself. It acts in scaled space.
+"""
+
+from abc import abstractmethod
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skae._validation import Interval
+
+__all__ = [
+    "Corruption",
+    "GaussianNoise",
+    "MaskingNoise",
+    "SaltAndPepperNoise",
+    "SwapNoise",
+]
+
+_FRACTION = [Interval(Real, 0, 1, closed="both")]
+
+
+class Corruption(BaseEstimator):
+    """Base of the corruptions: parameters, and one method ``apply``.
+
+    ``needs_extremes`` says whether ``apply`` reads ``draw.low`` and ``draw.high``; they
+    cost a pass over the training rows.
+    """
+
+    needs_extremes = False
+
+    def check(self):
+        """Raise a ValueError for parameters that no constraint table can express."""
+
+    @abstractmethod
+    def apply(self, x, draw):
+        """Return a damaged copy of ``x``.
+
+        Parameters
+        ----------
+        x : array or tensor of shape (n, *shape)
+            Rows in scaled space.
+
+        draw : object
+            The draws and the operations of the place where this runs:
+            ``draw.normal(x)`` and ``draw.uniform(x)`` have x's shape,
+            ``draw.uniform_per_row(x)`` has one value per row, ``draw.other_rows(x)``
+            takes every entry from the same feature of a random training row,
+            ``draw.low`` and ``draw.high`` are the training rows' smallest and largest
+            value of each feature; ``draw.where``, ``draw.clip`` and ``draw.exp`` are
+            NumPy's.
+        """
+
+
+class GaussianNoise(Corruption):
+    """Add normally distributed noise.
+
+    The noise of the denoising tutorials, and the one to begin with.
+
+    Parameters
+    ----------
+    std : float or tuple of two floats, default=0.1
+        Standard deviation, in scaled space. A range ``(low, high)`` with 0 < low < high
+        draws one value per row, log-uniformly, so that a single network learns weak
+        and strong noise.
+
+    clip : tuple of two floats or None, default=None
+        Bounds, in scaled space, to which the damaged values are clipped; ``(0, 1)`` for
+        images in [0, 1].
+
+    Notes
+    -----
+    :math:`\\tilde x = x + \\sigma \\epsilon` with
+    :math:`\\epsilon \\sim N(0, I)`, the corruption of [1]_.
+
+    References
+    ----------
+    .. [1] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A.
+       (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruptions import GaussianNoise, corrupt
+    >>> X = np.zeros((1000, 4))
+    >>> bool(abs(corrupt(GaussianNoise(0.5), X, seed=0).std() - 0.5) < 0.05)
+    True
+    """
+
+    _parameter_constraints = {
+        "std": [Interval(Real, 0, None, closed="left"), tuple, list],
+        "clip": [tuple, list, None],
+    }
+
+    def __init__(self, std=0.1, clip=None):
+        self.std = std
+        self.clip = clip
+
+    def check(self):
+        """Raise a ValueError where a range is not two growing numbers."""
+        if isinstance(self.std, (tuple, list)):
+            _check_range("std", self.std, low_above=0)
+        if self.clip is not None:
+            _check_range("clip", self.clip)
+
+    def apply(self, x, draw):
+        """Return ``x`` with noise added."""
+        std = self.std
+        if isinstance(std, (tuple, list)):
+            low, high = np.log(std[0]), np.log(std[1])
+            std = draw.exp(low + (high - low) * draw.uniform_per_row(x))
+        noisy = x + std * draw.normal(x)
+        return noisy if self.clip is None else draw.clip(noisy, *self.clip)
+
+
+class MaskingNoise(Corruption):
+    """Set entries to zero, each with the same probability.
+
+    Zero in scaled space is the mean under ``scaler="standard"``. The corruption of the
+    first denoising autoencoders, close to what missing values do.
+
+    Parameters
+    ----------
+    fraction : float, default=0.25
+        Probability that an entry is set to zero, in [0, 1].
+
+    References
+    ----------
+    .. [1] Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008).
+       Extracting and composing robust features with denoising autoencoders. ICML.
+       doi:10.1145/1390156.1390294
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruptions import MaskingNoise, corrupt
+    >>> damaged = corrupt(MaskingNoise(0.25), np.ones((1000, 4)), seed=0)
+    >>> bool(abs((damaged == 0).mean() - 0.25) < 0.05)
+    True
+    """
+
+    _parameter_constraints = {"fraction": _FRACTION}
+
+    def __init__(self, fraction=0.25):
+        self.fraction = fraction
+
+    def apply(self, x, draw):
+        """Return ``x`` with entries set to zero."""
+        return draw.where(draw.uniform(x) < self.fraction, 0.0 * x, x)
+
+
+class SaltAndPepperNoise(Corruption):
+    """Set entries to the smallest or the largest value of their feature.
+
+    Parameters
+    ----------
+    fraction : float, default=0.25
+        Probability that an entry is replaced, in [0, 1]; half of the replaced ones
+        become the feature's smallest training value and half its largest.
+
+    Notes
+    -----
+    The extremes are those of each column for 2-D X, and of each channel (the last axis)
+    for images and series, as for the scalers.
+
+    References
+    ----------
+    .. [1] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A.
+       (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruptions import SaltAndPepperNoise, corrupt
+    >>> X = np.linspace(0, 1, 1000).reshape(-1, 1)
+    >>> damaged = corrupt(SaltAndPepperNoise(1.0), X, seed=0)
+    >>> np.unique(damaged).tolist()
+    [0.0, 1.0]
+    """
+
+    _parameter_constraints = {"fraction": _FRACTION}
+    needs_extremes = True
+
+    def __init__(self, fraction=0.25):
+        self.fraction = fraction
+
+    def apply(self, x, draw):
+        """Return ``x`` with entries set to an extreme."""
+        u = draw.uniform(x)
+        damaged = draw.where(u < self.fraction / 2, draw.low + 0.0 * x, x)
+        salt = (u >= self.fraction / 2) & (u < self.fraction)
+        return draw.where(salt, draw.high + 0.0 * x, damaged)
+
+
+class SwapNoise(Corruption):
+    """Replace entries by the same feature's value in another training row.
+
+    The corruption for tables: every damaged value is one that the feature really takes,
+    whatever its distribution, so it needs no scale and suits mixed columns.
+
+    Parameters
+    ----------
+    fraction : float, default=0.15
+        Probability that an entry is replaced, in [0, 1].
+
+    Notes
+    -----
+    The other row is drawn uniformly from the training rows, the row itself included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruptions import SwapNoise, corrupt
+    >>> X = np.arange(2000.0).reshape(-1, 2)
+    >>> damaged = corrupt(SwapNoise(0.5), X, seed=0)
+    >>> bool(np.isin(damaged[:, 0], X[:, 0]).all())
+    True
+    """
+
+    _parameter_constraints = {"fraction": _FRACTION}
+
+    def __init__(self, fraction=0.15):
+        self.fraction = fraction
+
+    def apply(self, x, draw):
+        """Return ``x`` with entries taken from other rows."""
+        return draw.where(draw.uniform(x) < self.fraction, draw.other_rows(x), x)
+
+
+def feature_extremes(X):
+    """Return the smallest and largest value per column, or per channel for n-D X.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, *shape)
+
+    Returns
+    -------
+    low, high : ndarray of shape (shape[-1],)
+    """
+    axes = tuple(range(X.ndim - 1))
+    return X.min(axis=axes), X.max(axis=axes)
+
+
+def corrupt(corruption, X, *, seed, training_rows=None):
+    """Apply a corruption to an array in NumPy.
+
+    Parameters
+    ----------
+    corruption : Corruption
+        The process.
+
+    X : ndarray of shape (n, *shape)
+        Rows in scaled space.
+
+    seed : int
+        Seed of the draws.
+
+    training_rows : ndarray of shape (m, *shape), default=None
+        Rows that extremes and swapped values come from. None means X.
+
+    Returns
+    -------
+    damaged : ndarray of shape (n, *shape)
+        In X's dtype.
+    """
+    rows = X if training_rows is None else training_rows
+    damaged = corruption.apply(X, _NumpyDraw(np.random.default_rng(seed), rows))
+    return damaged.astype(X.dtype, copy=False)
+
+
+class _NumpyDraw:
+    """The draws of ``Corruption.apply`` in NumPy."""
+
+    where = staticmethod(np.where)
+    clip = staticmethod(np.clip)
+    exp = staticmethod(np.exp)
+
+    def __init__(self, rng, rows):
+        self._rng = rng
+        self._rows = rows
+
+    @property
+    def low(self):
+        return feature_extremes(self._rows)[0]
+
+    @property
+    def high(self):
+        return feature_extremes(self._rows)[1]
+
+    def normal(self, x):
+        return self._rng.standard_normal(x.shape).astype(x.dtype, copy=False)
+
+    def uniform(self, x):
+        return self._rng.random(x.shape)
+
+    def uniform_per_row(self, x):
+        return self._rng.random((len(x),) + (1,) * (x.ndim - 1))
+
+    def other_rows(self, x):
+        chosen = self._rng.integers(len(self._rows), size=x.shape)
+        flat = self._rows.reshape(len(self._rows), -1)
+        picked = np.take_along_axis(flat, chosen.reshape(len(x), -1), axis=0)
+        return picked.reshape(x.shape)
+
+
+def _check_range(name, bounds, low_above=-np.inf):
+    """Raise a ValueError unless ``bounds`` is two growing numbers above a floor."""
+    numbers = len(bounds) == 2 and all(
+        isinstance(b, Real) and not isinstance(b, bool) for b in bounds
+    )
+    if not numbers or not low_above < bounds[0] < bounds[1]:
+        floor = "" if low_above == -np.inf else f"{low_above} < "
+        raise ValueError(
+            f"The {name!r} parameter of GaussianNoise as a range must be two numbers "
+            f"with {floor}low < high. Got {bounds!r} instead."
+        )

@@ -1,0 +1,224 @@
+"""Keras objects from plain descriptions: models, optimizers and losses."""
+
+import keras
+import tensorflow as tf
+
+from skae._describe import CannotDescribeError
+
+
+def build_model(architecture):
+    """Return the untrained Keras model of an architecture.
+
+    It is a plain functional model, so that a file saved from it loads wherever Keras
+    is. Its layers are the encoder and the decoder, two Keras models, which are also its
+    attributes ``encoder`` and ``decoder``.
+
+    Raises
+    ------
+    ValueError
+        Where the network's output does not fit the targets, or its code is not as wide
+        as asked.
+    """
+    network, latent_dim = architecture.network, architecture.latent_dim
+    encoder, decoder = network.build(*architecture.shapes)
+    made = tuple(decoder.output_shape[1:])
+    if made != architecture.output_shape:
+        raise ValueError(
+            f"The network built by {network!r} returns rows of shape {made}, but the "
+            f"rows to reconstruct have shape {architecture.output_shape}. Give its "
+            "last layer the shape of the data instead of a fixed one."
+        )
+    width = encoder.output_shape[-1]
+    if latent_dim is not None and width != latent_dim:
+        raise ValueError(
+            f"The network built by {network!r} has a code of width {width}, but "
+            f"latent_dim={latent_dim}. Pass latent_dim=None for the network's "
+            "own width, or let its build method obey latent_dim."
+        )
+    inputs = keras.Input(architecture.input_shape, name="input")
+    model = keras.Model(inputs, decoder(encoder(inputs)), name="autoencoder")
+    model.encoder, model.decoder = encoder, decoder
+    return model
+
+
+# ------------------------------------------------------------------- optimizers
+
+
+def check_optimizer(optimizer, learning_rate):
+    """Raise a ValueError where a learning rate stands beside an instance."""
+    if learning_rate is not None and not isinstance(optimizer, str):
+        raise ValueError(
+            f"learning_rate is {learning_rate!r}, but optimizer is an instance of "
+            f"{type(optimizer).__name__}, which has its own learning rate. Set it there "
+            "and leave learning_rate=None, or pass the optimizer's name."
+        )
+
+
+def make_optimizer(optimizer):
+    """Return a new optimizer of a name, or a copy of an instance.
+
+    Raises
+    ------
+    ValueError
+        Where Keras does not know the name, or the instance cannot be copied.
+    """
+    if isinstance(optimizer, str):
+        try:
+            made = keras.optimizers.get(optimizer)
+        except ValueError as exc:
+            raise ValueError(
+                f"optimizer is {optimizer!r}, which is no optimizer of Keras; pass a "
+                "name such as 'adam' or 'sgd', or a keras.optimizers instance."
+            ) from exc
+    else:
+        made = _copied_optimizer(optimizer)
+    _fuse(made)
+    return made
+
+
+def _copied_optimizer(optimizer):
+    """Return a fresh optimizer of an instance's configuration."""
+    rate = _learning_rate_function(optimizer)
+    known = {} if rate is None else {_class_of(rate).__name__: _class_of(rate)}
+    try:
+        with keras.saving.custom_object_scope(known):
+            return type(optimizer).from_config(optimizer.get_config())
+    except (NotImplementedError, TypeError, ValueError) as exc:
+        raise ValueError(
+            f"optimizer is an instance of {type(optimizer).__name__} that cannot be "
+            f"copied from its configuration ({exc}). Give its class, and the class of "
+            "its learning-rate schedule, a get_config method that returns all "
+            "arguments of __init__."
+        ) from exc
+
+
+def _learning_rate_function(optimizer):
+    """Return an optimizer's schedule or function of the learning rate, or None."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    return rate if callable(rate) else None
+
+
+def _class_of(rate):
+    """Return a schedule's class, and a function itself: what Keras looks up."""
+    return rate if hasattr(rate, "__name__") else type(rate)
+
+
+def _fuse(optimizer):
+    """Let a plain Adam update a variable in one operation instead of a dozen.
+
+    TensorFlow's kernel computes the same numbers. Graphs become much smaller, and
+    steps of small networks, which spend their time between operations, faster.
+    """
+    plain = (keras.optimizers.Adam, keras.optimizers.AdamW)
+    if type(optimizer) not in plain or optimizer.amsgrad:
+        return
+    unfused = optimizer.update_step
+
+    def update_step(gradient, variable, learning_rate):
+        if isinstance(gradient, tf.IndexedSlices):
+            unfused(gradient, variable, learning_rate)
+            return
+        place = optimizer._get_variable_index(variable)
+        step = tf.cast(optimizer.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=optimizer._momentums[place].value.handle,
+            v=optimizer._velocities[place].value.handle,
+            beta1_power=tf.pow(tf.cast(optimizer.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.cast(optimizer.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=tf.cast(optimizer.beta_1, variable.dtype),
+            beta2=tf.cast(optimizer.beta_2, variable.dtype),
+            epsilon=tf.cast(optimizer.epsilon, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+        )
+
+    optimizer.update_step = update_step
+
+
+# ----------------------------------------------------------------------- losses
+
+
+class RowLoss(keras.losses.Loss):
+    """A Keras loss whose values are arranged as one line per row.
+
+    Keras weighs rows only where a loss returns one value for each; its losses return
+    more for images and sequences. The numbers are Keras's otherwise.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss or callable
+        What to compute.
+
+    Raises
+    ------
+    ValueError
+        Where Keras does not know the name, or the loss is not reduced to one number.
+    """
+
+    def __init__(self, loss):
+        found = _loss_of_name(loss) if isinstance(loss, str) else loss
+        reduction = "sum_over_batch_size"
+        if isinstance(found, keras.losses.Loss):
+            found, reduction = found.call, found.reduction
+        if reduction in (None, "none"):
+            raise ValueError(
+                f"loss is {loss!r} with reduction={reduction!r}, which leaves no single "
+                "number to minimise. Leave reduction at its default."
+            )
+        super().__init__(reduction=reduction)
+        self._values = found
+
+    def call(self, y_true, y_pred):
+        """Return the values of the loss, of shape (n, k), or () where there is one."""
+        values = tf.convert_to_tensor(self._values(y_true, y_pred))
+        if values.shape.rank in (None, 0, 2):
+            return values
+        return tf.reshape(values, (tf.shape(values)[0], -1))
+
+    def reduced(self, y, output, weight=None):
+        """Return one number: the weighted mean, unless the loss is reduced otherwise."""
+        return self(y, output, None if weight is None else weight[:, None])
+
+
+def _loss_of_name(name):
+    """Return the loss that Keras knows by a name."""
+    try:
+        return keras.losses.get(name)
+    except ValueError as exc:
+        raise ValueError(
+            f"loss is {name!r}, which is no loss of Keras; pass a name such as 'mse', "
+            "'mae' or 'binary_crossentropy', or a keras.losses instance."
+        ) from exc
+
+
+# ------------------------------------------------------------------ description
+
+
+def keras_config(value):
+    """Return a describable stand-in for a Keras optimizer or loss, None for others.
+
+    It holds all that training takes from the object. Names are left out: Keras numbers
+    the optimizers of a process.
+
+    Raises
+    ------
+    CannotDescribeError
+        Where the object has no complete configuration.
+    """
+    kinds = (keras.optimizers.Optimizer, keras.losses.Loss)
+    if not isinstance(value, kinds):
+        return None
+    try:
+        config = keras.saving.serialize_keras_object(value)["config"]
+    except (NotImplementedError, TypeError, ValueError) as exc:
+        raise CannotDescribeError(f"{value!r} has no configuration: {exc}") from exc
+    parts = [{key: config[key] for key in config if key != "name"}]
+    if isinstance(value, keras.optimizers.Optimizer):
+        rate = _learning_rate_function(value)
+        parts.append(None if rate is None else _class_of(rate))
+    elif not type(value).__module__.startswith("keras."):
+        # Losses are used as they are, and seldom write all of it into get_config.
+        plain = vars(keras.losses.Loss())
+        parts.append({k: v for k, v in vars(value).items() if k not in plain})
+    return parts

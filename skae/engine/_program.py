@@ -1,0 +1,350 @@
+"""Compiled training programs.
+
+A program owns a Keras model, an optimizer and the functions that run them over whole
+epochs without returning to Python. It owns no result: a training borrows it, writes
+weights and optimizer state into it, runs it, and copies the weights out.
+
+This module imports TensorFlow; ``skae.engine`` imports this module when it trains.
+"""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from skae.engine._draws import TensorDraw
+from skae.engine._keras import RowLoss, build_model, make_optimizer
+
+_EVALUATION_BATCH = 4096
+_NUMBER = tf.TensorSpec((), tf.int32)
+
+
+class Program:
+    """One network, optimizer, loss and corruption, compiled.
+
+    Everything is traced here, once: a program does not look at the objects that it was
+    made from again, so that whatever happens to them later does not matter.
+
+    Parameters
+    ----------
+    design : Design
+        What to compute.
+
+    has_targets, is_weighted, has_validation : bool
+        Which arrays come with the data.
+
+    keeps_best : bool
+        Whether the best weights are kept.
+
+    by_parts : bool
+        Whether it runs batch by batch instead of in whole epochs.
+
+    Attributes
+    ----------
+    model : keras.Model
+
+    by_parts : bool
+
+    seconds : dict of str to float
+        What ``building`` and ``tracing`` took.
+    """
+
+    def __init__(
+        self,
+        design,
+        *,
+        has_targets,
+        is_weighted,
+        has_validation,
+        keeps_best,
+        by_parts,
+    ):
+        start = time.perf_counter()
+        self._corruption = design.corruption
+        self._loss = RowLoss(design.loss)
+        self._has_validation = has_validation
+        self._keeps_best = keeps_best
+        self.by_parts = by_parts
+        self.model = build_model(design.architecture)
+        optimizer = make_optimizer(design.optimizer)
+        optimizer.build(self.model.trainable_variables)
+        # Not for training: for callbacks, and for what they save.
+        self.model.compile(optimizer=optimizer, loss=design.loss, jit_compile=False)
+        self._optimizer = self.model.optimizer
+        self._list_variables()
+        built = time.perf_counter()
+        data = self._data_signature(design.architecture, has_targets, is_weighted)
+        order, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
+        if by_parts:
+            self._batch = _compiled(
+                self._run_steps, data, order, seed, _NUMBER, _NUMBER
+            )
+            self._close_epoch = _compiled(
+                self._end_epoch, data, tf.TensorSpec((), tf.float64)
+            )
+        else:
+            orders, seeds = (
+                tf.TensorSpec((None, *spec.shape), tf.int32) for spec in (order, seed)
+            )
+            self._epochs = _compiled(
+                self._run_epochs, data, orders, seeds, _NUMBER, _NUMBER
+            )
+        traced = time.perf_counter()
+        self.seconds = {"building": built - start, "tracing": traced - built}
+
+    def _list_variables(self):
+        """Note the TensorFlow variables, and what the optimizer begins with."""
+        model, optimizer = self.model, self._optimizer
+        self._weights = [v.value for v in model.weights]
+        self._optimizer_variables = [v.value for v in optimizer.variables]
+        self._fresh_optimizer = [v.numpy() for v in self._optimizer_variables]
+        self._best = [tf.Variable(v) for v in self._weights] if self._keeps_best else []
+        self._best_loss = tf.Variable(np.inf, dtype=tf.float64)
+        self._waited = tf.Variable(0, dtype=tf.int32)
+        other = [*model.weights, *model.metrics_variables, *optimizer.variables]
+        known = {id(v) for v in other}
+        # What is left are the states of random layers, Dropout for instance.
+        self._random_states = [v.value for v in model.variables if id(v) not in known]
+
+    def _data_signature(self, architecture, has_targets, is_weighted):
+        """Return the specification of the data."""
+
+        def rows(*shape):
+            return tf.TensorSpec((None, *shape), tf.float32)
+
+        x, y = rows(*architecture.input_shape), rows(*architecture.output_shape)
+        data = {"x": x}
+        if has_targets:
+            data["y"] = y
+        if is_weighted:
+            data["weight"] = rows()
+        if self._corruption is not None and self._corruption.needs_extremes:
+            data["low"] = data["high"] = tf.TensorSpec(x.shape[-1:], tf.float32)
+        if self._has_validation:
+            data |= {"val_x": x, "val_y": y, "val_weight": rows()}
+        return data
+
+    # ---------------------------------------------------------------- state
+
+    def load(self, state, learning_rate, layer_seed):
+        """Write weights and optimizer state; forget everything else.
+
+        Parameters
+        ----------
+        state : State
+
+        learning_rate : float or None
+            None is the optimizer's own, or the one of its state.
+
+        layer_seed : numpy.random.Generator
+            Seeds the layers that draw.
+
+        Raises
+        ------
+        ValueError
+            Where the state is another optimizer's.
+        """
+        optimizer_state = state.optimizer
+        if optimizer_state is None:
+            optimizer_state = self._fresh_optimizer
+        shapes = [v.shape.as_list() for v in self._optimizer_variables]
+        if shapes != [list(np.shape(value)) for value in optimizer_state]:
+            raise ValueError(
+                "Training cannot continue: the optimizer is now "
+                f"{type(self._optimizer).__name__}, but the state that is kept is "
+                "another's. Keep the optimizer, or begin anew with fit."
+            )
+        _assign(self._weights, state.weights)
+        _assign(self._optimizer_variables, optimizer_state)
+        if learning_rate is not None:
+            self._optimizer.learning_rate = learning_rate
+        for variable in self._random_states:
+            draws = layer_seed.integers(2**31, size=variable.shape)
+            variable.assign(draws.astype(variable.dtype.as_numpy_dtype))
+        self._best_loss.assign(np.inf)
+        self._waited.assign(0)
+        self.model.stop_training = False
+
+    def learning_rate(self):
+        """Return the learning rate in force."""
+        return float(self._optimizer.learning_rate)
+
+    def weights(self):
+        """Return the weights as NumPy arrays."""
+        return [v.numpy() for v in self._weights]
+
+    def optimizer_state(self):
+        """Return the optimizer's variables as NumPy arrays."""
+        return [v.numpy() for v in self._optimizer_variables]
+
+    def settle(self):
+        """Put the kept weights into the model: the best ones, or an average."""
+        if self._keeps_best:
+            _assign(self._weights, self._best)
+        else:
+            self._optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    # ------------------------------------------------------------ execution
+
+    def run_epochs(self, data, orders, seeds, batch_size, patience):
+        """Train over whole epochs.
+
+        Parameters
+        ----------
+        data : dict of str to tensor
+
+        orders : int32 array of shape (n_epochs, n)
+            The row order of every epoch.
+
+        seeds : int32 array of shape (n_epochs, 2)
+            Seeds of the corruption.
+
+        batch_size, patience : int
+
+        Returns
+        -------
+        losses, val_losses : ndarray of shape (n_done,)
+            Epochs that were run: all, or up to the one that stopped.
+
+        stopped : bool
+            Whether patience ran out.
+        """
+        losses, val_losses, done, waited = self._epochs(
+            data, *map(tf.constant, (orders, seeds, batch_size, patience))
+        )
+        done = int(done)
+        return losses.numpy()[:done], val_losses.numpy()[:done], int(waited) >= patience
+
+    def run_batches(self, data, order, seed, batch_size):
+        """Train one epoch, yielding the running mean of the loss after each batch."""
+        total, n = 0.0, len(order)
+        for step, start in enumerate(range(0, n, batch_size)):
+            rows = order[start : start + batch_size]
+            arguments = map(tf.constant, (rows, seed, batch_size, step))
+            total += float(self._batch(data, *arguments))
+            yield total / min(start + batch_size, n)
+
+    def end_epoch(self, data, loss, patience):
+        """Close an epoch that ran batch by batch: (validation loss, stopped)."""
+        loss = tf.constant(loss, tf.float64)
+        val_loss, waited = self._close_epoch(data, loss)
+        return float(val_loss), int(waited) >= patience
+
+    # ----------------------------------------- what is compiled, from outside in
+
+    def _run_epochs(self, data, orders, seeds, batch_size, patience):
+        n_epochs = tf.shape(orders)[0]
+        n = tf.shape(orders)[1]
+        losses = tf.TensorArray(tf.float64, size=n_epochs)
+        val_losses = tf.TensorArray(tf.float64, size=n_epochs)
+
+        def keep_going(epoch, loss, waited, *_):
+            return (epoch < n_epochs) & tf.math.is_finite(loss) & (waited < patience)
+
+        def one_epoch(epoch, _, waited, losses, val_losses):
+            total = self._run_steps(data, orders[epoch], seeds[epoch], batch_size, 0)
+            loss = total / tf.cast(n, tf.float64)
+            val_loss, waited = self._end_epoch(data, loss)
+            checked = loss + (val_loss if self._has_validation else 0.0)
+            losses = losses.write(epoch, loss)
+            val_losses = val_losses.write(epoch, val_loss)
+            return epoch + 1, checked, waited, losses, val_losses
+
+        zero = tf.constant(0.0, tf.float64)
+        start = (tf.constant(0), zero, self._waited.value(), losses, val_losses)
+        done, _, waited, losses, val_losses = tf.while_loop(
+            keep_going, one_epoch, start, parallel_iterations=1
+        )
+        return losses.stack(), val_losses.stack(), done, waited
+
+    def _run_steps(self, data, order, seed, batch_size, first_step):
+        """Return the sum over rows of the loss, one step after another."""
+        n = tf.shape(order)[0]
+        n_steps = (n + batch_size - 1) // batch_size
+
+        def one_step(step, total):
+            rows = order[step * batch_size : (step + 1) * batch_size]
+            step_seed = tf.stack([seed[0], seed[1] + first_step + step])
+            loss = self._train_step(data, rows, step_seed)
+            in_batch = tf.cast(tf.shape(rows)[0], tf.float64)
+            return step + 1, total + tf.cast(loss, tf.float64) * in_batch
+
+        start = (tf.constant(0), tf.constant(0.0, tf.float64))
+        _, total = tf.while_loop(
+            lambda step, _: step < n_steps, one_step, start, parallel_iterations=1
+        )
+        return total
+
+    def _train_step(self, data, rows, seed):
+        """Take one gradient step on some rows; return the loss before it."""
+        x = tf.gather(data["x"], rows)
+        y = tf.gather(data["y"], rows) if "y" in data else x
+        weight = tf.gather(data["weight"], rows) if "weight" in data else None
+        if self._corruption is not None:
+            draw = TensorDraw(seed, data)
+            x = tf.ensure_shape(self._corruption.apply(x, draw), x.shape)
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = self._batch_loss(x, y, weight, training=True)
+            scaled = self._optimizer.scale_loss(loss)
+        self._optimizer.apply(tape.gradient(scaled, variables), variables)
+        return loss
+
+    def _batch_loss(self, x, y, weight, training):
+        """Return Keras's objective: the loss of the rows, plus penalties."""
+        output = self.model(x, training=training)
+        loss = self._loss.reduced(y, output, weight)
+        return tf.add_n([loss, *map(tf.reduce_sum, self.model.losses)])
+
+    def _end_epoch(self, data, loss):
+        """Remember the best weights; return the validation loss and the wait."""
+        val_loss = tf.constant(np.nan, tf.float64)
+        if self._has_validation:
+            val_loss = self._validation_loss(data)
+        if not self._keeps_best:
+            return val_loss, tf.constant(0)
+        watched = val_loss if self._has_validation else loss
+
+        def keep():
+            _assign(self._best, self._weights)
+            self._best_loss.assign(watched)
+            return self._waited.assign(0)
+
+        def wait():
+            return self._waited.assign_add(1)
+
+        return val_loss, tf.cond(watched < self._best_loss, keep, wait)
+
+    def _validation_loss(self, data):
+        """Return the mean loss over the validation rows, in blocks of constant size."""
+        n = tf.shape(data["val_x"])[0]
+
+        def block(start, total):
+            rows = slice(start, start + _EVALUATION_BATCH)
+            x, y, weight = (data[f"val_{k}"][rows] for k in ("x", "y", "weight"))
+            loss = self._batch_loss(x, y, weight, training=False)
+            in_block = tf.cast(tf.shape(x)[0], tf.float64)
+            total += tf.cast(loss, tf.float64) * in_block
+            return start + _EVALUATION_BATCH, total
+
+        _, total = tf.while_loop(
+            lambda start, _: start < n,
+            block,
+            (tf.constant(0), tf.constant(0.0, tf.float64)),
+            parallel_iterations=1,
+        )
+        return total / tf.cast(n, tf.float64)
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _compiled(function, *signature):
+    """Return a traced graph function.
+
+    Without AutoGraph, whose analysis costs more than it does here; and as a concrete
+    function, which does not compare its arguments with the signature at every call.
+    """
+    return tf.function(function, autograph=False).get_concrete_function(*signature)

@@ -1,0 +1,105 @@
+"""Importing TensorFlow without its words on the terminal.
+
+TensorFlow's C++ part writes to the process's standard error while it is loaded, before
+any setting can silence it. ``import_quietly`` holds that stream back while TensorFlow is
+imported, and lets through whatever is not TensorFlow's usual chatter.
+"""
+
+import contextlib
+import functools
+import os
+import re
+import sys
+import tempfile
+
+# absl's log lines, whose source is a C++ file, and what belongs to them.
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|[IWE]\d{4} [\d:.]+\s+\d+ \S+\.(cc|h):\d+\]"
+    rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] (external/|tensorflow/)"
+    rb"|To enable the following instructions:"
+)
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+@functools.cache
+def import_quietly():
+    """Import TensorFlow and Keras once, silently; later calls cost nothing.
+
+    Raises
+    ------
+    ImportError
+        Where Keras is set to another backend; before it is imported, where the
+        environment says so.
+    """
+    asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if "keras" not in sys.modules:
+        _check_backend(asked)
+    with _low_level(), _without_chatter():
+        import keras
+        import tensorflow as tf
+
+        if keras.backend.backend() == "tensorflow":
+            tf.zeros(()) + 1.0  # the first operation has something to say, too
+    _check_backend(keras.backend.backend())
+
+
+def _check_backend(name):
+    """Raise an ImportError for a backend that is not TensorFlow."""
+    if name != "tensorflow":
+        raise ImportError(
+            f"skae trains with Keras on TensorFlow, but Keras is set to the {name!r} "
+            "backend. Set the environment variable KERAS_BACKEND=tensorflow before "
+            "Keras is imported."
+        )
+
+
+@contextlib.contextmanager
+def _low_level():
+    """Ask TensorFlow's C++ part for errors only, unless the user has asked it."""
+    if _LEVEL in os.environ:
+        yield
+        return
+    os.environ[_LEVEL] = "2"
+    try:
+        yield
+    finally:
+        os.environ.pop(_LEVEL, None)
+
+
+@contextlib.contextmanager
+def _without_chatter():
+    """Hold back file descriptor 2, then forward what is not chatter.
+
+    Everything is forwarded where the block raises: then the chatter says why.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            held = stack.enter_context(tempfile.TemporaryFile())
+            real = stack.enter_context(os.fdopen(os.dup(2), "wb"))
+        except OSError:  # no standard error, or no place to hold it
+            held = None
+        if held is None:
+            yield
+            return
+        _flush_stderr()
+        os.dup2(held.fileno(), 2)
+        hidden = _CHATTER
+        try:
+            yield
+        except BaseException:
+            hidden = None
+            raise
+        finally:
+            _flush_stderr()
+            os.dup2(real.fileno(), 2)
+            held.seek(0)
+            real.writelines(
+                line for line in held if hidden is None or not hidden.match(line)
+            )
+
+
+def _flush_stderr():
+    """Write out what Python still holds of its standard error."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()

@@ -1,0 +1,113 @@
+"""Training: borrow a program, load it, run it, copy the result out.
+
+Who owns what: the *program* owns the variables while it is borrowed, the *loop* owns
+the epochs and the history, this module owns what surrounds them. Imports TensorFlow;
+``skae.engine`` imports this module when it trains.
+"""
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from skae._describe import CannotDescribeError, digest
+from skae._random import stream
+from skae.corruptions import corrupt, feature_extremes
+from skae.engine import _cache
+from skae.engine._callbacks import make_callbacks, may_keep_model, watches_parts
+from skae.engine._job import State, Trained, TrainingDivergedError
+from skae.engine._keras import check_optimizer, keras_config
+from skae.engine._loop import Loop
+from skae.engine._program import Program
+
+# What a training draws beside its batch order: first counter of the stream.
+_STEPS, _VALIDATION, _LAYERS = 1, 2, 3
+
+
+def train(design, rows, validation, schedule, state, seed):
+    """Train a network; documented as ``skae.engine.train``."""
+    check_optimizer(design.optimizer, design.learning_rate)
+    callbacks = make_callbacks(schedule.callbacks)
+    has_validation = validation is not None
+    flags = {
+        "has_targets": rows.y is not None,
+        "is_weighted": rows.weight is not None,
+        "has_validation": has_validation,
+        "keeps_best": schedule.patience is not None,
+        "by_parts": any(watches_parts(c, has_validation) for c in callbacks),
+    }
+    key = None
+    if not any(map(may_keep_model, schedule.callbacks)):
+        key = _program_key(design, flags)
+    start = time.perf_counter()
+    seconds = {"building": 0.0, "tracing": 0.0}
+
+    def build():
+        program = Program(design, **flags)
+        seconds.update(program.seconds)
+        return program
+
+    with _cache.borrowed(key, build) as program:
+        layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
+        program.load(state, design.learning_rate, layer_seed)
+        data = _as_tensors(design, rows, validation, seed)
+        noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
+        history = Loop(program, data, schedule, callbacks, seed, noise).run()
+        trained = State(program.weights(), program.optimizer_state())
+        _check_finite(trained.weights, schedule, history, program)
+    elapsed = time.perf_counter() - start
+    seconds["training"] = elapsed - sum(seconds.values())
+    return Trained(trained, history, seconds)
+
+
+def _program_key(design, flags):
+    """Return what tells one compiled computation from another, or None.
+
+    The learning rate is not part of it: it is a variable of the program.
+    """
+    architecture = design.architecture
+    parts = [architecture.network, architecture.shapes]
+    parts += [design.loss, design.optimizer, design.corruption]
+    parts += [flags, keras.config.dtype_policy().name]
+    try:
+        return digest(parts, special=keras_config)
+    except CannotDescribeError:
+        return None  # the program is used once
+
+
+def _as_tensors(design, rows, validation, seed):
+    """Return a program's data."""
+    data = {"x": rows.x}
+    if rows.y is not None:
+        data["y"] = rows.y
+    if rows.weight is not None:
+        data["weight"] = rows.weight
+    corruption = design.corruption
+    if corruption is not None and corruption.needs_extremes:
+        data["low"], data["high"] = feature_extremes(rows.x)
+    if validation is not None:
+        # One draw for all epochs: validation losses are comparable along a training.
+        inputs = validation.x
+        if corruption is not None:
+            noise = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
+            inputs = corrupt(corruption, inputs, seed=noise, training_rows=rows.x)
+        weight = validation.weight
+        if weight is None:
+            weight = np.ones(len(inputs), np.float32)
+        data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}
+    return {name: tf.constant(array, tf.float32) for name, array in data.items()}
+
+
+def _check_finite(weights, schedule, history, program):
+    """Raise where the last steps, whose loss nobody has seen, left no usable weights."""
+    for weight in weights:
+        finite = np.isfinite(weight)
+        if not finite.all():
+            raise TrainingDivergedError(
+                name="weights",
+                value=float(weight[~finite][0]),
+                epoch=schedule.first_epoch + len(history["loss"]),
+                last_finite=None,
+                learning_rate=program.learning_rate(),
+            )

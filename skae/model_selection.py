@@ -1,0 +1,137 @@
+"""Cross-validation for detectors."""
+
+import numpy as np
+from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
+from sklearn.utils import indexable
+
+from skae._validation import check_outlier_labels
+
+__all__ = ["InlierKFold"]
+
+
+class InlierKFold(BaseCrossValidator):
+    """K-fold cross-validation that trains on inliers and tests on both classes.
+
+    Use it to search a detector on labelled data: the network sees normal rows only,
+    as it will in use, and every outlier is found or missed in exactly one test fold.
+    The folds are those of ``StratifiedKFold``, with the outliers taken out of the
+    training rows.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    shuffle : bool, default=False
+        Whether to shuffle the rows of each class before they are split.
+    random_state : int or RandomState instance, default=None
+        Seed of the shuffling; None draws fresh entropy at every split. Must be None
+        with ``shuffle=False``.
+
+    Raises
+    ------
+    ValueError
+        If `n_splits` is below 2 or no integer, or if `random_state` comes without
+        `shuffle`.
+    TypeError
+        If `shuffle` is not a bool.
+
+    See Also
+    --------
+    sklearn.model_selection.StratifiedKFold : Trains on outliers too.
+    skae.metrics.outlier_f1 : A scorer for these labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.model_selection import InlierKFold
+    >>> X, y = np.zeros((6, 2)), np.array([1, 1, 1, 1, -1, -1])
+    >>> for train, test in InlierKFold(2).split(X, y):
+    ...     print(train, test)
+    [2 3] [0 1 4]
+    [0 1] [2 3 5]
+    """
+
+    def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
+        self.n_splits = n_splits
+        self.shuffle = shuffle
+        self.random_state = random_state
+        # scikit-learn's splitters refuse bad values when they are made, not when
+        # they split: so does this one, with the same words.
+        self._stratified_folds()
+
+    def split(self, X, y=None, groups=None):
+        """Generate the row numbers of training and test folds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows to split; only their number counts.
+        y : array-like of shape (n_samples,)
+            Labels, +1 (normal) and -1 (outlier). Required, in spite of its default.
+        groups : Ignored
+            Not used, present for API consistency by convention.
+
+        Yields
+        ------
+        train : ndarray
+            Row numbers of the training inliers, ascending.
+        test : ndarray
+            Row numbers of the test fold, inliers and outliers, ascending.
+
+        Raises
+        ------
+        ValueError
+            If `y` is None, holds other labels than +1 and -1, differs from `X` in
+            length, or holds fewer inliers or fewer outliers than there are folds.
+        """
+        if y is None:
+            raise ValueError(
+                "InlierKFold needs y with the labels +1 (normal) and -1 (outlier), but "
+                "y is None. Without labels, use KFold and "
+                "scoring=reconstruction_score."
+            )
+        X, y = indexable(X, y)
+        y = check_outlier_labels(y)
+        self._check_class_sizes(y)
+        for train, test in self._stratified_folds().split(X, y, groups):
+            yield train[y[train] == 1], test
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X : Ignored
+            Not used, present for API consistency by convention.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        groups : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        n_splits : int
+            The number of folds.
+        """
+        return self.n_splits
+
+    def _stratified_folds(self):
+        """Return the splitter whose folds are used, or raise on bad parameters."""
+        random_state = self.random_state
+        if self.shuffle and random_state is None:
+            # scikit-learn would draw from the global random state.
+            random_state = int(np.random.default_rng().integers(2**32))
+        return StratifiedKFold(
+            self.n_splits, shuffle=self.shuffle, random_state=random_state
+        )
+
+    def _check_class_sizes(self, y):
+        """Raise unless every test fold can have a row of each class."""
+        for label, name in ((1, "inlier"), (-1, "outlier")):
+            n_rows = int(np.sum(y == label))
+            if n_rows < self.n_splits:
+                raise ValueError(
+                    f"InlierKFold needs at least one {name} (y == {label:+d}) per test "
+                    f"fold, n_splits={self.n_splits!r} in all, but y holds {n_rows!r}. "
+                    "Lower n_splits, or label more rows."
+                )

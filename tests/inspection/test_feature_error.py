@@ -1,0 +1,150 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.exceptions import NotFittedError
+
+from skae.inspection import FeatureErrorDisplay
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    errors=arrays(
+        np.float64,
+        st.integers(1, 30),
+        elements=st.floats(0, 1e6, allow_subnormal=False),
+    ),
+    top_k=st.integers(1, 40),
+)
+def test_bars_are_the_largest_shares(errors, top_k):
+    display = FeatureErrorDisplay(errors).plot(plt.figure().subplots(), top_k=top_k)
+    widths = np.array([bar.get_width() for bar in display.bars_])
+    assert len(widths) == min(top_k, len(errors))
+    largest = np.sort(errors)[::-1][: len(widths)]
+    np.testing.assert_allclose(widths * errors.sum(), largest, atol=1e-300)
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    named = [errors[int(name.removeprefix("x"))] for name in names]
+    np.testing.assert_array_equal(named, largest)
+    plt.close("all")
+
+
+def test_names_come_from_the_columns(detector, waves):
+    names = [f"f{index}" for index in range(12)]
+    table = pd.DataFrame(waves[:, :12], columns=names)
+    fitted = type(detector)().fit(table)
+    display = FeatureErrorDisplay.from_estimator(fitted, table, row=4, top_k=3)
+    errors = np.asarray(fitted.feature_errors(table))[4]
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == [names[index] for index in np.argsort(-errors)[:3]]
+    assert display.ax_.get_xlabel().startswith("share of the reconstruction error")
+
+
+def test_a_long_row_is_a_line(detector, waves):
+    display = FeatureErrorDisplay.from_estimator(detector, waves, row=-1)
+    (line,) = display.lines_
+    errors = detector.feature_errors(waves)[-1]
+    np.testing.assert_allclose(line.get_ydata(), errors)
+    np.testing.assert_allclose(
+        line.get_ydata().sum(), -detector.score_samples(waves)[-1]
+    )
+    assert display.ax_.get_xlabel() == "feature"
+    assert display.ax_.get_ylabel() == "feature error"
+    assert display.bars_ is None
+    assert display.image_ is None
+
+
+@pytest.mark.parametrize("names", [None, ["left", "right"]])
+def test_a_series_has_a_line_for_each_channel(names):
+    errors = np.random.default_rng(0).uniform(size=(30, 2))
+    display = FeatureErrorDisplay(errors, feature_names=names).plot()
+    for line, channel in zip(display.lines_, errors.T, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), channel)
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == (names or ["channel 0", "channel 1"])
+    assert display.ax_.get_xlabel() == "timestep"
+
+
+def test_many_channels_still_have_colours():
+    display = FeatureErrorDisplay(np.ones((5, 12))).plot(kind="line")
+    assert len(display.lines_) == 12
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 3)])
+def test_an_image_is_a_heat_map(shape):
+    errors = np.random.default_rng(0).uniform(size=shape)
+    display = FeatureErrorDisplay(errors).plot()
+    np.testing.assert_allclose(
+        display.image_.get_array(), errors.reshape(8, 8, -1).sum(axis=-1)
+    )
+    assert len(display.figure_.axes) == 2  # the picture and its colour bar
+    assert display.figure_.axes[1].get_ylabel() == "feature error"
+
+
+def test_a_flattened_image_is_reshaped(detector, waves):
+    display = FeatureErrorDisplay.from_estimator(detector, waves, row_shape=(6, 10))
+    expected = detector.feature_errors(waves)[0].reshape(6, 10)
+    np.testing.assert_allclose(display.image_.get_array(), expected)
+
+
+@pytest.mark.parametrize("kind", ["auto", "bars", "line"])
+def test_axes_and_kind_as_given(kind):
+    _, ax = plt.subplots()
+    display = FeatureErrorDisplay([1.0, 3.0]).plot(ax, kind=kind)
+    assert display.ax_ is ax
+    assert display.figure_ is ax.figure
+    assert (display.lines_ is not None) == (kind == "line")
+
+
+def test_errors_of_zero_have_no_share():
+    display = FeatureErrorDisplay([0.0, 0.0]).plot()
+    assert [bar.get_width() for bar in display.bars_] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "message"),
+    [
+        ((8, 8), "bars", r"kind='bars' draws rows with 1 axes.*shape \(8, 8\)"),
+        ((8,), "image", r"kind='image' draws rows with 2 or 3 axes.*shape \(8,\)"),
+        ((8, 8, 1), "line", r"kind='line' draws rows with 1 or 2 axes.*row_shape"),
+        ((2, 2, 2, 2), "auto", r"kind='image' draws rows with 2 or 3 axes"),
+    ],
+)
+def test_a_kind_that_does_not_fit_is_refused(shape, kind, message):
+    with pytest.raises(ValueError, match=message):
+        FeatureErrorDisplay(np.ones(shape)).plot(kind=kind)
+
+
+def test_names_that_do_not_fit_are_refused():
+    message = "feature_names has 1 names, but the rows have 3 features"
+    with pytest.raises(ValueError, match=message):
+        FeatureErrorDisplay(np.ones(3), feature_names=["a"]).plot()
+    message = "feature_names has 1 names, but the rows have 2 features"
+    with pytest.raises(ValueError, match=message):
+        FeatureErrorDisplay(np.ones((9, 2)), feature_names=["a"]).plot()
+
+
+@pytest.mark.parametrize("row", [120, -121])
+def test_a_row_that_is_not_there_is_refused(detector, waves, row):
+    with pytest.raises(IndexError, match=f"row is {row}, but X has 120 rows.*0 to 119"):
+        FeatureErrorDisplay.from_estimator(detector, waves, row=row)
+
+
+def test_a_shape_that_does_not_fit_is_refused(detector, waves):
+    message = r"rows of shape \(60,\), which do not fit row_shape=\(7, 7\)"
+    with pytest.raises(ValueError, match=message):
+        FeatureErrorDisplay.from_estimator(detector, waves, row_shape=(7, 7))
+
+
+def test_bad_values_are_refused(detector, waves):
+    with pytest.raises(ValueError, match="'top_k' parameter of"):
+        FeatureErrorDisplay([1.0]).plot(top_k=0)
+    with pytest.raises(ValueError, match="'row' parameter of"):
+        FeatureErrorDisplay.from_estimator(detector, waves, row="first")
+
+
+def test_unfitted_is_refused(detector, waves):
+    with pytest.raises(NotFittedError):
+        FeatureErrorDisplay.from_estimator(type(detector)(), waves)

@@ -46,9 +46,6 @@ class Autoencoder:
         # Casts are a cache, and one scaler must stay one object after unpickling.
         return self.__dict__ | {"_cast": {}}
 
-    def __sklearn_is_fitted__(self):
-        return True
-
     @property
     def width(self):
         """Width of the code."""
@@ -58,7 +55,7 @@ class Autoencoder:
     def encode(self, X):
         """Return the codes, of shape (n, width), of rows in the input space."""
         codes = np.empty((len(X), self.width), X.dtype)
-        for rows in blocks(len(X), prod(X.shape[1:])):
+        for rows in blocks(len(X), self._row_size):
             codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
         return codes
 
@@ -66,7 +63,7 @@ class Autoencoder:
         """Return the rows, of shape (n, *output_shape), that codes stand for."""
         shape = self.architecture.output_shape
         decoded = np.empty((len(codes), *shape), codes.dtype)
-        for rows in blocks(len(codes), prod(shape)):
+        for rows in blocks(len(codes), self._row_size):
             scaled = self.decode_scaled(codes[rows])
             decoded[rows] = self.target_scaler.inverse_transform(scaled)
         return decoded
@@ -81,7 +78,7 @@ class Autoencoder:
 
     def scaled_pairs(self, X):
         """Yield (rows, scaled inputs, scaled outputs) block by block."""
-        for rows in blocks(len(X), prod(X.shape[1:])):
+        for rows in blocks(len(X), self._row_size):
             scaled = self.scaler.transform(X[rows])
             yield rows, scaled, self.reconstruct_scaled(scaled)
 
@@ -102,13 +99,17 @@ class Autoencoder:
         """
         y = X if y is None else y
         weight = np.ones(len(X)) if weight is None else weight
-        mean = np.tensordot(weight, y, axes=1) / weight.sum()
+        # Deviations from the first row: a constant y has none, to the last bit.
+        first = y[0].astype(np.float64)
+        mean = np.zeros(first.shape)
+        for rows in blocks(len(y), first.size):
+            mean += np.tensordot(weight[rows], y[rows] - first, axes=1) / weight.sum()
         squared, spread = 0.0, 0.0
         for rows, _, scaled in self.scaled_pairs(X):
             output = self.target_scaler.inverse_transform(scaled)
             squared += weight[rows] @ _row_sums(y[rows] - output)
-            spread += weight[rows] @ _row_sums(y[rows] - mean)
-        mse = squared / (weight.sum() * mean.size)
+            spread += weight[rows] @ _row_sums(y[rows] - first - mean)
+        mse = squared / (weight.sum() * first.size)
         if spread == 0:
             return float(mse), 1.0 if squared == 0 else 0.0
         return float(mse), float(1 - squared / spread)
@@ -128,6 +129,13 @@ class Autoencoder:
     def to_keras(self):
         """Return a new ``keras.Model`` with these weights; it works in scaled space."""
         return engine.keras_model(self.architecture, self.weights)
+
+    @property
+    def _row_size(self):
+        """Numbers that one row takes where it is widest: hidden layers count, too."""
+        shapes = self.architecture
+        widest_layer = max(weight.shape[-1] for weight in self.weights)
+        return max(prod(shapes.input_shape), prod(shapes.output_shape), widest_layer)
 
     def _parts(self, dtype):
         """Return the weights of (encoder, decoder) in a dtype, and the activations."""

@@ -55,11 +55,11 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
 
-    validation_fraction : float or None, default=0.1
+    validation_fraction : float or None, default=0.05
         Share of the rows, at least one, that is held out to watch the loss. None trains
         on all rows. Unused where ``fit`` is given `X_val`.
 
-    patience : int or None, default=20
+    patience : int or None, default=30
         Epochs without a new lowest validation loss (training loss, where there is no
         validation) before training stops and the best weights are restored. None trains
         all epochs and keeps the last weights.
@@ -161,8 +161,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         learning_rate=None,
         epochs="auto",
         batch_size=128,
-        validation_fraction=0.1,
-        patience=20,
+        validation_fraction=0.05,
+        patience=30,
         corruption=None,
         callbacks=None,
         memory=None,

@@ -27,8 +27,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     Parameters
     ----------
-    latent_dim : int or None, default=None
-        Width of the code. None is the network's own: min(32, n_features) for a
+    latent_dim : int or None, default=4
+        Width of the code. Narrow codes detect better than wide ones, which reconstruct
+        outliers, too. None is the network's own: min(32, n_features) for a
         `DenseNetwork`.
 
     network : network description or None, default=None
@@ -56,11 +57,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
 
-    validation_fraction : float or None, default=0.1
+    validation_fraction : float or None, default=0.05
         Share of the rows, at least one, that is held out to watch the loss. None trains
         on all rows. Unused where ``fit`` is given `X_val`.
 
-    patience : int or None, default=20
+    patience : int or None, default=50
         Epochs without a new lowest validation loss (training loss, where there is no
         validation) before training stops and the best weights are restored. None trains
         all epochs and keeps the last weights.
@@ -94,9 +95,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         ``Contamination(0.1)``, a float is used as it is; searchable, as
         ``threshold=[MeanStd(1), Quantile(0.95)]`` and as ``threshold__fraction``.
 
-    error : {"mse", "mae", "standardized"}, default="mse"
-        Reconstruction error of a row, in scaled space: mean squared, mean absolute, or
-        mean squared after dividing by each feature's mean squared training error.
+    error : {"standardized", "mse", "mae"}, default="standardized"
+        Reconstruction error of a row, in scaled space: mean squared after dividing by
+        each feature's mean squared training error, so that features that are hard to
+        reconstruct do not drown the others; mean squared; or mean absolute.
 
     Attributes
     ----------
@@ -186,7 +188,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def __init__(
         self,
-        latent_dim=None,
+        latent_dim=4,
         *,
         network=None,
         scaler="standard",
@@ -195,8 +197,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         learning_rate=None,
         epochs="auto",
         batch_size=128,
-        validation_fraction=0.1,
-        patience=20,
+        validation_fraction=0.05,
+        patience=50,
         corruption=None,
         callbacks=None,
         memory=None,
@@ -204,7 +206,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         random_state=None,
         verbose=0,
         threshold=None,
-        error="mse",
+        error="standardized",
     ):
         self.latent_dim = latent_dim
         self.network = network

@@ -37,11 +37,13 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
     total = np.repeat(flat.sum(axis=1), top_k)
     error = chosen(errors)
     share = np.divide(error, total, out=np.zeros_like(error), where=total > 0)
-    rows = np.arange(n) if index is None else index
+    rows = pd.RangeIndex(n) if index is None else index
+    if isinstance(rows, pd.MultiIndex):
+        rows = rows.to_flat_index()  # one column of tuples
     names = feature_names(shape) if names is None else np.asarray(names, dtype=object)
     return pd.DataFrame(
         {
-            "row": np.repeat(np.asarray(rows), top_k),
+            "row": rows.repeat(top_k),
             "rank": np.tile(np.arange(1, top_k + 1), n),
             "feature": names[order.ravel()],
             "value": chosen(X),

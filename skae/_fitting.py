@@ -21,15 +21,6 @@ from skae._scaling import make_scaler
 AUTO_STEPS = 4000
 AUTO_MIN_EPOCHS = 10
 
-# Losses that read targets as probabilities.
-_PROBABILITY_LOSSES = (
-    "binarycrossentropy",
-    "binaryfocalcrossentropy",
-    "categoricalcrossentropy",
-    "categoricalfocalcrossentropy",
-    "kldivergence",
-)
-_LOSS_SHORT_NAMES = {"bce": "binarycrossentropy", "kld": "kldivergence"}
 _RANGE_TOLERANCE = 1e-6
 
 
@@ -165,7 +156,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     try:
         trained = engine.train(design, rows, watched, schedule, state, seed)
     except engine.TrainingDivergedError as exc:
-        raise ValueError(_divergence_message(exc, settings, table.X)) from exc
+        raise ValueError(_divergence_message(exc, settings, table)) from exc
     if watching.verbose >= 2:
         _report({"scaling": scaling, **trained.seconds})
     autoencoder = Autoencoder(
@@ -189,11 +180,19 @@ def _check_same(known, asked):
     new = asked.network.get_params(), asked.shapes
     if type(known.network) is not type(asked.network) or old != new:
         raise ValueError(
-            f"Training cannot continue: it began with {known.network!r} and "
-            f"latent_dim={known.latent_dim} on rows of shape {known.input_shape}, now "
-            f"it is {asked.network!r} and latent_dim={asked.latent_dim} on rows of "
-            f"shape {asked.input_shape}. Keep them, or pass warm_start=False."
+            f"Training cannot continue: it began with {_in_words(known)}; now it is "
+            f"{_in_words(asked)}. Keep them, or begin anew: fit with warm_start=False."
         )
+
+
+def _in_words(architecture):
+    shapes = [architecture.input_shape]
+    if architecture.output_shape != architecture.input_shape:
+        shapes.append(architecture.output_shape)
+    return (
+        f"{architecture.network!r} and latent_dim={architecture.latent_dim} on rows of "
+        f"shape {' and targets of shape '.join(map(str, shapes))}"
+    )
 
 
 def _fit_scalers(settings, table):
@@ -218,7 +217,12 @@ def _scaled_float32(scaler, array, name):
     with np.errstate(over="ignore"):
         for rows in blocks(len(array), max(1, array[:1].size)):
             scaled[rows] = scaler.transform(array[rows])
-    if not np.isfinite(scaled).all():
+    if np.isnan(scaled).any():
+        raise ValueError(
+            f"The scaler makes NaN of some values of {name}. Use scaler='standard', or "
+            "a transformer that returns finite values."
+        )
+    if np.isinf(scaled).any():
         raise ValueError(
             f"{name} is too large for float32 after scaling: it ranges from "
             f"{array.min():.3g} to {array.max():.3g}. Use scaler='standard', or "
@@ -261,7 +265,7 @@ def _check_targets(settings, network, targets):
     seen = float(targets.min()), float(targets.max())
     low, high = network.output_range()
     _check_range(seen, (low, high), f"network {network!r} gives values", settings)
-    if _reads_probabilities(settings.loss):
+    if engine.reads_probabilities(settings.loss):
         _check_range(seen, (0.0, 1.0), f"loss {settings.loss!r} needs values", settings)
         if (low < 0 or high > 1) and not getattr(settings.loss, "from_logits", False):
             raise ValueError(
@@ -272,35 +276,37 @@ def _check_targets(settings, network, targets):
 
 
 def _check_range(seen, allowed, subject, settings):
-    if seen[0] < allowed[0] - _RANGE_TOLERANCE or seen[1] > allowed[1] + (
-        _RANGE_TOLERANCE
-    ):
-        raise ValueError(
-            f"{subject} in [{allowed[0]:g}, {allowed[1]:g}], but the data after "
-            f"scaling (scaler={settings.scaler!r}) range from {seen[0]:.4g} to "
-            f"{seen[1]:.4g}. Use scaler='minmax', or an unbounded output "
-            "(output_activation=None) with loss='mse'."
-        )
+    low, high = allowed[0] - _RANGE_TOLERANCE, allowed[1] + _RANGE_TOLERANCE
+    if low <= seen[0] and seen[1] <= high:
+        return
+    advice = "Use scaler='minmax'"
+    if settings.scaler == "minmax":  # only a training that continues gets here
+        advice = "Let the first rows, which fix the scaler, span the data's range"
+    raise ValueError(
+        f"{subject} in [{allowed[0]:g}, {allowed[1]:g}], but the data after "
+        f"scaling (scaler={settings.scaler!r}) range from {seen[0]:.4g} to "
+        f"{seen[1]:.4g}. {advice}, or an unbounded output (output_activation=None) "
+        "with loss='mse'."
+    )
 
 
-def _reads_probabilities(loss):
-    """Return whether a loss reads its targets as probabilities."""
-    name = loss if isinstance(loss, str) else getattr(loss, "name", None)
-    if name is None or not isinstance(name, str):
-        name = getattr(loss, "__name__", type(loss).__name__)
-    plain = name.replace("_", "").lower()
-    return _LOSS_SHORT_NAMES.get(plain, plain) in _PROBABILITY_LOSSES
-
-
-def _divergence_message(exc, settings, X):
+def _divergence_message(exc, settings, table):
     """Return what to tell a user whose training diverged."""
-    last = "" if exc.last_finite is None else f" (last finite {exc.last_finite:.4g})"
-    advice = f"lower learning_rate (now {exc.learning_rate:g})"
+    last = ""
+    if exc.last_finite is not None:
+        last = f" (last finite value {exc.last_finite:.4g})"
+    ranges = [f"X ranges from {table.X.min():.3g} to {table.X.max():.3g}"]
+    if table.y is not None:
+        ranges.append(f"y from {table.y.min():.3g} to {table.y.max():.3g}")
+    knob = "learning_rate"
+    if not isinstance(settings.optimizer, str):
+        knob = "the optimizer's learning rate"
+    advice = f"lower {knob} (now {exc.learning_rate:g})"
     if settings.scaler is None:
         advice = f"use scaler='standard', or {advice}"
     return (
         f"Training diverged: the {exc.name} became {exc.value} in epoch "
-        f"{exc.epoch}{last}. X ranges from {X.min():.3g} to {X.max():.3g}; {advice}."
+        f"{exc.epoch}{last}. {', '.join(ranges)}; {advice}."
     )
 
 

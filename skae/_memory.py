@@ -8,12 +8,14 @@ another process wrote first, and it asks for source code that a worker may not h
 """
 
 import os
+import pickle
 import platform
 import warnings
 from numbers import Integral
 from pathlib import Path
 
 from filelock import FileLock
+from joblib import wrap_non_picklable_objects
 from sklearn.utils.validation import check_memory
 
 from skae import engine
@@ -63,17 +65,17 @@ def remembered(memory, random_state, content, compute):
     if key is None:
         return compute()
     place = ("skae", key)
+    # What is kept was moved into its place when it was complete: no lock is needed.
     result = _load(store, place)
     if result is not _NOTHING:
         return result
     locks = Path(store.location) / "skae-locks"
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / f"{key}.lock"):
-        result = _load(store, place)
+        result = _load(store, place, on_failure=_warn_unreadable)
         if result is _NOTHING:
             result = compute()
-            # Goes into a file of its own, which is then moved: readers need no lock.
-            store.dump_item(place, result, verbose=0)
+            _keep(store, place, result)
     return result
 
 
@@ -113,17 +115,48 @@ def _key(random_state, content):
         return None
 
 
-def _load(store, place):
+def _load(store, place, on_failure=None):
     """Return what is kept at a place, or ``_NOTHING``."""
     if not store.contains_item(place):
         return _NOTHING
     try:
-        return store.load_item(place, verbose=0)
+        return pickle.loads(store.load_item(place, verbose=0))
+    except Exception as exc:
+        if on_failure is not None:
+            on_failure(store, exc)
+        return _NOTHING
+
+
+def _warn_unreadable(store, exc):
+    warnings.warn(
+        f"memory holds this training in {store.location!r}, but it cannot be read "
+        f"({type(exc).__name__}: {exc}). The network is trained anew.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _keep(store, place, result):
+    """Put a result in its place."""
+    try:
+        payload = _pickled(result)
     except Exception as exc:
         warnings.warn(
-            f"memory holds this training in {store.location!r}, but it cannot be read "
-            f"({type(exc).__name__}: {exc}). The network is trained anew.",
+            f"memory cannot keep this training, which does not pickle: "
+            f"{type(exc).__name__}: {exc}.",
             UserWarning,
             stacklevel=3,
         )
-        return _NOTHING
+    else:
+        store.dump_item(place, payload, verbose=0)
+
+
+def _pickled(result):
+    """Return a pickle; it holds the classes that this process cannot import.
+
+    Those are what a notebook defines and a worker process has got from it.
+    """
+    try:
+        return pickle.dumps(result)
+    except Exception:
+        return pickle.dumps(wrap_non_picklable_objects(result, keep_wrapper=False))

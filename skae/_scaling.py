@@ -2,13 +2,19 @@
 
 Three forms of one thing, with ``fit``, ``transform`` and ``inverse_transform``: the
 named scalers (an affine map per column or channel), a user's transformer (on flattened
-rows), and none at all.
+rows), and none at all. Users meet them as the fitted ``scaler_`` of an estimator, so
+they take whatever NumPy can make an array of, and check its shape.
 """
+
+import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
+
+# A column whose values differ by no more than some rounding is constant.
+_ROUNDINGS = 10
 
 
 def make_scaler(scaler):
@@ -29,11 +35,11 @@ class IdentityScaler(BaseEstimator):
 
     def transform(self, X):
         """Return X."""
-        return X
+        return _as_float(X)
 
     def inverse_transform(self, X):
         """Return X."""
-        return X
+        return _as_float(X)
 
 
 class ChannelScaler(BaseEstimator):
@@ -41,13 +47,13 @@ class ChannelScaler(BaseEstimator):
 
     Parameters
     ----------
-    kind : {"standard", "minmax"}
-        Zero mean and unit variance, or the range [0, 1] on the rows it is fitted on; as
-        learned by scikit-learn's ``StandardScaler`` and ``MinMaxScaler``.
+    kind : {"standard", "minmax"}, default="standard"
+        Zero mean and unit variance, or the range [0, 1] on the rows it is fitted on, as
+        scikit-learn's ``StandardScaler`` and ``MinMaxScaler``.
 
     Attributes
     ----------
-    center_, scale_ : ndarray of shape (n_channels,)
+    center_, scale_ : float64 ndarray of shape (n_channels,)
         ``transform`` is ``(X - center_) / scale_``; a constant channel has scale 1.
     """
 
@@ -58,27 +64,42 @@ class ChannelScaler(BaseEstimator):
         """Learn center and scale of rows of shape (n, *shape)."""
         flat = X.reshape(-1, X.shape[-1])
         if self.kind == "minmax":
-            learned = MinMaxScaler().fit(flat)
-            self.center_, scale = learned.data_min_, learned.data_range_
-            self.scale_ = np.where(scale == 0, 1.0, scale)
-            return self
-        if sample_weight is not None:
-            sample_weight = np.repeat(sample_weight, len(flat) // len(X))
-        learned = StandardScaler().fit(flat, sample_weight=sample_weight)
-        self.center_, self.scale_ = learned.mean_, learned.scale_
+            center, scale = _low_and_range(flat)
+        else:
+            if sample_weight is not None:
+                sample_weight = np.repeat(sample_weight, len(flat) // len(X))
+            center, scale = _mean_and_std(flat, sample_weight)
+        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
+            raise ValueError(
+                f"scaler={self.kind!r} cannot scale values as large as these: they "
+                f"range from {X.min():.3g} to {X.max():.3g}. Divide them by a constant "
+                "first."
+            )
+        self.center_, self.scale_ = center, scale
         return self
 
     def transform(self, X):
         """Return scaled rows, in X's float type."""
+        X = self._checked(X)
         scaled = X - self.center_.astype(X.dtype, copy=False)
         scaled /= self.scale_.astype(X.dtype, copy=False)
         return scaled
 
     def inverse_transform(self, X):
         """Return rows in the original units, in X's float type."""
+        X = self._checked(X)
         original = X * self.scale_.astype(X.dtype, copy=False)
         original += self.center_.astype(X.dtype, copy=False)
         return original
+
+    def _checked(self, X):
+        X = _as_float(X)
+        if X.ndim < 2 or X.shape[-1] != len(self.scale_):
+            raise ValueError(
+                f"X has shape {X.shape}, but this scaler was fitted on rows whose last "
+                f"axis has length {len(self.scale_)}. Pass rows of that shape."
+            )
+        return X
 
 
 class TransformerScaler(BaseEstimator):
@@ -93,6 +114,15 @@ class TransformerScaler(BaseEstimator):
     ----------
     transformer_ : transformer
         The fitted clone.
+
+    low_, high_ : ndarray of shape (n_columns,)
+        Range of the scaled rows it was fitted on.
+
+    Notes
+    -----
+    Some transformers have an inverse on a part of the line only: that of
+    ``PowerTransformer`` is NaN above a bound, which a network may pass. There the
+    nearest value that the fitted rows take is inverted instead.
     """
 
     def __init__(self, transformer):
@@ -103,41 +133,100 @@ class TransformerScaler(BaseEstimator):
         self.transformer_ = clone(self.transformer)
         if hasattr(self.transformer_, "set_output"):
             self.transformer_.set_output(transform="default")
-        flat = X.reshape(len(X), -1)
+        flat = _own_rows(X)
         if sample_weight is None:
             self.transformer_.fit(flat)
         elif has_fit_parameter(self.transformer_, "sample_weight"):
             self.transformer_.fit(flat, sample_weight=sample_weight)
         else:
             self.transformer_.fit(np.repeat(flat, self._copies(sample_weight), axis=0))
-        width = np.shape(self.transformer_.transform(flat[:1]))[1]
-        if width != flat.shape[1]:
-            raise ValueError(
-                f"scaler {self.transformer!r} makes {width} columns of "
-                f"{flat.shape[1]}, but a scaler must keep them. Put a transformer that "
-                "changes the columns in front, in a Pipeline."
-            )
+        scaled = self._apply("transform", _own_rows(X))
+        self._invert(scaled[:1].copy())
+        self.low_, self.high_ = scaled.min(axis=0), scaled.max(axis=0)
         return self
 
     def transform(self, X):
         """Return scaled rows, in X's float type."""
-        return self._by_rows(self.transformer_.transform, X)
+        X = _as_float(X)
+        rows = self._apply("transform", _own_rows(X))
+        if not np.isfinite(rows).all():
+            raise ValueError(
+                f"scaler {self.transformer!r} made NaN or infinity of finite values. "
+                "Use one that suits all values, or scaler='standard'."
+            )
+        return rows.reshape(X.shape).astype(X.dtype, copy=False)
 
     def inverse_transform(self, X):
         """Return rows in the original units, in X's float type."""
-        return self._by_rows(self.transformer_.inverse_transform, X)
-
-    @staticmethod
-    def _by_rows(function, X):
-        rows = np.asarray(function(X.reshape(len(X), -1)))
+        X = _as_float(X)
+        rows = self._invert(_own_rows(X))
+        lost = ~np.isfinite(rows)
+        if lost.any():
+            inside = np.clip(_own_rows(X), self.low_, self.high_)
+            rows = np.where(lost, self._invert(inside), rows)
         return rows.reshape(X.shape).astype(X.dtype, copy=False)
+
+    def _invert(self, rows):
+        """Return the inverse of scaled rows, silently: what has none is dealt with."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._apply("inverse_transform", rows)
+
+    def _apply(self, method, rows):
+        """Return what a method of the transformer makes of its own copy of rows."""
+        shape = rows.shape
+        with np.errstate(all="ignore"):  # what is not finite is found afterwards
+            made = getattr(self.transformer_, method)(rows)
+        if np.shape(made) != shape:
+            raise ValueError(
+                f"{method} of scaler {self.transformer!r} makes rows of shape "
+                f"{np.shape(made)[1:]} of rows of shape {shape[1:]}, but a scaler must "
+                "keep it. Put a transformer that changes the columns in front, in a "
+                "Pipeline."
+            )
+        if hasattr(made, "toarray"):
+            made = made.toarray()
+        return np.asarray(made)
 
     def _copies(self, sample_weight):
         copies = sample_weight.astype(int)
         if not np.array_equal(copies, sample_weight):
             raise ValueError(
-                f"scaler {self.transformer!r} takes no sample_weight in fit, so weights "
-                "must be whole numbers (copies of rows), but they are not. Use "
+                f"scaler {self.transformer!r} takes no sample_weight in fit, so "
+                "weights must be whole numbers (copies of rows), but they are not. Use "
                 "scaler='standard', or whole weights."
             )
         return copies
+
+
+def _as_float(X):
+    """Return an array of float32 where X is float32, of float64 otherwise."""
+    X = np.asarray(X)
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def _own_rows(X):
+    """Return flattened rows as a copy: a transformer may work in place."""
+    return np.array(X.reshape(len(X), -1))
+
+
+def _mean_and_std(flat, sample_weight):
+    """Return the mean and standard deviation of each column; 1 where it is constant."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        learned = StandardScaler().fit(flat, sample_weight=sample_weight)
+    # A variance that overflows passes for that of a constant column there.
+    scale = np.where(np.isfinite(learned.var_), learned.scale_, np.inf)
+    return learned.mean_.astype(np.float64), scale
+
+
+def _low_and_range(flat):
+    """Return the smallest value and the range of each column; 1 where it is constant.
+
+    Constant is relative to the values: columns in tiny units are no constants.
+    """
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    rounding = np.finfo(flat.dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    with np.errstate(over="ignore"):
+        spread = high - low
+    return low, np.where(spread <= _ROUNDINGS * rounding, 1.0, spread)

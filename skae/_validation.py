@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import (
     _num_samples as num_samples,
@@ -33,6 +34,7 @@ __all__ = [
     "fit_context",
     "num_samples",
     "safe_indexing",
+    "threadpool_controller",
     "validate_parameter_constraints",
     "validate_params",
 ]

@@ -6,6 +6,7 @@ every step, and in NumPy, where a denoiser scores itself. It acts in scaled spac
 """
 
 from abc import abstractmethod
+from math import inf, log
 from numbers import Real
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "MaskingNoise",
     "SaltAndPepperNoise",
     "SwapNoise",
+    "corrupt",
 ]
 
 _FRACTION = [Interval(Real, 0, 1, closed="both")]
@@ -57,7 +59,7 @@ class Corruption(BaseEstimator):
 
 
 class GaussianNoise(Corruption):
-    """Add normally distributed noise.
+    r"""Add normally distributed noise.
 
     The noise of the denoising tutorials, and the one to begin with.
 
@@ -74,8 +76,8 @@ class GaussianNoise(Corruption):
 
     Notes
     -----
-    :math:`\\tilde x = x + \\sigma \\epsilon` with
-    :math:`\\epsilon \\sim N(0, I)`, the corruption of [1]_.
+    :math:`\tilde x = x + \sigma \epsilon` with
+    :math:`\epsilon \sim N(0, I)`, the corruption of [1]_.
 
     References
     ----------
@@ -109,12 +111,14 @@ class GaussianNoise(Corruption):
 
     def apply(self, x, draw):
         """Return ``x`` with noise added."""
-        std = self.std
-        if isinstance(std, (tuple, list)):
-            low, high = np.log(std[0]), np.log(std[1])
+        # Python's floats: they keep x's dtype, which NumPy's would not.
+        if isinstance(self.std, (tuple, list)):
+            low, high = map(log, self.std)
             std = draw.exp(low + (high - low) * draw.uniform_per_row(x))
+        else:
+            std = float(self.std)
         noisy = x + std * draw.normal(x)
-        return noisy if self.clip is None else draw.clip(noisy, *self.clip)
+        return noisy if self.clip is None else draw.clip(noisy, *map(float, self.clip))
 
 
 class MaskingNoise(Corruption):
@@ -150,7 +154,7 @@ class MaskingNoise(Corruption):
 
     def apply(self, x, draw):
         """Return ``x`` with entries set to zero."""
-        return draw.where(draw.uniform(x) < self.fraction, 0.0 * x, x)
+        return draw.where(draw.uniform(x) < float(self.fraction), 0.0, x)
 
 
 class SaltAndPepperNoise(Corruption):
@@ -190,10 +194,9 @@ class SaltAndPepperNoise(Corruption):
 
     def apply(self, x, draw):
         """Return ``x`` with entries set to an extreme."""
-        u = draw.uniform(x)
-        damaged = draw.where(u < self.fraction / 2, draw.low + 0.0 * x, x)
-        salt = (u >= self.fraction / 2) & (u < self.fraction)
-        return draw.where(salt, draw.high + 0.0 * x, damaged)
+        u, fraction = draw.uniform(x), float(self.fraction)
+        extreme = draw.where(u < fraction / 2, draw.low, draw.high)
+        return draw.where(u < fraction, extreme, x)
 
 
 class SwapNoise(Corruption):
@@ -228,7 +231,7 @@ class SwapNoise(Corruption):
 
     def apply(self, x, draw):
         """Return ``x`` with entries taken from other rows."""
-        return draw.where(draw.uniform(x) < self.fraction, draw.other_rows(x), x)
+        return draw.where(draw.uniform(x) < float(self.fraction), draw.other_rows(x), x)
 
 
 def feature_extremes(X):
@@ -308,13 +311,13 @@ class _NumpyDraw:
         return picked.reshape(x.shape)
 
 
-def _check_range(name, bounds, low_above=-np.inf):
+def _check_range(name, bounds, low_above=-inf):
     """Raise a ValueError unless ``bounds`` is two growing numbers above a floor."""
     numbers = len(bounds) == 2 and all(
         isinstance(b, Real) and not isinstance(b, bool) for b in bounds
     )
-    if not numbers or not low_above < bounds[0] < bounds[1]:
-        floor = "" if low_above == -np.inf else f"{low_above} < "
+    if not numbers or not low_above < bounds[0] < bounds[1] < inf:
+        floor = "" if low_above == -inf else f"{low_above} < "
         raise ValueError(
             f"The {name!r} parameter of GaussianNoise as a range must be two numbers "
             f"with {floor}low < high. Got {bounds!r} instead."

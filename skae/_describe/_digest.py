@@ -190,7 +190,8 @@ class _Writer:
             for name, value in vars(cls).items()
             if name not in _NOT_IN_BODY and not name.startswith("_abc_")
         }
-        self._all("class", [type(cls), cls.__qualname__, cls.__bases__, body])
+        # Not the qualified name: cloudpickle loses it on the way to a worker.
+        self._all("class", [type(cls), cls.__name__, cls.__bases__, body])
 
     def _function(self, function):
         found = reads(function, is_known_module)

@@ -13,6 +13,7 @@ from skae.engine._job import (
     Trained,
     TrainingDivergedError,
 )
+from skae.engine._losses import reads_probabilities
 from skae.engine._numpy import cast, forward
 from skae.engine._order import batch_orders
 from skae.engine._tensorflow import import_quietly
@@ -30,6 +31,7 @@ __all__ = [
     "forward",
     "keras_config",
     "keras_model",
+    "reads_probabilities",
     "train",
 ]
 

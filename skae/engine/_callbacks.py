@@ -40,8 +40,8 @@ def _own(callback):
             ) from exc
     if not callable(callback):
         raise TypeError(
-            f"callbacks holds {callback!r}, which is neither a keras.callbacks.Callback "
-            "nor a function that makes one. Pass one of these."
+            f"callbacks holds {callback!r}, which is neither a "
+            "keras.callbacks.Callback nor a function that makes one. Pass one of these."
         )
     made = callback()
     if not isinstance(made, keras.callbacks.Callback):

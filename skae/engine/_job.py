@@ -108,7 +108,7 @@ class Schedule:
 
 @dataclass
 class State:
-    """Weights and optimizer state as NumPy arrays; ``optimizer`` None is a fresh one."""
+    """Weights and optimizer state, NumPy arrays; ``optimizer`` None is a fresh one."""
 
     weights: list
     optimizer: list | None = None

@@ -49,8 +49,8 @@ def check_optimizer(optimizer, learning_rate):
     if learning_rate is not None and not isinstance(optimizer, str):
         raise ValueError(
             f"learning_rate is {learning_rate!r}, but optimizer is an instance of "
-            f"{type(optimizer).__name__}, which has its own learning rate. Set it there "
-            "and leave learning_rate=None, or pass the optimizer's name."
+            f"{type(optimizer).__name__}, which has its own learning rate. Set it "
+            "there and leave learning_rate=None, or pass the optimizer's name."
         )
 
 
@@ -64,16 +64,13 @@ def make_optimizer(optimizer):
     """
     if isinstance(optimizer, str):
         try:
-            made = keras.optimizers.get(optimizer)
+            return keras.optimizers.get(optimizer)
         except ValueError as exc:
             raise ValueError(
                 f"optimizer is {optimizer!r}, which is no optimizer of Keras; pass a "
                 "name such as 'adam' or 'sgd', or a keras.optimizers instance."
             ) from exc
-    else:
-        made = _copied_optimizer(optimizer)
-    _fuse(made)
-    return made
+    return _copied_optimizer(optimizer)
 
 
 def _copied_optimizer(optimizer):
@@ -103,39 +100,6 @@ def _class_of(rate):
     return rate if hasattr(rate, "__name__") else type(rate)
 
 
-def _fuse(optimizer):
-    """Let a plain Adam update a variable in one operation instead of a dozen.
-
-    TensorFlow's kernel computes the same numbers. Graphs become much smaller, and
-    steps of small networks, which spend their time between operations, faster.
-    """
-    plain = (keras.optimizers.Adam, keras.optimizers.AdamW)
-    if type(optimizer) not in plain or optimizer.amsgrad:
-        return
-    unfused = optimizer.update_step
-
-    def update_step(gradient, variable, learning_rate):
-        if isinstance(gradient, tf.IndexedSlices):
-            unfused(gradient, variable, learning_rate)
-            return
-        place = optimizer._get_variable_index(variable)
-        step = tf.cast(optimizer.iterations + 1, variable.dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=optimizer._momentums[place].value.handle,
-            v=optimizer._velocities[place].value.handle,
-            beta1_power=tf.pow(tf.cast(optimizer.beta_1, variable.dtype), step),
-            beta2_power=tf.pow(tf.cast(optimizer.beta_2, variable.dtype), step),
-            lr=tf.cast(learning_rate, variable.dtype),
-            beta1=tf.cast(optimizer.beta_1, variable.dtype),
-            beta2=tf.cast(optimizer.beta_2, variable.dtype),
-            epsilon=tf.cast(optimizer.epsilon, variable.dtype),
-            grad=tf.cast(gradient, variable.dtype),
-        )
-
-    optimizer.update_step = update_step
-
-
 # ----------------------------------------------------------------------- losses
 
 
@@ -163,8 +127,8 @@ class RowLoss(keras.losses.Loss):
             found, reduction = found.call, found.reduction
         if reduction in (None, "none"):
             raise ValueError(
-                f"loss is {loss!r} with reduction={reduction!r}, which leaves no single "
-                "number to minimise. Leave reduction at its default."
+                f"loss is {loss!r} with reduction={reduction!r}, which leaves no "
+                "single number to minimise. Leave reduction at its default."
             )
         super().__init__(reduction=reduction)
         self._values = found
@@ -177,7 +141,7 @@ class RowLoss(keras.losses.Loss):
         return tf.reshape(values, (tf.shape(values)[0], -1))
 
     def reduced(self, y, output, weight=None):
-        """Return one number: the weighted mean, unless the loss is reduced otherwise."""
+        """Return one number: the weighted mean, unless it is reduced otherwise."""
         return self(y, output, None if weight is None else weight[:, None])
 
 
@@ -198,27 +162,26 @@ def _loss_of_name(name):
 def keras_config(value):
     """Return a describable stand-in for a Keras optimizer or loss, None for others.
 
-    It holds all that training takes from the object. Names are left out: Keras numbers
-    the optimizers of a process.
+    It holds all that training takes from the object: an optimizer is copied from its
+    configuration, a loss is used as it is (``Huber`` keeps its delta out of its
+    configuration). Names are left out: Keras numbers the optimizers of a process.
 
     Raises
     ------
     CannotDescribeError
-        Where the object has no complete configuration.
+        Where an optimizer has no configuration.
     """
-    kinds = (keras.optimizers.Optimizer, keras.losses.Loss)
-    if not isinstance(value, kinds):
+    if isinstance(value, keras.losses.Loss):
+        return _without(vars(value), "name", "_dtype_policy")
+    if not isinstance(value, keras.optimizers.Optimizer):
         return None
     try:
         config = keras.saving.serialize_keras_object(value)["config"]
     except (NotImplementedError, TypeError, ValueError) as exc:
         raise CannotDescribeError(f"{value!r} has no configuration: {exc}") from exc
-    parts = [{key: config[key] for key in config if key != "name"}]
-    if isinstance(value, keras.optimizers.Optimizer):
-        rate = _learning_rate_function(value)
-        parts.append(None if rate is None else _class_of(rate))
-    elif not type(value).__module__.startswith("keras."):
-        # Losses are used as they are, and seldom write all of it into get_config.
-        plain = vars(keras.losses.Loss())
-        parts.append({k: v for k, v in vars(value).items() if k not in plain})
-    return parts
+    rate = _learning_rate_function(value)
+    return [_without(config, "name"), None if rate is None else _class_of(rate)]
+
+
+def _without(mapping, *names):
+    return {key: value for key, value in mapping.items() if key not in names}

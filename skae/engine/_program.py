@@ -12,6 +12,8 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from skae.engine._best import BestWeights, assign
+from skae.engine._data import data_signature
 from skae.engine._draws import TensorDraw
 from skae.engine._keras import RowLoss, build_model, make_optimizer
 
@@ -63,7 +65,6 @@ class Program:
         self._corruption = design.corruption
         self._loss = RowLoss(design.loss)
         self._has_validation = has_validation
-        self._keeps_best = keeps_best
         self.by_parts = by_parts
         self.model = build_model(design.architecture)
         optimizer = make_optimizer(design.optimizer)
@@ -72,8 +73,9 @@ class Program:
         self.model.compile(optimizer=optimizer, loss=design.loss, jit_compile=False)
         self._optimizer = self.model.optimizer
         self._list_variables()
+        self._best = BestWeights(self._weights) if keeps_best else None
         built = time.perf_counter()
-        data = self._data_signature(design.architecture, has_targets, is_weighted)
+        data = data_signature(design, has_targets, is_weighted, has_validation)
         order, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
         if by_parts:
             self._batch = _compiled(
@@ -98,31 +100,10 @@ class Program:
         self._weights = [v.value for v in model.weights]
         self._optimizer_variables = [v.value for v in optimizer.variables]
         self._fresh_optimizer = [v.numpy() for v in self._optimizer_variables]
-        self._best = [tf.Variable(v) for v in self._weights] if self._keeps_best else []
-        self._best_loss = tf.Variable(np.inf, dtype=tf.float64)
-        self._waited = tf.Variable(0, dtype=tf.int32)
         other = [*model.weights, *model.metrics_variables, *optimizer.variables]
         known = {id(v) for v in other}
         # What is left are the states of random layers, Dropout for instance.
         self._random_states = [v.value for v in model.variables if id(v) not in known]
-
-    def _data_signature(self, architecture, has_targets, is_weighted):
-        """Return the specification of the data."""
-
-        def rows(*shape):
-            return tf.TensorSpec((None, *shape), tf.float32)
-
-        x, y = rows(*architecture.input_shape), rows(*architecture.output_shape)
-        data = {"x": x}
-        if has_targets:
-            data["y"] = y
-        if is_weighted:
-            data["weight"] = rows()
-        if self._corruption is not None and self._corruption.needs_extremes:
-            data["low"] = data["high"] = tf.TensorSpec(x.shape[-1:], tf.float32)
-        if self._has_validation:
-            data |= {"val_x": x, "val_y": y, "val_weight": rows()}
-        return data
 
     # ---------------------------------------------------------------- state
 
@@ -154,15 +135,15 @@ class Program:
                 f"{type(self._optimizer).__name__}, but the state that is kept is "
                 "another's. Keep the optimizer, or begin anew with fit."
             )
-        _assign(self._weights, state.weights)
-        _assign(self._optimizer_variables, optimizer_state)
+        assign(self._weights, state.weights)
+        assign(self._optimizer_variables, optimizer_state)
         if learning_rate is not None:
             self._optimizer.learning_rate = learning_rate
         for variable in self._random_states:
             draws = layer_seed.integers(2**31, size=variable.shape)
             variable.assign(draws.astype(variable.dtype.as_numpy_dtype))
-        self._best_loss.assign(np.inf)
-        self._waited.assign(0)
+        if self._best is not None:
+            self._best.forget()
         self.model.stop_training = False
 
     def learning_rate(self):
@@ -179,8 +160,8 @@ class Program:
 
     def settle(self):
         """Put the kept weights into the model: the best ones, or an average."""
-        if self._keeps_best:
-            _assign(self._weights, self._best)
+        if self._best is not None:
+            self._best.restore()
         else:
             self._optimizer.finalize_variable_values(self.model.trainable_variables)
 
@@ -251,7 +232,7 @@ class Program:
             return epoch + 1, checked, waited, losses, val_losses
 
         zero = tf.constant(0.0, tf.float64)
-        start = (tf.constant(0), zero, self._waited.value(), losses, val_losses)
+        start = (tf.constant(0), zero, self._wait(), losses, val_losses)
         done, _, waited, losses, val_losses = tf.while_loop(
             keep_going, one_epoch, start, parallel_iterations=1
         )
@@ -301,19 +282,12 @@ class Program:
         val_loss = tf.constant(np.nan, tf.float64)
         if self._has_validation:
             val_loss = self._validation_loss(data)
-        if not self._keeps_best:
-            return val_loss, tf.constant(0)
-        watched = val_loss if self._has_validation else loss
+        if self._best is None:
+            return val_loss, self._wait()
+        return val_loss, self._best.update(val_loss if self._has_validation else loss)
 
-        def keep():
-            _assign(self._best, self._weights)
-            self._best_loss.assign(watched)
-            return self._waited.assign(0)
-
-        def wait():
-            return self._waited.assign_add(1)
-
-        return val_loss, tf.cond(watched < self._best_loss, keep, wait)
+    def _wait(self):
+        return tf.constant(0) if self._best is None else self._best.waited
 
     def _validation_loss(self, data):
         """Return the mean loss over the validation rows, in blocks of constant size."""
@@ -334,11 +308,6 @@ class Program:
             parallel_iterations=1,
         )
         return total / tf.cast(n, tf.float64)
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
 
 
 def _compiled(function, *signature):

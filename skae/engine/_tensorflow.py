@@ -1,8 +1,8 @@
 """Importing TensorFlow without its words on the terminal.
 
 TensorFlow's C++ part writes to the process's standard error while it is loaded, before
-any setting can silence it. ``import_quietly`` holds that stream back while TensorFlow is
-imported, and lets through whatever is not TensorFlow's usual chatter.
+any setting can silence it. ``import_quietly`` holds that stream back while TensorFlow
+is imported, and lets through whatever is not TensorFlow's usual chatter.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ def import_quietly():
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
         _check_backend(asked)
-    with _low_level(), _without_chatter():
+    with _same_random_state(), _low_level(), _without_chatter():
         import keras
         import tensorflow as tf
 
@@ -52,6 +52,18 @@ def _check_backend(name):
             "backend. Set the environment variable KERAS_BACKEND=tensorflow before "
             "Keras is imported."
         )
+
+
+@contextlib.contextmanager
+def _same_random_state():
+    """Undo the draws of what Keras imports (rich takes one)."""
+    import random  # not to draw from it
+
+    before = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 @contextlib.contextmanager

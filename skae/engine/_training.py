@@ -9,13 +9,12 @@ import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from skae._describe import CannotDescribeError, digest
 from skae._random import stream
-from skae.corruptions import corrupt, feature_extremes
 from skae.engine import _cache
 from skae.engine._callbacks import make_callbacks, may_keep_model, watches_parts
+from skae.engine._data import as_tensors
 from skae.engine._job import State, Trained, TrainingDivergedError
 from skae.engine._keras import check_optimizer, keras_config
 from skae.engine._loop import Loop
@@ -48,10 +47,11 @@ def train(design, rows, validation, schedule, state, seed):
         seconds.update(program.seconds)
         return program
 
+    noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
+    layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
     with _cache.borrowed(key, build) as program:
-        layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
         program.load(state, design.learning_rate, layer_seed)
-        data = _as_tensors(design, rows, validation, seed)
+        data = as_tensors(design, rows, validation, noise_seed)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
         history = Loop(program, data, schedule, callbacks, seed, noise).run()
         trained = State(program.weights(), program.optimizer_state())
@@ -76,31 +76,8 @@ def _program_key(design, flags):
         return None  # the program is used once
 
 
-def _as_tensors(design, rows, validation, seed):
-    """Return a program's data."""
-    data = {"x": rows.x}
-    if rows.y is not None:
-        data["y"] = rows.y
-    if rows.weight is not None:
-        data["weight"] = rows.weight
-    corruption = design.corruption
-    if corruption is not None and corruption.needs_extremes:
-        data["low"], data["high"] = feature_extremes(rows.x)
-    if validation is not None:
-        # One draw for all epochs: validation losses are comparable along a training.
-        inputs = validation.x
-        if corruption is not None:
-            noise = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
-            inputs = corrupt(corruption, inputs, seed=noise, training_rows=rows.x)
-        weight = validation.weight
-        if weight is None:
-            weight = np.ones(len(inputs), np.float32)
-        data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}
-    return {name: tf.constant(array, tf.float32) for name, array in data.items()}
-
-
 def _check_finite(weights, schedule, history, program):
-    """Raise where the last steps, whose loss nobody has seen, left no usable weights."""
+    """Raise where the last steps, whose loss nobody has seen, ruined the weights."""
     for weight in weights:
         finite = np.isfinite(weight)
         if not finite.all():

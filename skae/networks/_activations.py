@@ -10,6 +10,7 @@ from scipy import special
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
+_ROOT_HALF = 0.7071067811865476
 
 
 def _linear(x):
@@ -38,7 +39,8 @@ def _selu(x):
 
 
 def _gelu(x):
-    return 0.5 * x * (1 + special.erf(x / np.sqrt(2).astype(x.dtype)))
+    # Not 1 + erf(x): that loses the digits of the left tail.
+    return 0.5 * x * special.erfc(x * -_ROOT_HALF)
 
 
 def _silu(x):

@@ -1,5 +1,6 @@
 """The fully connected network."""
 
+from itertools import pairwise
 from math import prod
 from numbers import Integral
 
@@ -9,18 +10,20 @@ from skae._validation import StrOptions
 from skae.networks._activations import ACTIVATION_NAMES, activation_range
 from skae.networks._base import Network
 
+# Whatever keras.config says: skae trains in float32, and keys its caches by it.
+_DTYPE = "float32"
 _ACTIVATION = [StrOptions(set(ACTIVATION_NAMES)), None]
 
 
 class DenseNetwork(Network):
-    """Fully connected encoder and decoder; the decoder mirrors the encoder.
+    r"""Fully connected encoder and decoder; the decoder mirrors the encoder.
 
     The first choice for tables, and for images and series that are small enough to be
     flattened: rows of any shape go in and come out, the network sees them flat.
 
     Parameters
     ----------
-    hidden_units : tuple of int, default=(128,)
+    hidden_units : tuple of int, default=(768,)
         Units of the layers between input and code. The decoder has the same in reverse
         order. ``()`` is one layer each way, the network of the first autoencoder in
         most tutorials.
@@ -42,7 +45,7 @@ class DenseNetwork(Network):
 
     Notes
     -----
-    Kernels start Glorot uniform, in :math:`\\pm\\sqrt{6 / (n_{in} + n_{out})}`, biases
+    Kernels start Glorot uniform, in :math:`\pm\sqrt{6 / (n_{in} + n_{out})}`, biases
     at zero, as Keras's ``Dense`` does [1]_.
 
     References
@@ -66,7 +69,7 @@ class DenseNetwork(Network):
 
     def __init__(
         self,
-        hidden_units=(128,),
+        hidden_units=(768,),
         activation="relu",
         latent_activation=None,
         output_activation=None,
@@ -98,37 +101,27 @@ class DenseNetwork(Network):
         )
         encoder_activations, decoder_activations = self.dense_activations()
 
-        def stack(x, widths, activations, last_name):
-            names = [f"hidden_{i}" for i in range(len(activations) - 1)] + [last_name]
-            layers = zip(widths[1:], activations, names, strict=True)
-            for seed, (units, activation, name) in enumerate(layers):
-                # An explicit seed: Keras's default draws from Python's global state.
-                x = keras.layers.Dense(
-                    units,
-                    activation=activation,
-                    kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-                    name=name,
-                )(x)
-            return x
-
-        inputs = keras.Input(input_shape, name="input")
+        inputs = keras.Input(input_shape, dtype=_DTYPE, name="input")
         flat = inputs
         if len(input_shape) > 1:
-            flat = keras.layers.Flatten(name="flatten")(inputs)
-        code = stack(flat, encoder_widths, encoder_activations, "latent")
+            flat = keras.layers.Flatten(dtype=_DTYPE, name="flatten")(inputs)
+        code = _stack(flat, encoder_widths[1:], encoder_activations, "latent")
         encoder = keras.Model(inputs, code, name="encoder")
 
-        latent = keras.Input((encoder_widths[-1],), name="latent_input")
-        output = stack(latent, decoder_widths, decoder_activations, "output")
+        latent = keras.Input(encoder_widths[-1:], dtype=_DTYPE, name="latent_input")
+        output = _stack(latent, decoder_widths[1:], decoder_activations, "output")
         if len(output_shape) > 1:
-            output = keras.layers.Reshape(output_shape, name="unflatten")(output)
+            unflatten = keras.layers.Reshape(
+                output_shape, dtype=_DTYPE, name="unflatten"
+            )
+            output = unflatten(output)
         return encoder, keras.Model(latent, output, name="decoder")
 
     def initial_weights(self, input_shape, output_shape, latent_dim, rng):
         """Return Glorot uniform kernels and zero biases, drawn from ``rng``."""
         weights = []
         for widths in self._widths(input_shape, output_shape, latent_dim):
-            for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+            for n_in, n_out in pairwise(widths):
                 limit = np.sqrt(6 / (n_in + n_out))
                 kernel = rng.uniform(-limit, limit, size=(n_in, n_out))
                 weights += [kernel.astype(np.float32), np.zeros(n_out, np.float32)]
@@ -151,3 +144,23 @@ class DenseNetwork(Network):
             [prod(input_shape), *hidden, latent],
             [latent, *hidden[::-1], prod(output_shape)],
         )
+
+
+def _stack(x, widths, activations, last_name):
+    """Return what a stack of dense layers makes of a Keras tensor."""
+    import keras
+
+    names = [f"hidden_{i}" for i in range(len(widths) - 1)] + [last_name]
+    layers = zip(widths, activations, names, strict=True)
+    for seed, (units, activation, name) in enumerate(layers):
+        # An explicit seed: Keras's default draws from Python's global random state.
+        # What is drawn is replaced by ``initial_weights``.
+        start = keras.initializers.GlorotUniform(seed=seed)
+        x = keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=start,
+            dtype=_DTYPE,
+            name=name,
+        )(x)
+    return x

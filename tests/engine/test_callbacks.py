@@ -1,0 +1,342 @@
+"""Keras callbacks in the engine's loop."""
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from skae import engine
+from skae._random import stream
+
+# Keras 3.15 with NumPy 2.4, in keras.ops.convert_to_numpy of a variable.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
+
+@pytest.fixture
+def make_recorder(keras):
+    """Return a class of callbacks that note every call, outside themselves."""
+
+    def make_recorder(calls, only=None):
+        class Recorder(keras.callbacks.Callback):
+            pass
+
+        def note(name):
+            def hook(self, *args, logs=None):
+                *args, logs = (*args, logs) if logs is not None else args or (None,)
+                calls.append((name, *args, dict(logs or {})))
+
+            return hook
+
+        for name in only or HOOKS:
+            setattr(Recorder, name, note(name))
+        return Recorder
+
+    return make_recorder
+
+
+HOOKS = (
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_begin",
+    "on_test_end",
+)
+
+
+def test_calls_come_in_kerass_order(train, make_recorder, keras, make_job, X):
+    calls, theirs = [], []
+    validation = engine.Rows(X[:10])
+    trained = train(X, validation, epochs=2, callbacks=[make_recorder(calls)])
+    model = engine.keras_model(*_untrained(make_job(X)))
+    model.compile("adam", "mse")
+    model.fit(
+        X,
+        X,
+        batch_size=16,
+        epochs=2,
+        validation_data=(X[:10], X[:10]),
+        callbacks=[make_recorder(theirs)()],
+        verbose=0,
+    )
+    strip = [(*call[:-1], sorted(call[-1])) for call in calls]
+    assert strip == [(*call[:-1], sorted(call[-1])) for call in theirs]
+    ends = [call for call in calls if call[0] == "on_epoch_end"]
+    assert [epoch for _, epoch, _ in ends] == [0, 1]
+    for _, epoch, logs in ends:
+        assert logs == {name: v[epoch] for name, v in trained.history.items()}
+    assert calls[-1] == ("on_train_end", ends[-1][2])
+
+
+def _untrained(job):
+    return job[0].architecture, job[4].weights
+
+
+def test_the_last_batchs_running_mean_is_the_epochs_loss(train, make_recorder, X):
+    calls = []
+    trained = train(X, callbacks=[make_recorder(calls)])
+    of_batches = [call for call in calls if call[0] == "on_train_batch_end"]
+    assert [batch for _, batch, _ in of_batches] == [0, 1, 2, 3] * 3
+    assert [logs["loss"] for _, _, logs in of_batches[3::4]] == trained.history["loss"]
+
+
+def test_epochs_count_on_where_training_continues(train, make_recorder, X):
+    calls = []
+    only = ["on_epoch_begin", "on_epoch_end"]
+    train(X, epochs=2, first_epoch=5, callbacks=[make_recorder(calls, only)])
+    assert [epoch for _, epoch, _ in calls] == [5, 5, 6, 6]
+
+
+# ------------------------------------------------------------------- stopping
+
+
+def test_stopping_at_the_end_of_an_epoch(train, keras, X):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    stopped = train(X, epochs=10, callbacks=[Stop()])
+    until = train(X, epochs=2)
+    assert stopped.history == until.history
+    for one, other in zip(stopped.state.weights, until.state.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_batch_end"])
+def test_stopping_within_an_epoch(hook, train, keras, make_recorder, X):
+    class Stop(keras.callbacks.Callback):
+        pass
+
+    def stop(self, batch, logs=None):
+        self.model.stop_training = batch == 1
+
+    setattr(Stop, hook, stop)
+    calls = []
+    watcher = make_recorder(calls, ["on_train_batch_end", "on_epoch_end"])
+    stopped = train(X, engine.Rows(X[:9]), epochs=10, callbacks=[Stop(), watcher])
+    assert [call[:2] for call in calls] == [
+        ("on_train_batch_end", 0),
+        ("on_train_batch_end", 1),
+        ("on_epoch_end", 0),
+    ]
+    assert stopped.history["loss"] == [calls[1][2]["loss"]]
+    assert np.isfinite(stopped.history["val_loss"]).all()
+
+
+def test_early_stopping_has_the_last_word_over_no_patience(train, keras, X):
+    stop = keras.callbacks.EarlyStopping(
+        monitor="loss", patience=3, restore_best_weights=True
+    )
+    options = {"learning_rate": 0.15, "batch_size": 50}
+    stopped = train(X, epochs=200, callbacks=[stop], **options)
+    best = int(np.argmin(stopped.history["loss"]))
+    assert len(stopped.history["loss"]) == best + 4 < 200
+    until = train(X, epochs=best + 1, **options)
+    for one, other in zip(stopped.state.weights, until.state.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+# ------------------------------------------------------------- Keras's callbacks
+
+
+def test_what_callbacks_add_to_the_logs_is_history(train, keras, tmp_path, X):
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        monitor="loss", patience=1, min_delta=1e9, factor=0.1
+    )
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    history = train(X, engine.Rows(X[:9]), callbacks=[plateau, logger]).history
+    assert list(history) == ["loss", "val_loss", "learning_rate"]
+    np.testing.assert_allclose(history["learning_rate"], [1e-3, 1e-3, 1e-4], rtol=1e-5)
+    table = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
+    np.testing.assert_allclose(table["epoch"], [0, 1, 2])
+    for name, values in history.items():
+        np.testing.assert_allclose(table[name], values, rtol=1e-6)
+
+
+def test_a_users_history_is_not_ours(train, keras, X):
+    used = keras.callbacks.History()
+    used.history = {"loss": [1.0, 2.0]}
+    assert train(X, callbacks=[used]).history == train(X).history
+    assert used.history == {"loss": [1.0, 2.0]}
+
+
+LOADS = """
+import sys
+import keras
+import numpy as np
+
+X = np.load(sys.argv[1])
+model = keras.saving.load_model(sys.argv[2])
+code = model.get_layer("encoder").predict(X, verbose=0)
+output = model.get_layer("decoder").predict(code, verbose=0)
+assert (output == model.predict(X, verbose=0)).all()
+np.save(sys.argv[3], output)
+"""
+
+
+def test_a_checkpoint_holds_its_epochs_weights_and_loads_anywhere(
+    train, keras, make_job, tmp_path, X
+):
+    save = keras.callbacks.ModelCheckpoint(tmp_path / "after_{epoch}.keras")
+    only_weights = keras.callbacks.ModelCheckpoint(
+        tmp_path / "after_{epoch}.weights.h5", save_weights_only=True
+    )
+    train(X, callbacks=[save, only_weights])
+    after = {k: train(X, epochs=k).state.weights for k in (1, 3)}
+    architecture, weights = _untrained(make_job(X))
+    for k, expected in after.items():
+        model = engine.keras_model(architecture, weights)
+        model.load_weights(tmp_path / f"after_{k}.weights.h5")
+        for one, other in zip(model.get_weights(), expected, strict=True):
+            assert np.array_equal(one, other)
+    np.save(tmp_path / "X.npy", X)
+    paths = (tmp_path / name for name in ("X.npy", "after_1.keras", "made.npy"))
+    subprocess.run([sys.executable, "-c", LOADS, *paths], check=True)
+    model = engine.keras_model(architecture, after[1])
+    made = np.load(tmp_path / "made.npy")
+    np.testing.assert_allclose(made, model.predict(X, verbose=0), atol=1e-6)
+
+
+# --------------------------------------------------------------------- our own
+
+
+def test_instances_are_copied_for_each_fit(train, keras, X):
+    class Counter(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.n_epochs = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.n_epochs += 1
+            self.model.stop_training = self.n_epochs == 2
+
+    counter = Counter()
+    for _ in range(2):
+        assert len(train(X, callbacks=[counter]).history["loss"]) == 2
+    assert counter.n_epochs == 0
+    assert counter.model is None
+
+
+def test_functions_and_classes_make_callbacks(train, keras, make_recorder, X):
+    calls, made = [], []
+
+    def make():
+        made.append(make_recorder(calls, ["on_epoch_end"])())
+        return made[-1]
+
+    train(X, callbacks=[make, keras.callbacks.TerminateOnNaN])
+    train(X, callbacks=[make])
+    assert len(made) == 2
+    assert len(calls) == 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (3, "callbacks holds 3, which is neither a keras.callbacks.Callback nor a"),
+        (dict, r"callbacks holds <class 'dict'>, which made {}; a function in call"),
+    ],
+)
+def test_wrong_callbacks(wrong, message, train, X):
+    with pytest.raises(TypeError, match=message):
+        train(X, callbacks=[wrong])
+
+
+def test_a_callback_that_cannot_be_copied(train, keras, X):
+    class Locked(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.lock = threading.Lock()
+
+    with pytest.raises(TypeError, match="cannot be copied .* Pass a function that"):
+        train(X, callbacks=[Locked()])
+    train(X, callbacks=[Locked])
+
+
+# ------------------------------------------------------------------ what is left
+
+
+def test_the_next_fit_knows_nothing_of_callbacks(train, keras, assert_same, X):
+    class Vandal(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.model.optimizer.learning_rate = 1e3
+            self.model.stop_training = True
+            for layer in self.model.layers:
+                layer.trainable = False
+            self.model.set_weights([0 * w for w in self.model.get_weights()])
+
+    before = train(X)
+    ruined = train(X, callbacks=[Vandal()])
+    assert not any(weight.any() for weight in ruined.state.weights)
+    assert_same(before, train(X))
+    lower = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 10)
+    train(X, callbacks=[lower])
+    assert_same(before, train(X))
+
+
+def test_a_model_that_a_callback_kept_stays_as_it_was_trained(train, keras, X):
+    kept = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            kept.append(self.model)
+
+    trained = train(X, callbacks=[Keep()])
+    train(X, seed=1)
+    train(X, seed=2, callbacks=[Keep()])
+    for one, other in zip(kept[0].get_weights(), trained.state.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_programs_under_kerass_own_callbacks_are_reused(train, keras, builds, X):
+    for _ in range(2):
+        train(X, callbacks=[keras.callbacks.TerminateOnNaN()])
+        train(X, callbacks=[keras.callbacks.EarlyStopping(monitor="loss")])
+    assert len(builds) == 2  # batch by batch, and in whole epochs
+    train(X, callbacks=[keras.callbacks.TerminateOnNaN])
+    assert len(builds) == 3  # its maker may have kept it, and its model
+
+
+def test_a_fit_inside_a_callback(train, keras, assert_same, builds, X):
+    inner = []
+
+    class Nested(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            inner.append(train(X, seed=5))
+
+    alone = [train(X), train(X, seed=5)]
+    outer = train(X, callbacks=[Nested()])
+    assert_same(outer, alone[0])
+    assert len(inner) == 3
+    for trained in inner:
+        assert_same(trained, alone[1])
+
+
+def test_a_raising_callback_spoils_nothing(train, keras, assert_same, builds, X):
+    from skae.engine import _cache
+
+    before = train(X)
+    assert _cache.idle_programs() == 1
+
+    def explode(epoch, logs):
+        raise KeyError("boom")
+
+    with pytest.raises(KeyError, match="boom"):
+        train(X, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=explode)])
+    assert _cache.idle_programs() == 0  # it had the one there was
+    assert_same(before, train(X))
+    assert len(builds) == 2
+
+
+def test_streams_of_one_fit_share_no_draws():
+    # What _training counts on: steps, validation and layers draw apart.
+    draws = [
+        stream(0, "corruption", *c).random() for c in ((1, 0), (1, 1), (2,), (3, 0))
+    ]
+    assert len(set(draws)) == 4

@@ -1,0 +1,188 @@
+"""The oracle: ``keras.Model.fit``, from the same weights, in the same batch order."""
+
+import itertools
+from math import ceil
+
+import numpy as np
+import pytest
+
+from skae import engine
+from skae.networks import DenseNetwork
+
+TOLERANCE = 1e-5
+
+
+def keras_fit(keras, job, callbacks=()):
+    """Return what Keras makes of the job: a history and the weights."""
+    design, rows, validation, schedule, state, seed = job
+    model = engine.keras_model(design.architecture, state.weights)
+    optimizer = design.optimizer
+    if isinstance(optimizer, str):
+        optimizer = keras.optimizers.get(optimizer)
+    if design.learning_rate is not None:
+        optimizer.learning_rate = design.learning_rate
+    # Eagerly: the same operations, and nothing to trace for so few steps.
+    model.compile(optimizer=optimizer, loss=design.loss, run_eagerly=True)
+    n, size = len(rows.x), schedule.batch_size
+
+    def batches():
+        for order in engine.batch_orders(seed, n):
+            for start in range(0, n, size):
+                yield columns(rows, order[start : start + size])
+
+    history = model.fit(
+        batches(),
+        steps_per_epoch=ceil(n / size),
+        epochs=schedule.epochs,
+        validation_data=validation and columns(validation, slice(None)),
+        callbacks=list(callbacks),
+        shuffle=False,
+        verbose=0,
+    )
+    return history.history, model.get_weights()
+
+
+def columns(rows, chosen):
+    """Return some rows as Keras takes them: inputs, targets, weights if any."""
+    parts = rows.x, rows.targets, rows.weight
+    return tuple(part[chosen] for part in parts if part is not None)
+
+
+def assert_agree(keras, job, callbacks=()):
+    """Train by both, and compare history and weights."""
+    design, rows, validation, schedule, state, seed = job
+    schedule = engine.Schedule(**{**vars(schedule), "callbacks": list(callbacks)})
+    trained = engine.train(design, rows, validation, schedule, state, seed)
+    history, weights = keras_fit(keras, job, callbacks)
+    assert set(trained.history) == set(history)
+    for name, values in history.items():
+        np.testing.assert_allclose(trained.history[name], values, rtol=TOLERANCE)
+    for ours, theirs in zip(trained.state.weights, weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE)
+    # The band says something only where training has gone further than that.
+    moved = [
+        abs(a - b).max() for a, b in zip(weights, state.weights, strict=True) if a.size
+    ]
+    assert max(moved) > 100 * TOLERANCE
+
+
+OPTIMIZERS = {
+    "adam": lambda optimizers: "adam",
+    "momentum": lambda optimizers: optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "clipped, scheduled": lambda optimizers: optimizers.Adam(
+        optimizers.schedules.ExponentialDecay(0.05, decay_steps=3, decay_rate=0.5),
+        clipnorm=0.1,
+    ),
+    "averaged, decaying": lambda optimizers: optimizers.AdamW(
+        0.01, weight_decay=0.1, use_ema=True, ema_momentum=0.5
+    ),
+    "scaled, accumulating": lambda optimizers: optimizers.SGD(
+        0.05, loss_scale_factor=8.0, gradient_accumulation_steps=2
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name, keras, make_job, X):
+    assert_agree(keras, make_job(X, optimizer=OPTIMIZERS[name](keras.optimizers)))
+
+
+def test_a_learning_rate_beside_a_name(keras, make_job, X):
+    assert_agree(keras, make_job(X, optimizer="sgd", learning_rate=0.2))
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size"),
+    [(50, 64), (50, 50), (12, 1)],
+    ids=["fewer rows than a batch", "one batch", "one row per batch"],
+)
+def test_batch_sizes(n, batch_size, keras, make_job, X):
+    assert_agree(keras, make_job(X[:n], batch_size=batch_size))
+
+
+def with_weights(rng, rows):
+    weight = rng.exponential(size=len(rows.x)).astype(np.float32)
+    return engine.Rows(rows.x, rows.y, weight / weight.mean())
+
+
+def test_targets_weights_and_validation(keras, make_job, rng, X):
+    y = rng.normal(size=(50, 3)).astype(np.float32)
+    rows = with_weights(rng, engine.Rows(X, y))
+    validation = with_weights(rng, engine.Rows(X[:20] + 1, y[:20]))
+    assert_agree(keras, make_job(rows, validation))
+
+
+def test_penalties_and_batch_normalisation(keras, make_job, random_layers, X):
+    # Not Adam: it makes whole steps of rounding errors, and these are all the gradient
+    # of a bias that batch normalisation takes away again.
+    options = {"network": random_layers(), "optimizer": "sgd", "learning_rate": 0.1}
+    assert_agree(keras, make_job(X, engine.Rows(X[:20] + 1), **options))
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 2, 3)], ids=["sequences", "images"])
+def test_rows_of_several_dimensions(shape, keras, make_job, rng):
+    assert_agree(keras, make_job(rng.normal(size=(30, *shape)).astype(np.float32)))
+
+
+LOSSES = {
+    "instance": lambda losses: losses.Huber(delta=0.3),
+    "sum": lambda losses: losses.MeanSquaredError(reduction="sum"),
+    "weighted mean": lambda losses: losses.MeanSquaredError(
+        reduction="mean_with_sample_weight"
+    ),
+    "function of one number": lambda losses: (
+        lambda y, output: losses.log_cosh(y, output)[0]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name, keras, make_job, rng, X):
+    rows = with_weights(rng, engine.Rows(X))
+    assert_agree(keras, make_job(rows, loss=LOSSES[name](keras.losses)))
+
+
+def test_cross_entropy(keras, make_job, rng):
+    network = DenseNetwork((5,), output_activation="sigmoid")
+    rows = rng.uniform(size=(40, 6)).astype(np.float32)
+    assert_agree(keras, make_job(rows, network=network, loss="binary_crossentropy"))
+
+
+def halve(epoch, rate):
+    return rate / 2
+
+
+CALLBACKS = {
+    "schedule": lambda callbacks: callbacks.LearningRateScheduler(halve),
+    "plateau": lambda callbacks: callbacks.ReduceLROnPlateau(
+        monitor="loss", patience=1, min_delta=1e9, factor=0.1
+    ),
+    "stop": lambda callbacks: callbacks.EarlyStopping(
+        monitor="loss", patience=1, min_delta=1e9, restore_best_weights=True
+    ),
+    "average": lambda callbacks: callbacks.SwapEMAWeights(),
+    "average of epochs": lambda callbacks: callbacks.SwapEMAWeights(swap_on_epoch=True),
+}
+
+
+# Keras 3.15 with NumPy 2.4, in keras.ops.convert_to_numpy of a variable.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_callbacks_that_change_the_training(name, keras, make_job, X):
+    optimizer = "adam"
+    if name.startswith("average"):
+        optimizer = keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5)
+    job = make_job(X, engine.Rows(X[:20] + 1), optimizer=optimizer, epochs=5)
+    assert_agree(keras, job, [CALLBACKS[name](keras.callbacks)])
+
+
+def test_weights_of_rows_of_several_dimensions_equal_repeated_rows(train, rng):
+    # Keras refuses these weights, or broadcasts them along the wrong axis.
+    x = rng.normal(size=(6, 3, 2)).astype(np.float32)
+    copies = np.array([1, 2, 3, 1, 2, 3])
+    repeated = np.repeat(x, copies, axis=0)
+    weighted = engine.Rows(x, None, (copies / copies.mean()).astype(np.float32))
+    options = {"batch_size": 64, "optimizer": "sgd", "learning_rate": 0.1}
+    trained = [train(rows, **options) for rows in (weighted, engine.Rows(repeated))]
+    for one, other in itertools.zip_longest(*(t.state.weights for t in trained)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=TOLERANCE)

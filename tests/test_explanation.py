@@ -1,0 +1,104 @@
+"""The table of the features that make a row odd."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skae._explanation import explanation_table, feature_names
+
+
+def table(errors, *, index=None, names=None, top_k=2, X=None):
+    errors = np.asarray(errors, dtype=float)
+    X = np.arange(errors.size, dtype=float).reshape(errors.shape) if X is None else X
+    return explanation_table(X, X + 0.5, errors, index=index, names=names, top_k=top_k)
+
+
+def test_the_largest_errors_of_each_row_come_first():
+    found = table([[1, 6, 3], [0, 0, 2]], names=["a", "b", "c"])
+    expected = pd.DataFrame(
+        {
+            "row": [0, 0, 1, 1],
+            "rank": [1, 2, 1, 2],
+            "feature": ["b", "c", "c", "a"],
+            "value": [1.0, 2.0, 5.0, 3.0],
+            "reconstruction": [1.5, 2.5, 5.5, 3.5],
+            "error": [6.0, 3.0, 2.0, 0.0],
+            "share": [0.6, 0.3, 1.0, 0.0],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    top_k=st.integers(1, 70),
+    seed=st.integers(0, 1000),
+)
+def test_identities(shape, top_k, seed):
+    errors = np.random.default_rng(seed).random(shape)
+    found = table(errors, top_k=top_k)
+    n, width = shape[0], errors[0].size
+    kept = min(top_k, width)
+    assert list(found.columns) == (
+        ["row", "rank", "feature", "value", "reconstruction", "error", "share"]
+    )
+    assert len(found) == n * kept
+    for row, part in found.groupby("row"):
+        assert part["rank"].tolist() == list(range(1, kept + 1))
+        assert part["error"].is_monotonic_decreasing
+        assert part["feature"].is_unique
+        # The names are those of the places that the errors come from.
+        places = dict(zip(feature_names(shape[1:]), errors[row].ravel(), strict=True))
+        assert [places[name] for name in part["feature"]] == part["error"].tolist()
+        total = part["share"].sum()
+        assert total <= 1 + 1e-12
+        if kept == width:
+            assert total == pytest.approx(1)
+            assert part["error"].sum() == pytest.approx(errors[row].sum())
+
+
+def test_equal_errors_keep_the_order_of_the_features():
+    assert table([[1, 1, 1]], top_k=3)["feature"].tolist() == ["x0", "x1", "x2"]
+
+
+def test_a_row_without_error_has_no_shares():
+    assert table([[0, 0]])["share"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        ((3,), ["x0", "x1", "x2"]),
+        ((2, 2), ["x[0, 0]", "x[0, 1]", "x[1, 0]", "x[1, 1]"]),
+        ((1, 2, 1), ["x[0, 0, 0]", "x[0, 1, 0]"]),
+    ],
+)
+def test_features_without_names_are_counted(shape, names):
+    assert feature_names(shape).tolist() == names
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(["r", "s"]),
+        pd.Index([7, 3]),
+        pd.Index([5, 5]),
+        pd.date_range("2020", periods=2, tz="UTC"),
+        pd.CategoricalIndex(["u", "v"]),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_rows_have_the_labels_of_the_table_that_they_come_from(index):
+    found = table([[1, 2], [3, 4]], index=index)
+    assert found["row"].tolist() == [index[0], index[0], index[1], index[1]]
+    assert found["row"].dtype == index.dtype
+    assert found.index.tolist() == [0, 1, 2, 3]
+
+
+def test_labels_of_several_levels_are_tuples():
+    index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+    found = table([[1, 2], [3, 4]], index=index, top_k=1)
+    assert found["row"].tolist() == [("a", 1), ("b", 2)]

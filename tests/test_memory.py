@@ -1,0 +1,517 @@
+"""With memory, each network is trained once, whoever needs it; never the wrong one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import RobustScaler
+
+from skae import (
+    AutoencoderTransformer,
+    Contamination,
+    DenoisingRegressor,
+    DenseNetwork,
+    GaussianNoise,
+    InlierKFold,
+    MeanStd,
+    Quantile,
+    ReconstructionOutlierDetector,
+    engine,
+    outlier_f1,
+)
+from skae._memory import remembered
+
+
+def _rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 6))
+    return X, np.where(np.arange(60) % 6 == 0, -1, 1)
+
+
+@pytest.fixture
+def X():
+    return _rows()[0]
+
+
+@pytest.fixture
+def y():
+    return _rows()[1]
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A file with a line for every training; ``len(log())`` counts them."""
+    path = tmp_path / "trainings.txt"
+    path.touch()
+
+    def read():
+        return path.read_text().splitlines()
+
+    read.path = str(path)
+    return read
+
+
+@pytest.fixture
+def counting(log):
+    """A network that writes a line whenever it is trained.
+
+    Its class is local, as one from a notebook: no worker can import it.
+    """
+
+    class CountingNetwork(DenseNetwork):
+        def __init__(self, path, hidden_units=(4,)):
+            super().__init__(hidden_units)
+            self.path = path
+
+        def initial_weights(self, input_shape, output_shape, latent_dim, rng):
+            # One write, which the system does not mix with those of other processes.
+            with open(self.path, "a") as file:
+                file.write(f"{latent_dim} in {os.getpid()}\n")
+            return super().initial_weights(input_shape, output_shape, latent_dim, rng)
+
+    return CountingNetwork(log.path)
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return str(tmp_path / "cache")
+
+
+@pytest.fixture
+def detector(counting, memory):
+    return ReconstructionOutlierDetector(
+        2, network=counting, epochs=3, memory=memory, random_state=0
+    )
+
+
+GRID = {
+    "latent_dim": [1, 2],
+    "threshold": [MeanStd(1), MeanStd(2), Quantile(0.9), Contamination(0.1)],
+}
+
+
+def search(detector, **params):
+    return GridSearchCV(detector, GRID, scoring=outlier_f1, cv=InlierKFold(2), **params)
+
+
+def comparable(search):
+    """Return the scores of a search, without the seconds."""
+    return {k: v for k, v in search.cv_results_.items() if k.endswith("test_score")}
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """A list that grows at every training, which leaves the weights as they start."""
+    made = []
+
+    def train(design, rows, validation, schedule, state, seed):
+        made.append(design)
+        return engine.Trained(state, {"loss": [1.0]}, {})
+
+    monkeypatch.setattr(engine, "train", train)
+    return made
+
+
+# ------------------------------------------------------------------- searches
+
+
+@pytest.fixture(scope="module")
+def plain_search():
+    """The same search without memory; its network only lacks the log."""
+    X, y = _rows()
+    detector = ReconstructionOutlierDetector(
+        2, network=DenseNetwork((4,)), epochs=3, random_state=0
+    )
+    return search(detector).fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 4])
+def test_a_search_trains_each_network_once_per_fold(
+    detector, X, y, log, n_jobs, plain_search
+):
+    found = search(detector, refit=False, n_jobs=n_jobs).fit(X, y)
+    assert len(log()) == 2 * 2
+    processes = {line.split()[-1] for line in log()}
+    assert (str(os.getpid()) in processes) == (n_jobs == 1)
+    # Again, in this process and with the refit: one training on all inliers.
+    again = search(detector).fit(X, y)
+    assert len(log()) == 2 * 2 + 1
+    for name, scores in comparable(plain_search).items():
+        assert np.array_equal(comparable(found)[name], scores)
+        assert np.array_equal(comparable(again)[name], scores)
+    assert np.array_equal(plain_search.score_samples(X), again.score_samples(X))
+
+
+def test_threads_train_each_network_once_per_fold(detector, X, y, log, plain_search):
+    with joblib.parallel_backend("threading", n_jobs=4):
+        found = search(detector, refit=False, n_jobs=4).fit(X, y)
+    assert len(log()) == 2 * 2
+    for name, scores in comparable(plain_search).items():
+        assert np.array_equal(comparable(found)[name], scores)
+
+
+def test_without_memory_every_fit_trains(detector, X, y, trainings):
+    search(detector.set_params(memory=None)).fit(X, y)
+    assert len(trainings) == 2 * 2 * 4 + 1
+
+
+# ----------------------------------------------------------------- one network
+
+
+def test_a_second_fit_and_a_clone_train_nothing(detector, X, log):
+    first = detector.fit(X).score_samples(X)
+    weights, history = detector.autoencoder_.weights, detector.history_
+    for again in (detector, clone(detector)):
+        again.fit(X)
+        assert np.array_equal(again.score_samples(X), first)
+        assert all(map(np.array_equal, again.autoencoder_.weights, weights))
+        assert again.history_ == history
+    assert len(log()) == 1
+
+
+def test_what_has_no_influence_on_the_training_is_not_part_of_the_key(
+    detector, X, trainings
+):
+    detector.fit(X)
+    clone(detector).set_params(threshold=MeanStd(1), error="mae").fit(X)
+    clone(detector).set_params(random_state=np.int64(0)).fit(np.asfortranarray(X))
+    clone(detector).fit(pd.DataFrame(X.copy()), y=np.ones(len(X)))
+    assert len(trainings) == 1
+    # Outliers never train, nor do rows of weight 0: what is left is what counts.
+    clone(detector).fit(np.vstack([X, X + 9]), np.repeat([1, -1], len(X)))
+    assert len(trainings) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latent_dim": 3},
+        {"random_state": 1},
+        {"epochs": 4},
+        {"batch_size": 7},
+        {"learning_rate": 0.1},
+        {"optimizer": "sgd"},
+        {"loss": "mae"},
+        {"loss": lambda y, output: (y - output) ** 2},
+        {"scaler": "minmax"},
+        {"scaler": None},
+        {"scaler": RobustScaler()},
+        {"corruption": GaussianNoise(0.1)},
+        {"validation_fraction": 0.4},
+        {"patience": 1},
+        {"network__hidden_units": (5,)},
+        {"network__activation": "tanh"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_parameters_train_anew(memory, X, trainings, change):
+    transformer = AutoencoderTransformer(
+        2, network=DenseNetwork((4,)), epochs=3, memory=memory, random_state=0
+    )
+    transformer.fit(X)
+    for _ in range(2):
+        clone(transformer).set_params(**change).fit(X)
+        assert len(trainings) == 2
+    transformer.fit(X)
+    assert len(trainings) == 2
+
+
+def test_other_rows_and_weights_train_anew(detector, X, trainings):
+    weight = np.arange(1.0, len(X) + 1)
+    changed = X.copy()
+    changed[3, 2] = np.nextafter(changed[3, 2], 9)
+    fits = [
+        (X, {}),
+        (changed, {}),
+        (X[::-1], {}),
+        (X[:-1], {}),
+        (X.astype(np.float32), {}),
+        (X, {"sample_weight": weight}),
+        (X, {"sample_weight": weight[::-1]}),
+        (X, {"X_val": X[:20]}),
+        (X, {"X_val": X[:21]}),
+    ]
+    for n, (rows, params) in enumerate(fits, start=1):
+        clone(detector).fit(rows, **params)
+        assert len(trainings) == n
+    for rows, params in fits:
+        clone(detector).fit(rows, **params)
+    assert len(trainings) == len(fits)
+
+
+def test_other_targets_train_anew(memory, X, trainings):
+    denoiser = DenoisingRegressor(2, epochs=2, memory=memory, random_state=0)
+    for n, y in enumerate((X, X + 1, X[:, 0]), start=1):
+        clone(denoiser).fit(X, y)
+        clone(denoiser).fit(X, y)
+        assert len(trainings) == n
+
+
+def test_a_changed_class_trains_anew(memory, X, trainings):
+    """As in a notebook, where a cell is run again with another body."""
+
+    def make(factor):
+        class Mine(DenseNetwork):
+            def initial_weights(self, *arguments):
+                start = super().initial_weights(*arguments)
+                return [factor * weight for weight in start]
+
+        return AutoencoderTransformer(
+            2, network=Mine(), epochs=1, memory=memory, random_state=0
+        )
+
+    one, same, other = (make(factor).fit(X) for factor in (0.5, 0.5, 0.25))
+    assert len(trainings) == 2
+    assert np.array_equal(one.transform(X), same.transform(X))
+    assert not np.array_equal(one.transform(X), other.transform(X))
+
+
+def test_different_estimators_share_networks(detector, X, trainings):
+    detector.fit(X)
+    names = AutoencoderTransformer().get_params(deep=False)
+    own = detector.get_params(deep=False)
+    AutoencoderTransformer(**{name: own[name] for name in names}).fit(X)
+    assert len(trainings) == 1
+
+
+# ------------------------------------------------------------ never from memory
+
+
+def test_callbacks_always_train(detector, X, log):
+    engine.import_quietly()
+    import keras
+
+    detector.set_params(callbacks=[keras.callbacks.Callback()])
+    for n in (1, 2):
+        detector.fit(X)
+        assert len(log()) == n
+
+
+def test_warm_starts_and_partial_fits_always_train(detector, X):
+    detector.set_params(warm_start=True)
+    first = [w.copy() for w in detector.fit(X).autoencoder_.weights]
+    assert not all(map(np.array_equal, detector.fit(X).autoencoder_.weights, first))
+    fresh = clone(detector).set_params(warm_start=False)
+    one = [w.copy() for w in fresh.partial_fit(X).autoencoder_.weights]
+    assert not all(map(np.array_equal, fresh.partial_fit(X).autoencoder_.weights, one))
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_only_an_int_seed_can_be_remembered(detector, X, trainings, random_state):
+    detector.set_params(random_state=random_state)
+    for n in (1, 2):
+        with pytest.warns(
+            UserWarning,
+            match=rf"memory is set, but random_state={re.escape(repr(random_state))}: "
+            "only a training with an int random_state can be used again. Pass an int",
+        ):
+            detector.fit(X)
+        assert len(trainings) == n
+
+
+class Locked(DenseNetwork):
+    """Holds what cannot be described."""
+
+    def __init__(self, hidden_units=(4,), lock=None):
+        super().__init__(hidden_units)
+        self.lock = lock
+
+    def __sklearn_clone__(self):
+        return self
+
+
+def test_what_cannot_be_told_apart_is_trained_anew(memory, X, trainings):
+    detector = AutoencoderTransformer(
+        2,
+        network=Locked(lock=threading.Lock()),
+        epochs=1,
+        memory=memory,
+        random_state=0,
+    )
+    for n in (1, 2):
+        with pytest.warns(
+            UserWarning,
+            match="memory is set, but this training cannot be told apart from others: "
+            ".*of type lock has no contents .* The network is trained anew",
+        ):
+            detector.fit(X)
+        assert len(trainings) == n
+
+
+# ---------------------------------------------------------- the function itself
+
+
+def remember(memory, content, result=None, random_state=0):
+    """Return what is remembered, and whether it had to be computed."""
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return [content] if result is None else result
+
+    return remembered(memory, random_state, content, compute), bool(calls)
+
+
+def test_paths_and_joblib_memories_are_taken(tmp_path):
+    for place in (
+        str(tmp_path / "a"),
+        tmp_path / "b",
+        joblib.Memory(tmp_path / "c", verbose=0),
+        joblib.Memory(tmp_path / "d", verbose=0, compress=3),
+        joblib.Memory(tmp_path / "e", verbose=0, mmap_mode="r"),
+    ):
+        assert remember(place, 1) == ([1], True)
+        assert remember(place, 1) == ([1], False)
+        assert remember(place, 2) == ([2], True)
+    for place in (None, joblib.Memory(None)):
+        assert remember(place, 1) == remember(place, 1) == ([1], True)
+
+
+def test_a_path_and_a_joblib_memory_there_are_the_same(tmp_path):
+    remember(tmp_path, 1)
+    assert remember(str(tmp_path), 1) == ([1], False)
+    assert remember(joblib.Memory(str(tmp_path), verbose=0), 1) == ([1], False)
+
+
+def test_a_memory_can_be_cleared_and_reduced(tmp_path):
+    memory = joblib.Memory(tmp_path, verbose=0)
+    remember(memory, 1)
+    memory.reduce_size(bytes_limit=1)
+    assert remember(memory, 1) == ([1], True)
+    memory.clear(warn=False)
+    assert remember(memory, 1) == ([1], True)
+    assert remember(memory, 1) == ([1], False)
+
+
+def test_a_memory_without_a_store_raises():
+    class Own(BaseEstimator):
+        def cache(self, function):
+            return function
+
+    with pytest.raises(
+        ValueError,
+        match=r"memory is Own\(\), which has no store of its own; pass a path or a "
+        "joblib.Memory",
+    ):
+        remember(Own(), 1)
+
+
+def test_an_error_is_not_remembered(tmp_path):
+    def fail():
+        raise ArithmeticError("diverged")
+
+    for _ in range(2):
+        with pytest.raises(ArithmeticError):
+            remembered(tmp_path, 0, "content", fail)
+    assert remember(tmp_path, "content") == (["content"], True)
+
+
+def test_what_cannot_be_read_is_trained_anew_and_replaced(tmp_path):
+    remember(tmp_path, 1)
+    (kept,) = tmp_path.rglob("output.pkl")
+    kept.write_bytes(b"damaged")
+    with pytest.warns(
+        UserWarning,
+        match="memory holds this training in .* but it cannot be read .*trained anew",
+    ) as seen:
+        assert remember(tmp_path, 1) == ([1], True)
+    assert len(seen) == 1
+    assert remember(tmp_path, 1) == ([1], False)
+
+
+def test_what_does_not_pickle_is_not_kept(tmp_path):
+    for _ in range(2):
+        with pytest.warns(
+            UserWarning, match="memory cannot keep this training, which does not pickle"
+        ):
+            assert remember(tmp_path, 1, result=[threading.Lock()])[1]
+    assert not list(tmp_path.rglob("output.pkl"))
+
+
+def test_none_is_a_result(tmp_path):
+    def compute():
+        calls.append(1)
+
+    calls = []
+    assert remembered(tmp_path, 0, 1, compute) is None
+    assert remembered(tmp_path, 0, 1, compute) is None
+    assert len(calls) == 1
+
+
+def test_seeds_and_versions_are_part_of_the_key(tmp_path, monkeypatch):
+    assert remember(tmp_path, 1)[1]
+    assert remember(tmp_path, 1, random_state=1)[1]
+    assert not remember(tmp_path, 1, random_state=np.int32(1))[1]
+    monkeypatch.setattr("skae._memory.package_version", lambda package: "another")
+    assert remember(tmp_path, 1)[1]
+
+
+def slowly(memory, content, log):
+    """Remember something that takes a while, and write a line for it."""
+
+    def compute():
+        with open(log, "a") as file:
+            file.write(f"{content}\n")
+        time.sleep(0.3)
+        return content
+
+    return remembered(memory, 0, content, compute)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_who_comes_at_the_same_time_waits(tmp_path, log, backend):
+    with joblib.parallel_backend(backend, n_jobs=4):
+        found = Parallel()(
+            delayed(slowly)(str(tmp_path), i // 4, log.path) for i in range(16)
+        )
+    assert found == [i // 4 for i in range(16)]
+    assert sorted(log()) == ["0", "1", "2", "3"]
+
+
+def test_different_trainings_do_not_wait_for_each_other(tmp_path):
+    meeting = threading.Barrier(2, timeout=20)
+    threads = [
+        threading.Thread(target=remembered, args=(tmp_path, 0, i, meeting.wait))
+        for i in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not meeting.broken
+
+
+def test_a_training_inside_a_training(tmp_path):
+    def outer():
+        return remembered(tmp_path, 0, "inner", lambda: 1) + 1
+
+    assert remembered(tmp_path, 0, "outer", outer) == 2
+
+
+def test_a_folder_that_was_used_elsewhere_is_read(tmp_path):
+    """joblib's own cache forgets what a process without its source code wrote."""
+    remember(tmp_path / "first", 1)
+    remember(tmp_path / "second", 1)
+    shutil.move(tmp_path / "second", tmp_path / "third")
+    script = (
+        "import sys; from pathlib import Path; from skae._memory import remembered; "
+        "print(remembered(Path(sys.argv[1]), 0, 1, lambda: 'computed'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "third")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[1]\n"

@@ -1,0 +1,307 @@
+"""Scalers equal scikit-learn's, keep shapes and dtypes, and say what does not suit."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+from skae._scaling import (
+    ChannelScaler,
+    IdentityScaler,
+    TransformerScaler,
+    make_scaler,
+)
+
+ORACLES = {"standard": StandardScaler, "minmax": MinMaxScaler}
+# Scalers that have an inverse wherever a network may go.
+ALL = ["standard", "minmax", None, RobustScaler()]
+
+
+@pytest.fixture
+def X():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(50, 4)) * [1, 10, 1e-3, 1e3] + [0, 5, -2, 1e4]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, IdentityScaler),
+        ("standard", ChannelScaler),
+        ("minmax", ChannelScaler),
+        (RobustScaler(), TransformerScaler),
+    ],
+)
+def test_every_value_of_the_parameter_has_a_scaler(value, kind):
+    assert type(make_scaler(value)) is kind
+
+
+# ------------------------------------------------------------- named scalers
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_columns_are_scaled_as_by_scikit_learn(X, kind, dtype):
+    X = X.astype(dtype)
+    X[:, 2] = 0.1
+    ours, theirs = ChannelScaler(kind).fit(X), ORACLES[kind]().fit(X)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    for method in ("transform", "inverse_transform"):
+        found = getattr(ours, method)(X[::2])
+        np.testing.assert_allclose(
+            found, getattr(theirs, method)(X[::2]), rtol=tolerance, atol=tolerance
+        )
+        assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_channels_of_nd_rows_are_scaled_together(kind):
+    X = np.random.default_rng(0).normal(size=(7, 5, 3)) * [1, 10, 100]
+    scaler = ChannelScaler(kind).fit(X)
+    flat = ORACLES[kind]().fit_transform(X.reshape(-1, 3))
+    np.testing.assert_allclose(scaler.transform(X), flat.reshape(X.shape), atol=1e-12)
+    assert scaler.scale_.shape == (3,)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("shape", [(40, 3), (40, 5, 3)])
+def test_weights_are_copies(kind, shape):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=shape), rng.integers(1, 4, size=40)
+    weighted = ChannelScaler(kind).fit(X, weight.astype(float))
+    copied = ChannelScaler(kind).fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(weighted.center_, copied.center_, atol=1e-12)
+    np.testing.assert_allclose(weighted.scale_, copied.scale_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("value", [0.0, 0.1, -3e8])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_constant_columns_keep_their_scale(kind, value, dtype):
+    X = np.full((30, 1), value, dtype)
+    scaler = ChannelScaler(kind).fit(X)
+    assert scaler.scale_.tolist() == [1.0]
+    assert np.abs(scaler.transform(X)).max() < 1e-6 * max(1, abs(value))
+    assert (scaler.inverse_transform(scaler.transform(X)) == X).all()
+
+
+def test_rounding_is_constant_but_tiny_units_are_not():
+    rng = np.random.default_rng(0)
+    noise = np.where(rng.random((30, 1)) < 0.5, 0.3, 0.1 + 0.2)
+    assert np.ptp(noise) > 0
+    assert ChannelScaler("minmax").fit(noise).scale_.tolist() == [1.0]
+    tiny = 1e-20 * rng.random((30, 1))
+    scaled = ChannelScaler("minmax").fit(tiny).transform(tiny)
+    assert (scaled.min(), scaled.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_values_that_cannot_be_scaled_raise(kind):
+    X = np.array([[-1e308], [0.0], [1.7e308]])
+    with pytest.raises(
+        ValueError,
+        match=f"scaler='{kind}' cannot scale values as large as these: they range from "
+        r"-1e\+308 to 1.7e\+308. Divide them by a constant first.",
+    ):
+        ChannelScaler(kind).fit(X)
+
+
+# ---------------------------------------------------------------- all scalers
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    scaler=st.sampled_from(ALL),
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 1000),
+)
+def test_round_trip_keeps_values_shape_and_dtype(scaler, shape, dtype, seed):
+    rng = np.random.default_rng(seed)
+    X = (rng.normal(size=(9, *shape)) * 10.0 ** rng.integers(-3, 4)).astype(dtype)
+    before = X.copy()
+    fitted = make_scaler(scaler).fit(X)
+    scaled = fitted.transform(X)
+    back = fitted.inverse_transform(scaled)
+    assert scaled.shape == back.shape == X.shape
+    assert scaled.dtype == back.dtype == dtype
+    np.testing.assert_allclose(
+        back, X, atol=(1e-5 if dtype == np.float32 else 1e-12) * np.abs(X).max()
+    )
+    assert (before == X).all()
+
+
+@pytest.mark.parametrize("scaler", ALL)
+def test_blocks_of_rows_are_scaled_as_all_rows_are(X, scaler):
+    fitted = make_scaler(scaler).fit(X)
+    rows = [fitted.transform(X[i : i + 1]) for i in range(len(X))]
+    np.testing.assert_allclose(np.vstack(rows), fitted.transform(X), atol=1e-12)
+
+
+@pytest.mark.parametrize("scaler", ALL)
+def test_whatever_makes_an_array_is_taken(scaler):
+    """Users call a fitted estimator's scaler_ with tables, lists and integers."""
+    X = np.random.default_rng(0).integers(0, 9, size=(20, 3))
+    fitted = make_scaler(scaler).fit(X.astype(float))
+    expected = fitted.transform(X.astype(float))
+    for same in (X, X.tolist(), pd.DataFrame(X, columns=list("abc"))):
+        found = fitted.transform(same)
+        assert type(found) is np.ndarray
+        assert found.dtype == np.float64
+        assert (found == expected).all()
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("shape", [(5, 1), (5, 3), (4,)])
+def test_rows_of_another_shape_raise(X, kind, shape):
+    fitted = ChannelScaler(kind).fit(X)
+    for method in (fitted.transform, fitted.inverse_transform):
+        with pytest.raises(ValueError, match="fitted on rows whose last axis has leng"):
+            method(np.zeros(shape))
+
+
+# --------------------------------------------------------- users' transformers
+
+
+TRANSFORMERS = [
+    RobustScaler(),
+    QuantileTransformer(n_quantiles=20, output_distribution="normal"),
+    make_pipeline(RobustScaler(), MinMaxScaler()),
+    StandardScaler().set_output(transform="pandas"),
+    make_pipeline(StandardScaler(), PCA()).set_output(transform="pandas"),
+]
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_a_users_transformer_scales_flattened_rows(transformer, output):
+    X = np.random.default_rng(0).normal(size=(30, 2, 3))
+    with sklearn.config_context(transform_output=output):
+        scaler = TransformerScaler(transformer).fit(X)
+        found = scaler.transform(X)
+        back = scaler.inverse_transform(found)
+    flat = X.reshape(30, 6)
+    expected = np.asarray(scaler.transformer_.fit_transform(flat)).reshape(X.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(back, X, atol=1e-6)
+    assert type(found) is type(back) is np.ndarray
+
+
+def test_the_given_transformer_is_not_fitted(X):
+    given = RobustScaler()
+    TransformerScaler(given).fit(X)
+    assert not hasattr(given, "center_")
+
+
+def test_transformers_that_work_in_place_leave_the_rows_alone(X):
+    in_place = make_pipeline(StandardScaler(copy=False), MinMaxScaler(copy=False))
+    before = X.copy()
+    scaler = TransformerScaler(in_place).fit(X)
+    scaled = scaler.transform(X)
+    kept = scaled.copy()
+    np.testing.assert_allclose(scaler.inverse_transform(scaled), before)
+    assert (before == X).all()
+    assert (kept == scaled).all()
+    X.flags.writeable = False
+    assert (scaler.transform(X) == kept).all()
+
+
+@pytest.mark.parametrize("transformer", [StandardScaler(), RobustScaler()], ids=str)
+def test_whole_weights_are_copies_for_every_transformer(X, transformer):
+    weight = np.random.default_rng(0).integers(1, 4, size=len(X))
+    weighted = TransformerScaler(transformer).fit(X, weight.astype(float))
+    copied = TransformerScaler(transformer).fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(weighted.transform(X), copied.transform(X), atol=1e-9)
+
+
+def test_fractional_weights_need_a_transformer_that_takes_them(X):
+    weight = np.linspace(0.5, 1.5, len(X))
+    TransformerScaler(StandardScaler()).fit(X, weight)
+    with pytest.raises(
+        ValueError,
+        match=r"scaler RobustScaler\(\) takes no sample_weight in fit, so weights must "
+        "be whole numbers .* Use scaler='standard', or whole weights",
+    ):
+        TransformerScaler(RobustScaler()).fit(X, weight)
+
+
+def test_a_transformer_that_changes_the_columns_raises(X):
+    with pytest.raises(
+        ValueError,
+        match=r"transform of scaler PCA\(n_components=2\) makes rows of shape \(2,\) "
+        r"of rows of shape \(4,\), but a scaler must keep it. Put a transformer that",
+    ):
+        TransformerScaler(PCA(n_components=2)).fit(X)
+
+
+def test_an_inverse_that_changes_the_columns_raises(X):
+    halving = FunctionTransformer(inverse_func=lambda X: X[:, :2])
+    with pytest.raises(ValueError, match="inverse_transform of scaler FunctionTransfo"):
+        TransformerScaler(halving).fit(X)
+
+
+def test_sparse_output_is_made_dense(X):
+    sparse = FunctionTransformer(scipy.sparse.csr_array, check_inverse=False)
+    found = TransformerScaler(sparse).fit(X).transform(X)
+    assert (found == X).all()
+
+
+def test_a_transformer_that_makes_nan_raises(X):
+    logarithm = FunctionTransformer(np.log, np.exp)
+    scaler = TransformerScaler(logarithm).fit(np.abs(X) + 1)
+    with pytest.raises(
+        ValueError,
+        match="scaler FunctionTransformer.* made NaN or infinity of finite values. Use "
+        "one that suits all values, or scaler='standard'",
+    ):
+        scaler.transform(-np.ones((2, 4)))
+
+
+def test_beyond_the_reach_of_an_inverse_the_nearest_fitted_value_counts():
+    """The inverse of Yeo and Johnson's transform is bounded for skewed columns."""
+    X = np.random.default_rng(0).exponential(size=(100, 2)) ** 3
+    scaler = TransformerScaler(PowerTransformer()).fit(X)
+    beyond = scaler.transform(X) * 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        raw = scaler.transformer_.inverse_transform(beyond)
+    assert np.isnan(raw).any()
+    back = scaler.inverse_transform(beyond)
+    assert (back[np.isnan(raw)] <= X.max() * (1 + 1e-9)).all()
+    assert (back[~np.isnan(raw)] == raw[~np.isnan(raw)]).all()
+
+
+class NeedsWholeWeights(BaseEstimator):
+    """A transformer as users write them: no sample_weight, no set_output."""
+
+    def fit(self, X, y=None):
+        self.n_rows_ = len(X)
+        return self
+
+    def transform(self, X):
+        return X
+
+    def inverse_transform(self, X):
+        return X
+
+
+def test_a_transformer_without_any_extras(X):
+    scaler = TransformerScaler(NeedsWholeWeights()).fit(X, np.full(len(X), 2.0))
+    assert scaler.transformer_.n_rows_ == 2 * len(X)
+    assert (scaler.transform(X) == X).all()

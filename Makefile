@@ -4,7 +4,7 @@
 PYTHON ?= python3
 export PYTHON
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint benchmarks clean
 
 demo: .venv/.demo
 	@.venv/bin/python -m skae
@@ -15,6 +15,11 @@ test: .venv/.test
 lint: .venv/.test
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m ruff format --check .
+
+benchmarks: .venv/.demo
+	@for one in tutorials defaults timings report; do \
+	    .venv/bin/python benchmarks/$$one.py || exit 1; \
+	done
 
 clean:
 	@rm -rf .venv

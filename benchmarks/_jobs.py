@@ -1,0 +1,191 @@
+"""Jobs: what a benchmark script offers, how it runs, and where its results go.
+
+A script makes one ``Jobs``, adds functions to it, and calls its ``main``. Each job has
+a result file of its own, so that one can be run again without the others.
+"""
+
+import argparse
+import inspect
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import _environment
+from _measurements import Measurement
+from _text import as_text
+
+RESULTS = Path(__file__).parent / "results"
+NUMBERS = re.compile(r"\[\s+([-+.\de,\s]+?)\s+\]")
+# Enough to see that a script works.
+QUICK_ROWS = 300
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a job to run: all, or enough to see that it works."""
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    n_repeats: int = 11
+    is_quick: bool = False
+
+    def rows(self, X):
+        """Return the rows to use."""
+        return X[:QUICK_ROWS] if self.is_quick else X
+
+    def count(self, full):
+        """Return how many epochs or calls to make where ``full`` is the whole job."""
+        return min(full, 2) if self.is_quick else full
+
+    def training(self):
+        """Return parameters for an estimator that is measured with its defaults.
+
+        There are none, unless quick: then the estimator is not what a user gets, and
+        its numbers mean nothing.
+        """
+        return {"epochs": self.count(2)} if self.is_quick else {}
+
+
+QUICK = Size(seeds=(0,), n_repeats=1, is_quick=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function that measures; its docstring stands above the table."""
+
+    name: str
+    measure: Callable[[Size], list[Measurement]]
+    one_value_per: str
+    reference: str | None = None
+
+    @property
+    def about(self):
+        """What is measured, in words, as one paragraph per line."""
+        paragraphs = inspect.getdoc(self.measure).split("\n\n")
+        return [" ".join(paragraph.split()) for paragraph in paragraphs]
+
+
+class Jobs:
+    """The jobs of one script, by name.
+
+    Parameters
+    ----------
+    name : str
+        The script's name, and that of its folder of results.
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self._jobs = {}
+
+    def __iter__(self):
+        return iter(self._jobs)
+
+    def __getitem__(self, name):
+        return self._jobs[name]
+
+    def job(self, name, *, one_value_per="seed", reference=None):
+        """Return a decorator that adds a function from Size to measurements."""
+
+        def add(measure):
+            if name in self._jobs:
+                raise ValueError(
+                    f"{name!r} is a job of {self.name} already. Choose another name."
+                )
+            self._jobs[name] = Job(name, measure, one_value_per, reference)
+            return measure
+
+        return add
+
+    def run(self, name, size):
+        """Run one job and return its record."""
+        job = self._jobs[name]
+        load_before = _environment.load()
+        start = time.perf_counter()
+        measurements = job.measure(size)
+        seconds = time.perf_counter() - start
+        return {
+            "benchmark": self.name,
+            "job": name,
+            "about": job.about,
+            "reference": job.reference,
+            "one_value_per": job.one_value_per,
+            "seeds": list(size.seeds) if "seed" in job.one_value_per else None,
+            "is_quick": size.is_quick,
+            "seconds": round(seconds, 1),
+            "load_before": load_before,
+            "machine": _environment.machine(),
+            "versions": _environment.versions(),
+            "measurements": [one.record() for one in measurements],
+        }
+
+    def main(self, description, argv=None):
+        """Run the jobs that the command line names, or all of them."""
+        args = self._parser(description).parse_args(argv)
+        size = Size(seeds=tuple(range(args.seeds)), n_repeats=args.repeats)
+        if args.quick:
+            size = QUICK
+        folder = args.output or (None if args.quick else RESULTS)
+        for name in args.jobs or list(self):
+            record = self.run(name, size)
+            print(f"\n{as_text(record)}", flush=True)
+            if folder is not None:
+                write(record, folder)
+
+    def _parser(self, description):
+        parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+        parser.add_argument(
+            "jobs",
+            nargs="*",
+            type=self._known,
+            metavar="JOB",
+            help=f"one of {', '.join(self)}; all if none is named",
+        )
+        parser.add_argument(
+            "--output",
+            type=Path,
+            metavar="FOLDER",
+            help="where results go (benchmarks/results; with --quick nowhere)",
+        )
+        parser.add_argument(
+            "--seeds", type=_positive, default=len(Size().seeds), help="number of seeds"
+        )
+        parser.add_argument(
+            "--repeats",
+            type=_positive,
+            default=Size().n_repeats,
+            help="number of times that times are taken",
+        )
+        parser.add_argument(
+            "--quick",
+            action="store_true",
+            help="one seed, two epochs, few rows: only to see that it runs",
+        )
+        return parser
+
+    def _known(self, name):
+        """Return the name of a job; argparse words the error of a wrong one."""
+        if name not in self._jobs:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no job here; choose from {', '.join(self)}"
+            )
+        return name
+
+
+def _positive(text):
+    """Return a positive integer of the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive integer")
+    return int(text)
+
+
+def write(record, folder):
+    """Write a record as ``FOLDER/SCRIPT/JOB.json``."""
+    path = Path(folder) / record["benchmark"] / f"{record['job']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=1, allow_nan=False)
+    # Numbers of a list on one line: a value per line would hide all else.
+    text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    path.write_text(f"{text}\n", "utf-8")

@@ -1,0 +1,342 @@
+"""The benchmark scripts run, judge rightly, and their committed tables are true."""
+
+import importlib
+import json
+import math
+import operator
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.metrics import mean_squared_error
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not BENCHMARKS.is_dir():
+    pytest.skip("not a checkout: no benchmarks", allow_module_level=True)
+# Scripts import their neighbours by name, as Python lets scripts do.
+sys.path.append(str(BENCHMARKS))
+
+clock, ecg, environment, jobs, measurements, rivals, text = (
+    importlib.import_module(f"_{name}")
+    for name in (
+        "clock",
+        "ecg",
+        "environment",
+        "jobs",
+        "measurements",
+        "rivals",
+        "text",
+    )
+)
+report = importlib.import_module("report")
+SCRIPTS = {
+    name: importlib.import_module(name) for name in ("tutorials", "defaults", "timings")
+}
+ALL_JOBS = [(name, job) for name, script in SCRIPTS.items() for job in script.JOBS]
+WITHOUT_DATA = {"digits-code", "digits-denoise", "import"}
+
+# Bars that do not depend on time or training, and how many verdicts they give.
+SURE = {
+    "of TensorFlow, Keras imported",
+    "largest relative difference from Model.predict's scores",
+}
+SURE_VERDICTS = {"import": 2, "score": 1}
+
+Bar, Measurement = measurements.Bar, measurements.Measurement
+numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
+lists = st.lists(numbers, min_size=1, max_size=12)
+
+
+@pytest.fixture
+def record():
+    """Return what ``Jobs.run`` returns for a job of two measurements."""
+    some = jobs.Jobs("some")
+
+    @some.job("two-things", reference="a book")
+    def two_things(size):
+        """Two things.
+
+        The second has
+        a bar.
+        """
+        first = Measurement("length, m", "rival", tuple(map(float, size.seeds)))
+        return [first, Measurement("length, m", "skae", (3.0,), Bar(">", 4))]
+
+    return some.run("two-things", jobs.Size())
+
+
+# -------------------------------------------------------------- bars and numbers
+
+
+@given(lists, numbers)
+@settings(max_examples=60, deadline=None)
+def test_bar_judges_the_median_or_every_value(values, limit):
+    relations = {"<": operator.lt, "<=": operator.le, ">": operator.gt}
+    for name, holds in {**relations, ">=": operator.ge}.items():
+        median = statistics.median(values)
+        assert Bar(name, limit).is_met(values) == holds(median, limit)
+        every = all(holds(value, limit) for value in values)
+        assert Bar(name, limit, of_every=True).is_met(values) == every
+
+
+def test_bar_in_words():
+    assert str(Bar(">=", 0.945)) == "median >= 0.945"
+    assert str(Bar("<", 1.0, of_every=True)) == "every < 1"
+
+
+@given(lists, numbers)
+@settings(max_examples=60, deadline=None)
+def test_verdict_is_that_of_the_numbers_which_are_kept(values, limit):
+    bar = Bar(">=", limit, of_every=True)
+    kept = Measurement("length", "skae", tuple(values), bar).record()
+    assert kept["met"] == bar.is_met(kept["values"])
+    assert kept["min"] <= kept["median"] <= kept["max"]
+    np.testing.assert_allclose(kept["values"], values, rtol=1e-5)
+
+
+def test_without_a_bar_there_is_no_verdict():
+    assert Measurement("length", "skae", (1.0,)).record()["met"] is None
+
+
+def test_collect_gathers_rounds_in_order():
+    rounds = [{("b", "x"): i, ("a", "y"): 10 * i} for i in range(3)]
+    bar = Bar("<", 5)
+    found = measurements.collect(rounds, {("a", "y"): bar})
+    assert found == [
+        Measurement("b", "x", (0, 1, 2)),
+        Measurement("a", "y", (0, 10, 20), bar),
+    ]
+
+
+def test_collect_refuses_a_bar_for_what_is_not_measured():
+    message = (
+        r"bars has \[\('c', 'x'\)\], but only \[\('b', 'x'\)\] are measured\. Give a "
+        r"bar to one of these\."
+    )
+    with pytest.raises(ValueError, match=message):
+        measurements.collect([{("b", "x"): 1}], {("c", "x"): Bar("<", 1)})
+
+
+@given(numbers)
+@settings(max_examples=100, deadline=None)
+def test_number_has_four_digits_and_no_power_of_ten(value):
+    shown = text.number(value)
+    assert "e" not in shown
+    assert math.isclose(float(shown), value, rel_tol=1e-3)
+
+
+# ------------------------------------------------------------------------ tables
+
+
+def test_table_has_a_cell_for_each_thing(record):
+    head, rule, *lines = text.table(record["measurements"]).splitlines()
+    assert len({len(line) for line in (head, rule, *lines)}) == 1
+    rows = [dict(zip(cells_of(head), cells_of(line), strict=True)) for line in lines]
+    assert [row["contender"] for row in rows] == ["rival", "skae"]
+    assert [row["values"] for row in rows] == ["0, 1, 2, 3, 4", "one"]
+    assert [row["median"] for row in rows] == ["2", "3"]
+    assert [(row["bar"], row["result"]) for row in rows] == [
+        ("", ""),
+        ("median > 4", "MISSED"),
+    ]
+
+
+def cells_of(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_many_values_are_counted_in_the_table():
+    many = Measurement("time", "skae", (1.0,) * 11, Bar("<", 2)).record()
+    last = cells_of(text.table([many]).splitlines()[-1])
+    assert last[-3:] == ["11 values", "median < 2", "met"]
+
+
+def test_text_says_what_where_and_with_what(record):
+    shown = text.as_text(record)
+    assert shown.startswith("### two-things\n\nTwo things.\n\nThe second has a bar.\n")
+    assert "Reference: a book." in shown
+    words = " ".join(shown.split())
+    assert "One value per seed (0, 1, 2, 3, 4)" in words
+    assert f"{environment.machine()['cores']} cores" in words
+    assert f"python {platform.python_version()}" in words
+    assert "Quick" not in words
+    assert "Quick" in text.as_text(record | {"is_quick": True})
+
+
+def test_environment_names_versions_but_no_host():
+    assert set(environment.PACKAGES) < set(environment.versions())
+    found = environment.machine()
+    assert found["cores"] >= 1
+    assert found["cpu"]
+    if platform.node() not in ("", "localhost"):
+        assert platform.node() not in json.dumps(found)
+
+
+# ----------------------------------------------------------- records and commands
+
+
+def test_record_is_the_same_after_a_file(record, tmp_path):
+    jobs.write(record, tmp_path)
+    path = tmp_path / "some" / "two-things.json"
+    assert json.loads(path.read_text()) == record
+    assert '"values": [0.0, 1.0, 2.0, 3.0, 4.0]' in path.read_text()
+    assert report.read("some", tmp_path) == [record]
+
+
+def test_results_replace_what_stood_in_their_place(record, tmp_path):
+    jobs.write(record, tmp_path)
+    page = "A\n<!-- results of some -->\nold\n<!-- end of results -->\nB\n"
+    once = report.filled(page, tmp_path)
+    assert once.startswith("A\n<!-- results of some -->\n\n### two-things\n")
+    assert once.endswith("\n\n<!-- end of results -->\nB\n")
+    assert "old" not in once
+    assert report.filled(once, tmp_path) == once
+
+
+def test_two_jobs_of_one_name_are_refused():
+    some = jobs.Jobs("some")
+    some.job("one")(len)
+    message = "'one' is a job of some already. Choose another name."
+    with pytest.raises(ValueError, match=message):
+        some.job("one")(len)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["digits"], "'digits' is no job here; choose from ecg-outliers, digits-code"),
+        (["--seeds", "0"], "'0' is no positive integer"),
+        (["--repeats", "x"], "'x' is no positive integer"),
+    ],
+)
+def test_wrong_command_lines(argv, message, capsys):
+    with pytest.raises(SystemExit):
+        SCRIPTS["defaults"].JOBS.main("Words.", argv)
+    assert message in capsys.readouterr().err
+
+
+def test_command_line_sets_size_and_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(jobs, "RESULTS", tmp_path / "usual")
+    some, sizes = jobs.Jobs("some"), []
+
+    @some.job("one")
+    def one(size):
+        """One."""
+        sizes.append(size)
+        return [Measurement("length", "skae", (1.0,))]
+
+    some.main("Words.", ["--quick"])
+    assert list(tmp_path.iterdir()) == []
+    some.main("Words.", ["one", "--seeds", "2", "--repeats", "3"])
+    some.main("Words.", ["--output", str(tmp_path / "other")])
+    assert sizes == [jobs.QUICK, jobs.Size((0, 1), 3), jobs.Size()]
+    assert (tmp_path / "usual" / "some" / "one.json").is_file()
+    assert (tmp_path / "other" / "some" / "one.json").is_file()
+    assert capsys.readouterr().out.count("### one") == 3
+
+
+def test_contenders_take_turns_at_being_first():
+    contenders = {"a": abs, "b": bool, "c": chr}
+    firsts = [clock.in_turn(contenders, turn)[0][0] for turn in range(6)]
+    assert firsts == ["a", "b", "c", "a", "b", "c"]
+    assert dict(clock.in_turn(contenders, 1)) == contenders
+
+
+def test_a_timed_call_returns_its_result():
+    seconds, result = clock.timed(sorted, [2, 1], reverse=True)
+    assert seconds >= 0
+    assert result == [2, 1]
+
+
+# -------------------------------------------------------------------------- rivals
+
+
+def test_rivals_measure_what_they_say():
+    X = load_digits().data
+    X_train, X_test = X[:900], X[900:]
+    pca = PCA(8).fit(X_train)
+    output = pca.inverse_transform(pca.transform(X_test))
+    expected = mean_squared_error(X_test, output)
+    errors = rivals.pca_errors(8, X_train, X_test)
+    assert rivals.pca_test_error(8, X_train, X_test) == pytest.approx(expected)
+    assert errors.mean() == pytest.approx(expected)
+    # With as many components as columns nothing is lost.
+    np.testing.assert_allclose(rivals.pca_errors(64, X_train, X_test), 0, atol=1e-12)
+    # A training row is its own nearest neighbour.
+    np.testing.assert_allclose(
+        rivals.neighbor_distances(1, X_train, X_train), 0, atol=1e-6
+    )
+
+
+def test_plain_keras_trains_the_same_network(data_folder, monkeypatch):
+    monkeypatch.setenv("SKAE_DATA", str(data_folder))
+    normals = ecg.in_unit_range(ecg.ecg_split(jobs.QUICK)).normals
+    detector = ecg.tutorial_detector(0, epochs=2).fit(normals)
+    keras_tutorial = importlib.import_module("_keras_tutorial")
+
+    def train():
+        keras_tutorial.seed_batch_order(0)
+        return keras_tutorial.train(normals, 0, epochs=2, batch_size=512)
+
+    model, losses = train()
+    ours = [w.shape for w in detector.autoencoder_.weights]
+    assert ours == [w.shape for w in model.get_weights()]
+    assert detector.history_["loss"] == pytest.approx(losses, rel=0.2)
+    assert train()[1] == pytest.approx(losses)
+
+
+# ------------------------------------------------------------------- the scripts
+
+
+@pytest.mark.parametrize(("script", "job"), ALL_JOBS)
+def test_every_job_runs(script, job, monkeypatch, request):
+    if job not in WITHOUT_DATA:
+        folder = request.getfixturevalue("data_folder")
+        monkeypatch.setenv("SKAE_DATA", str(folder))
+    record = SCRIPTS[script].JOBS.run(job, jobs.QUICK)
+    found = record["measurements"]
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert len({(one["quantity"], one["contender"]) for one in found}) == len(found)
+    assert any(one["bar"] for one in found)
+    assert len({one["contender"] for one in found}) >= 2
+    sure = [one["met"] for one in found if one["quantity"] in SURE]
+    assert sure == [True] * SURE_VERDICTS.get(job, 0)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_is_a_command(script):
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / f"{script}.py", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = " ".join(done.stdout.split())
+    assert f"one of {', '.join(SCRIPTS[script].JOBS)}" in words
+
+
+# ------------------------------------------------------------- committed results
+
+
+def test_tables_in_the_readme_are_those_of_the_results():
+    page = report.README.read_text("utf-8")
+    assert report.filled(page) == page
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_committed_results_are_whole_runs_of_jobs(script):
+    records = report.read(script)
+    assert {record["job"] for record in records} == set(SCRIPTS[script].JOBS)
+    for record in records:
+        assert not record["is_quick"]
+        assert record["about"] == SCRIPTS[script].JOBS[record["job"]].about
+        for one in record["measurements"]:
+            assert one["median"] == statistics.median(one["values"])

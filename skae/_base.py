@@ -5,6 +5,7 @@ input and hand it to functions and values that trust it.
 """
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -45,7 +46,7 @@ class BaseAutoencoder(BaseEstimator):
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "corruption": [HasMethods(["apply"]), None],
         "callbacks": [list, tuple, None],
-        "memory": [str, HasMethods(["cache"]), None],
+        "memory": [str, PathLike, HasMethods(["cache"]), None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

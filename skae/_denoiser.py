@@ -71,7 +71,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
 
-    memory : str, joblib.Memory or None, default=None
+    memory : str, Path, joblib.Memory or None, default=None
         Where trained networks are kept. With an int `random_state`, a network that was
         trained before on the same rows with the same parameters is used again, across
         candidates of a search, calls and processes. Not used with `callbacks`,

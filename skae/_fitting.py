@@ -217,12 +217,7 @@ def _scaled_float32(scaler, array, name):
     with np.errstate(over="ignore"):
         for rows in blocks(len(array), max(1, array[:1].size)):
             scaled[rows] = scaler.transform(array[rows])
-    if np.isnan(scaled).any():
-        raise ValueError(
-            f"The scaler makes NaN of some values of {name}. Use scaler='standard', or "
-            "a transformer that returns finite values."
-        )
-    if np.isinf(scaled).any():
+    if not np.isfinite(scaled).all():
         raise ValueError(
             f"{name} is too large for float32 after scaling: it ranges from "
             f"{array.min():.3g} to {array.max():.3g}. Use scaler='standard', or "

@@ -7,13 +7,19 @@ inside the other's callback, each get their own.
 """
 
 import contextlib
+import gc
 import threading
 from collections import OrderedDict
 
 _MOST_IDLE = 12
+# TensorFlow's graphs are cycles of few but heavy objects: Python's collector, which
+# counts objects, would let gigabytes of them pile up. A collection takes longer than
+# dropping one program is worth, so it waits for a few.
+_COLLECT_EVERY = 4
 
 _lock = threading.Lock()
 _idle = OrderedDict()  # key -> list of programs, least recently used first
+_n_dropped = 0  # since the last collection
 
 
 @contextlib.contextmanager
@@ -34,9 +40,14 @@ def borrowed(key, build):
     program = _take(key)
     if program is None:
         program = build()
-    yield program
-    if key is not None:
-        _put_back(key, program)
+    n_dropped = 1  # where the block raises, or the program is for one use
+    try:
+        yield program
+        if key is not None:
+            n_dropped = _put_back(key, program)
+    finally:
+        del program
+        _count_dropped(n_dropped)
 
 
 def clear():
@@ -64,15 +75,30 @@ def _take(key):
 
 
 def _put_back(key, program):
-    """Add a program to the pool; the least recently used ones make room."""
+    """Add a program to the pool; return how many old ones made room."""
+    n_dropped = 0
     with _lock:
         _idle.setdefault(key, []).append(program)
         _idle.move_to_end(key)
         while _n_idle() > _MOST_IDLE:
             oldest = next(iter(_idle))
             _idle[oldest].pop(0)
+            n_dropped += 1
             if not _idle[oldest]:
                 del _idle[oldest]
+    return n_dropped
+
+
+def _count_dropped(n_dropped):
+    """Free the memory of dropped programs now and then."""
+    global _n_dropped
+    with _lock:
+        _n_dropped += n_dropped
+        collect = _n_dropped >= _COLLECT_EVERY
+        if collect:
+            _n_dropped = 0
+    if collect:
+        gc.collect()
 
 
 def _n_idle():

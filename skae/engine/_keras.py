@@ -64,13 +64,16 @@ def make_optimizer(optimizer):
     """
     if isinstance(optimizer, str):
         try:
-            return keras.optimizers.get(optimizer)
+            made = keras.optimizers.get(optimizer)
         except ValueError as exc:
             raise ValueError(
                 f"optimizer is {optimizer!r}, which is no optimizer of Keras; pass a "
                 "name such as 'adam' or 'sgd', or a keras.optimizers instance."
             ) from exc
-    return _copied_optimizer(optimizer)
+    else:
+        made = _copied_optimizer(optimizer)
+    _leave_replicas_out(made)
+    return made
 
 
 def _copied_optimizer(optimizer):
@@ -87,6 +90,18 @@ def _copied_optimizer(optimizer):
             "its learning-rate schedule, a get_config method that returns all "
             "arguments of __init__."
         ) from exc
+
+
+def _leave_replicas_out(optimizer):
+    """Keep an optimizer from summing gradients over replicas, of which there is one.
+
+    That sum registers a gradient with TensorFlow for good, which keeps the graph alive:
+    every program would stay in memory.
+    """
+    inner = [getattr(optimizer, "inner_optimizer", None)]
+    for one in [optimizer, *inner, *getattr(optimizer, "optimizers", [])]:
+        if hasattr(one, "_all_reduce_sum_gradients"):
+            one._all_reduce_sum_gradients = list
 
 
 def _learning_rate_function(optimizer):

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: what fails for one fails for all.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 

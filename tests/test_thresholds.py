@@ -40,7 +40,8 @@ RULES = [*LEARNED, FixedThreshold(0.3)]
 errors_of_rows = arrays(
     np.float64,
     st.integers(1, 40),
-    elements=st.floats(0, 1e6, allow_subnormal=False),
+    # Zero, or large enough to stay a normal number when a test scales it.
+    elements=st.just(0.0) | st.floats(1e-200, 1e6),
 )
 
 
@@ -271,9 +272,22 @@ def test_bad_parameters_are_refused_by_name(rule):
         rule.fit([1.0, 2.0])
 
 
+class Overflowing(ThresholdRule):
+    _parameter_constraints = {}
+
+    def _compute_threshold(self, errors, weights):
+        return np.inf
+
+
 def test_threshold_that_overflows_is_an_error():
     with pytest.raises(ValueError, match="must learn a finite threshold, but got"):
-        MeanStd().fit([0.0, 1e300])
+        Overflowing().fit([0.0, 1e300])
+
+
+def test_mean_and_std_survive_squares_that_overflow_or_vanish():
+    for scale in (1e300, 1e-200):
+        threshold = MeanStd(2).fit(np.array([0.0, 1.0]) * scale).threshold_
+        assert_allclose(threshold, 1.5 * scale)
 
 
 def test_base_class_is_abstract():

@@ -59,8 +59,13 @@ class MeanStd(ThresholdRule):
         # none of them lies above the mean by a rounding.
         smallest = errors.min()
         mean = smallest + np.average(errors - smallest, weights=weights)
-        variance = np.average((errors - mean) ** 2, weights=weights)
-        return mean + self.n_std * np.sqrt(variance)
+        deviations = errors - mean
+        largest = np.abs(deviations).max()
+        if largest == 0:
+            return mean
+        # In units of the largest one, whose square can neither vanish nor overflow.
+        variance = np.average((deviations / largest) ** 2, weights=weights)
+        return mean + self.n_std * largest * np.sqrt(variance)
 
 
 class MAD(ThresholdRule):

@@ -43,6 +43,9 @@ def build_model(architecture):
 
 # ------------------------------------------------------------------- optimizers
 
+# Keras would number them, and TensorFlow keeps something of every name it has seen.
+_OPTIMIZER_NAME = "optimizer"
+
 
 def check_optimizer(optimizer, learning_rate):
     """Raise a ValueError where a learning rate stands beside an instance."""
@@ -64,7 +67,9 @@ def make_optimizer(optimizer):
     """
     if isinstance(optimizer, str):
         try:
-            made = keras.optimizers.get(optimizer)
+            made = keras.optimizers.get(
+                {"class_name": optimizer, "config": {"name": _OPTIMIZER_NAME}}
+            )
         except ValueError as exc:
             raise ValueError(
                 f"optimizer is {optimizer!r}, which is no optimizer of Keras; pass a "
@@ -82,7 +87,10 @@ def _copied_optimizer(optimizer):
     known = {} if rate is None else {_class_of(rate).__name__: _class_of(rate)}
     try:
         with keras.saving.custom_object_scope(known):
-            return type(optimizer).from_config(optimizer.get_config())
+            config = optimizer.get_config()
+            if "name" in config:
+                config["name"] = _OPTIMIZER_NAME
+            return type(optimizer).from_config(config)
     except (NotImplementedError, TypeError, ValueError) as exc:
         raise ValueError(
             f"optimizer is an instance of {type(optimizer).__name__} that cannot be "

@@ -14,7 +14,7 @@ from skae._base import BaseAutoencoder
 from skae._errors import feature_errors, row_errors, training_scale
 from skae._explanation import explanation_table
 from skae._fitting import Table
-from skae._validation import StrOptions, fit_context
+from skae._validation import StrOptions, check_parameters, fit_context
 from skae.thresholds import Contamination, as_threshold_rule
 
 
@@ -254,7 +254,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self : object
             The fitted estimator.
         """
-        rule = as_threshold_rule(self.threshold)
+        rule = self._check_rule()
         X = self._check_X(X, reset=True, min_samples=2)
         weight = self._check_weight(sample_weight, X)
         normal = _normal_rows(y, X, "y", at_least=2)
@@ -286,7 +286,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self : object
             The fitted estimator.
         """
-        rule = as_threshold_rule(self.threshold)
+        rule = self._check_rule()
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
         normal = _normal_rows(y, X, "y", at_least=2 if first else 1)
@@ -317,7 +317,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Where y is given without X.
         """
         check_is_fitted(self)
-        rule = as_threshold_rule(self.threshold)
+        rule = self._check_rule()
         if X is None:
             if y is not None:
                 raise ValueError(
@@ -507,6 +507,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.reconstruction_err_ = float(
             np.average(self.train_errors_, weights=table.weight)
         )
+
+    def _check_rule(self):
+        """Return the threshold rule, its parameters checked before any training."""
+        rule = as_threshold_rule(self.threshold)
+        check_parameters(rule)
+        return rule
 
     def _learn_threshold(self, rule):
         self._set_threshold(rule, self.train_errors_, weight=self._train_weight)

@@ -60,7 +60,10 @@ def check_outlier_labels(y, *, name="y"):
 
 
 def check_parameters(described):
-    """Raise where a description (network, corruption) has an impossible parameter."""
+    """Raise where a network, corruption or rule has an impossible parameter.
+
+    scikit-learn leaves out the checks of nested objects while an estimator fits.
+    """
     validate_parameter_constraints(
         getattr(described, "_parameter_constraints", {}),
         described.get_params(deep=False),

@@ -120,6 +120,19 @@ def test_a_number_is_a_fixed_threshold(X):
         quick(threshold="auto").fit(X)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [Quantile(95), Contamination(5), FixedThreshold(-2), MeanStd("x"), MAD(-3)],
+)
+def test_parameters_of_a_rule_are_checked_before_training(X, rule):
+    message = f"The '.*' parameter of {type(rule).__name__} must be a float"
+    detector = quick(threshold=rule)
+    for fit in (detector.fit, detector.partial_fit):
+        with pytest.raises(ValueError, match=message):
+            fit(X)
+    assert not hasattr(detector, "autoencoder_")
+
+
 def test_nested_name_on_the_default_threshold(X):
     detector = quick().set_params(threshold__fraction=0.2).fit(X)
     assert (detector.predict(X) == -1).sum() == 60

@@ -64,7 +64,10 @@ def unlabelled(tmp_path_factory):
     table.loc[7, "length"] = 50.0
     path = tmp_path_factory.mktemp("data") / "plain.csv"
     table.to_csv(path, index=False)
-    return run(tmp_path_factory.mktemp("unlabelled") / "new" / "folder", path)
+    folder = tmp_path_factory.mktemp("unlabelled") / "new" / "folder"
+    folder.mkdir(parents=True)
+    (folder / "table.csv").write_text("of an earlier run on other rows")
+    return run(folder, path)
 
 
 @pytest.fixture

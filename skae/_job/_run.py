@@ -132,6 +132,8 @@ def _unlabelled(data, say, folder, *, network, n_jobs):
         n_jobs=n_jobs,
     )
     scores = score_table(winner, data.X)
+    # A table of other rows, from an earlier run, would be taken for this one.
+    (folder / "table.csv").unlink(missing_ok=True)
     scores.to_csv(folder / "scores.csv", index=False)
     n_flagged = int(np.sum(scores["flag"] == -1))
     _write_json(folder, data, seed, [winner], n_flagged=n_flagged)

@@ -66,11 +66,14 @@ def train(design, rows, validation, schedule, state, seed):
     Raises
     ------
     TrainingDivergedError
-        Where a loss stops being finite.
+        Where a loss or a weight stops being finite.
+
+    TypeError
+        Where a callback is none, makes none or cannot be copied.
 
     ValueError
-        Where Keras does not know the loss or the optimizer, or the network does not
-        fit the data.
+        Where Keras does not know the loss or the optimizer, the network does not fit
+        the data, or the state is another optimizer's.
     """
     import_quietly()
     from skae.engine import _training

@@ -45,7 +45,7 @@ class Design:
         A Keras name or instance; a loss may be a function.
 
     learning_rate : float or None
-        Replaces the optimizer's own.
+        Replaces the optimizer's own, also where a training continues.
 
     corruption : skae.corruptions.Corruption or None
         Damages the inputs of every step.
@@ -136,11 +136,11 @@ class Trained:
 
 
 class TrainingDivergedError(ArithmeticError):
-    """A loss stopped being finite.
+    """A loss, or a weight after the last step, stopped being finite.
 
     Attributes
     ----------
-    name : {"loss", "val_loss"}
+    name : {"loss", "val_loss", "weights"}
 
     value : float
         What it became.
@@ -149,7 +149,7 @@ class TrainingDivergedError(ArithmeticError):
         The epoch, counted from 1.
 
     last_finite : float or None
-        The loss of the epoch before.
+        The loss of the epoch before, where it is the loss that diverged.
 
     learning_rate : float
         The one in force.

@@ -66,7 +66,7 @@ def make_job():
     def make_job(rows, validation=None, **options):
         rows = rows if isinstance(rows, engine.Rows) else engine.Rows(rows)
         architecture = engine.Architecture(
-            options.pop("network", DenseNetwork((5,), activation="tanh")),
+            options.pop("network", DenseNetwork((), latent_activation="tanh")),
             rows.x.shape[1:],
             rows.targets.shape[1:],
             options.pop("latent_dim", 2),

@@ -220,10 +220,9 @@ IN_ANOTHER_PROCESS = """
     from skae.networks import DenseNetwork
 
     given = np.load(sys.argv[1])
-    X, weights = given["X"], [given[f"w{i}"] for i in range(8)]
-    architecture = engine.Architecture(
-        DenseNetwork((5,), activation="tanh"), (6,), (6,), 2
-    )
+    X, weights = given["X"], [given[f"w{i}"] for i in range(4)]
+    network = DenseNetwork((), latent_activation="tanh")
+    architecture = engine.Architecture(network, (6,), (6,), 2)
     design = engine.Design(architecture, "mse", "adam", None, GaussianNoise(0.1))
     trained = engine.train(
         design,

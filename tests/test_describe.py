@@ -723,6 +723,7 @@ def test_a_users_file_with_the_name_of_a_standard_module_is_read(tmp_path):
             env=os.environ | {"PYTHONPATH": str(tmp_path)},
         )
         if done.returncode:  # something else needed Python's own queue
+            assert "queue" in done.stderr, done.stderr
             pytest.skip(done.stderr.splitlines()[-1])
         seen.add(done.stdout)
     assert len(seen) == 2

@@ -14,7 +14,13 @@ _PLACES = {
     "skae._transformer": ("AutoencoderTransformer",),
     "skae._denoiser": ("DenoisingRegressor",),
     "skae._detector": ("ReconstructionOutlierDetector",),
-    "skae.networks": ("DenseNetwork",),
+    "skae.networks": (
+        "ConvNetwork",
+        "DenseNetwork",
+        "KerasNetwork",
+        "RecurrentNetwork",
+        "VariationalNetwork",
+    ),
     "skae.corruptions": (
         "GaussianNoise",
         "MaskingNoise",

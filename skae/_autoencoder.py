@@ -16,15 +16,12 @@ _BLOCK_SIZE = 1 << 18
 
 
 class Autoencoder:
-    """A network with its weights, its scalers and the history of its training.
+    """A trained network with its scalers and the history of its training.
 
     Parameters
     ----------
-    architecture : skae.engine.Architecture
-        The network and the shapes it was built for.
-
-    weights : list of ndarray
-        float32, the encoder's before the decoder's.
+    forward : skae.engine.Forward
+        The network with its weights.
 
     scaler, target_scaler : object
         Fitted; inputs pass the first, outputs the inverse of the second. They are the
@@ -34,23 +31,36 @@ class Autoencoder:
         Losses per epoch.
     """
 
-    def __init__(self, architecture, weights, scaler, target_scaler, history):
-        self.architecture = architecture
-        self.weights = weights
+    def __init__(self, forward, scaler, target_scaler, history):
+        self.forward = forward
         self.scaler = scaler
         self.target_scaler = target_scaler
         self.history = history
-        self._cast = {}
 
-    def __getstate__(self):
-        # Casts are a cache, and one scaler must stay one object after unpickling.
-        return self.__dict__ | {"_cast": {}}
+    @property
+    def architecture(self):
+        """The network and the shapes that it was built for."""
+        return self.forward.architecture
+
+    @property
+    def weights(self):
+        """The weights, a list of float32 arrays."""
+        return self.forward.weights
+
+    @property
+    def latent_shape(self):
+        """Shape of one code before it is flattened."""
+        return self.forward.latent_shape
+
+    @property
+    def terms(self):
+        """What the network adds to the loss: the weight of each term, by name."""
+        return self.architecture.network.terms(self.architecture.output_shape)
 
     @property
     def width(self):
-        """Width of the code."""
-        shapes = self.architecture
-        return shapes.network.latent_width(shapes.input_shape, shapes.latent_dim)
+        """Width of a flat code."""
+        return prod(self.latent_shape)
 
     def encode(self, X):
         """Return the codes, of shape (n, width), of rows in the input space."""
@@ -84,7 +94,7 @@ class Autoencoder:
 
     def reconstruct_scaled(self, scaled):
         """Return the network's output for scaled rows, in scaled space."""
-        return self.decode_scaled(self.encode_scaled(scaled))
+        return self.forward.reconstruct(scaled)
 
     def goodness(self, X, y=None, weight=None):
         """Return how well rows are reconstructed, in the units of y (or X).
@@ -116,15 +126,15 @@ class Autoencoder:
 
     def encode_scaled(self, scaled):
         """Return the codes of scaled rows."""
-        weights, activations = self._parts(scaled.dtype)
-        flat = scaled.reshape(len(scaled), -1)
-        return engine.forward(flat, weights[0], activations[0])
+        return self.forward.encode(scaled)
 
     def decode_scaled(self, codes):
         """Return the scaled rows that codes stand for."""
-        weights, activations = self._parts(codes.dtype)
-        flat = engine.forward(codes, weights[1], activations[1])
-        return flat.reshape(len(flat), *self.architecture.output_shape)
+        return self.forward.decode(codes)
+
+    def terms_scaled(self, scaled):
+        """Return the values per row of the network's terms, for scaled rows."""
+        return self.forward.terms(scaled)
 
     def to_keras(self):
         """Return a new ``keras.Model`` with these weights; it works in scaled space."""
@@ -136,15 +146,6 @@ class Autoencoder:
         shapes = self.architecture
         widest_layer = max(weight.shape[-1] for weight in self.weights)
         return max(prod(shapes.input_shape), prod(shapes.output_shape), widest_layer)
-
-    def _parts(self, dtype):
-        """Return the weights of (encoder, decoder) in a dtype, and the activations."""
-        activations = self.architecture.network.dense_activations()
-        if dtype not in self._cast:
-            cut = 2 * len(activations[0])
-            cast = engine.cast(self.weights, dtype)
-            self._cast[dtype] = cast[:cut], cast[cut:]
-        return self._cast[dtype], activations
 
 
 def blocks(n, row_size):

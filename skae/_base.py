@@ -8,7 +8,8 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae._fitting import Progress, Settings, Table, Watching, fit_autoencoder
@@ -21,9 +22,19 @@ from skae._validation import (
     check_parameters,
     check_sample_weight,
 )
-from skae.networks import DenseNetwork
+from skae.networks import DenseNetwork, as_network
 
 FLOATS = (np.float64, np.float32)
+
+
+def _can_sample(estimator):
+    """Return whether rows can be drawn; raise an AttributeError where not."""
+    if getattr(estimator.network, "can_sample", False):
+        return True
+    raise AttributeError(
+        "sample needs codes of a known distribution. Fit with "
+        f"network=VariationalNetwork(); network is {estimator.network!r}."
+    )
 
 
 class BaseAutoencoder(BaseEstimator):
@@ -31,7 +42,7 @@ class BaseAutoencoder(BaseEstimator):
 
     _parameter_constraints = {
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
-        "network": [HasMethods(["build", "initial_weights"]), None],
+        "network": "no_validation",  # as_network says more about what is wrong
         "scaler": [
             StrOptions({"standard", "minmax"}),
             HasMethods(["fit", "transform", "inverse_transform"]),
@@ -97,7 +108,9 @@ class BaseAutoencoder(BaseEstimator):
 
     def _settings(self):
         """Return the training parameters, nested objects checked."""
-        network = DenseNetwork() if self.network is None else self.network
+        wanted = as_network(self.network)
+        # A copy: what the user sets later does not reach the fitted estimator.
+        network = clone(wanted.network)
         check_parameters(network)
         if self.corruption is not None:
             check_parameters(self.corruption)
@@ -105,8 +118,10 @@ class BaseAutoencoder(BaseEstimator):
             latent_dim=self.latent_dim,
             network=network,
             scaler=self.scaler,
-            loss=self.loss,
-            optimizer=self.optimizer,
+            loss=self.loss if wanted.loss is None else wanted.loss,
+            optimizer=(
+                self.optimizer if wanted.optimizer is None else wanted.optimizer
+            ),
             learning_rate=self.learning_rate,
             epochs=self.epochs,
             batch_size=self.batch_size,
@@ -218,6 +233,7 @@ class BaseAutoencoder(BaseEstimator):
         self.history_ = history
         self.n_iter_ = len(history["loss"])
         self.scaler_ = autoencoder.scaler
+        self.latent_shape_ = autoencoder.latent_shape
 
     def _measure(self, table):
         """Set what describes the reconstruction of the training rows."""
@@ -238,6 +254,39 @@ class BaseAutoencoder(BaseEstimator):
         """
         check_is_fitted(self)
         return self.autoencoder_.to_keras()
+
+    @available_if(_can_sample)
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows; only with a `VariationalNetwork`.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        random_state : int, RandomState instance or None, default=None
+            Determines the rows; None gives others every time.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, *input_shape_)
+            float64, in the units of the training rows (a denoiser's: of its targets).
+            Their codes are standard normal.
+
+        Raises
+        ------
+        ValueError
+            Where n_samples is not a positive integer.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                "The 'n_samples' parameter of sample must be a positive integer. Got "
+                f"{n_samples!r} instead."
+            )
+        rng = np.random.default_rng(seed_from(random_state))
+        codes = rng.normal(size=(n_samples, self.autoencoder_.width))
+        return self.autoencoder_.decode(codes)
 
 
 _KINDS = {

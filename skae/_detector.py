@@ -5,16 +5,19 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
     check_is_fitted,
 )
 
 from skae._base import BaseAutoencoder
-from skae._errors import feature_errors, row_errors, training_scale
+from skae._errors import ErrorMeasure, negative_elbo, training_scale
 from skae._explanation import explanation_table
 from skae._fitting import Table
-from skae._validation import StrOptions, check_parameters, fit_context
+from skae._validation import (
+    StrOptions,
+    check_parameters,
+    fit_context,
+    normal_rows,
+)
 from skae.thresholds import Contamination, as_threshold_rule
 
 
@@ -32,9 +35,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         outliers, too. None is the network's own: min(32, n_features) for a
         `DenseNetwork`.
 
-    network : network description or None, default=None
+    network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork()``; its parameters can be set and
-        searched as ``network__hidden_units`` either way.
+        searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
+        Keras model.
 
     scaler : {"standard", "minmax"}, transformer or None, default="standard"
         Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
@@ -95,10 +99,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         ``Contamination(0.1)``, a float is used as it is; searchable, as
         ``threshold=[MeanStd(1), Quantile(0.95)]`` and as ``threshold__fraction``.
 
-    error : {"standardized", "mse", "mae"}, default="standardized"
+    error : {"standardized", "mse", "mae", "negative_elbo"}, default="standardized"
         Reconstruction error of a row, in scaled space: mean squared after dividing by
         each feature's mean squared training error, so that features that are hard to
-        reconstruct do not drown the others; mean squared; or mean absolute.
+        reconstruct do not drown the others; mean squared; mean absolute; or, with a
+        `VariationalNetwork`, what training minimises, at the mean of the code.
 
     Attributes
     ----------
@@ -106,7 +111,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         The trained network with its scalers, a value that pickles without Keras.
 
     history_ : dict of str to list of float
-        ``loss`` and, with validation rows, ``val_loss`` of every epoch.
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch; beside them
+        what the network adds to the loss, ``kl`` of a `VariationalNetwork` say.
 
     n_iter_ : int
         Number of passes made.
@@ -123,6 +129,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X, where they are all strings.
+
+    latent_shape_ : tuple of int
+        Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
 
     reconstruction_err_ : float
         Mean reconstruction error of the training rows, in scaled space.
@@ -183,7 +192,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         **BaseAutoencoder._parameter_constraints,
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
-        "error": [StrOptions({"mse", "mae", "standardized"})],
+        "error": [StrOptions({"mse", "mae", "standardized", "negative_elbo"})],
     }
 
     def __init__(
@@ -255,13 +264,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             The fitted estimator.
         """
         rule = self._check_rule()
+        self._check_error()
         X = self._check_X(X, reset=True, min_samples=2)
         weight = self._check_weight(sample_weight, X)
-        normal = _normal_rows(y, X, "y", at_least=2)
+        normal = normal_rows(y, X, "y", at_least=2)
         validation = None
         if X_val is not None:
             X_val = self._check_X(X_val)
-            validation = Table(X_val[_normal_rows(y_val, X_val, "y_val", at_least=1)])
+            validation = Table(X_val[normal_rows(y_val, X_val, "y_val", at_least=1)])
         weight = None if weight is None else weight[normal]
         self._fit_network(Table(X[normal], None, weight), validation)
         self._learn_threshold(rule)
@@ -289,7 +299,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         rule = self._check_rule()
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
-        normal = _normal_rows(y, X, "y", at_least=2 if first else 1)
+        normal = normal_rows(y, X, "y", at_least=2 if first else 1)
         self._partial_fit_network(Table(X[normal]))
         self._learn_threshold(rule)
         return self
@@ -330,7 +340,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         if getattr(rule, "needs_labels", False):
             self._set_threshold(rule, self._errors(X), y=y)
         else:
-            normal = _normal_rows(y, X, "y", at_least=1)
+            normal = normal_rows(y, X, "y", at_least=1)
             self._set_threshold(rule, self._errors(X[normal]))
         return self
 
@@ -488,25 +498,38 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _errors(self, X):
         """Return the reconstruction error of each row."""
-        return row_errors(self.autoencoder_, X, self.error, self.feature_scale_)
+        return self._error_measure.of_rows(self.autoencoder_, X)
 
     def _feature_errors(self, X):
         """Return each value's part of its row's error."""
-        return feature_errors(self.autoencoder_, X, self.error, self.feature_scale_)
+        return self._error_measure.of_features(self.autoencoder_, X)
 
     def _measure(self, table):
         """Set the errors of the training rows, and what describes them."""
         super()._measure(table)
         self.feature_scale_ = None
+        self._error_measure = self._check_error()
         if self.error == "standardized":
             self.feature_scale_ = training_scale(
                 self.autoencoder_, table.X, table.weight
             )
+            self._error_measure = ErrorMeasure("standardized", self.feature_scale_)
         self.train_errors_ = self._errors(table.X)
         self._train_weight = table.weight
         self.reconstruction_err_ = float(
             np.average(self.train_errors_, weights=table.weight)
         )
+
+    def _check_error(self):
+        """Return how errors are measured, but for what the training rows say."""
+        if self.error != "negative_elbo":
+            return ErrorMeasure(self.error)
+        if not getattr(self.network, "can_sample", False):
+            raise ValueError(
+                "error='negative_elbo' needs codes with a distribution, but network is "
+                f"{self.network!r}. Use network=VariationalNetwork(), or error='mse'."
+            )
+        return negative_elbo(self.loss)
 
     def _check_rule(self):
         """Return the threshold rule, its parameters checked before any training."""
@@ -524,24 +547,3 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _default_objects(self):
         return {**super()._default_objects(), "threshold": Contamination}
-
-
-def _normal_rows(y, X, name, *, at_least):
-    """Return the mask of rows that are not labelled -1."""
-    if y is None:
-        return np.ones(len(X), dtype=bool)
-    labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
-    labels = labels.reshape(len(labels), -1)
-    if labels.shape[1] != 1:
-        raise ValueError(
-            f"{name} has shape {np.shape(y)}, but must hold one label per row, of "
-            "shape (n_samples,)."
-        )
-    check_consistent_length(X, labels)
-    normal = labels[:, 0] != -1
-    if normal.sum() < at_least:
-        raise ValueError(
-            f"{name} labels all but {normal.sum()} of {len(X)} rows as outliers (-1), "
-            f"but at least {at_least} normal rows (any other label) are needed."
-        )
-    return normal

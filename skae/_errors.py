@@ -1,5 +1,8 @@
 """Reconstruction errors of a trained autoencoder, in scaled space."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from skae.metrics._reconstruction import _elementwise_error, _reconstruction_error
@@ -7,23 +10,99 @@ from skae.metrics._reconstruction import _elementwise_error, _reconstruction_err
 # The smallest training error that error="standardized" divides by, as a share of the
 # mean over features: a constant feature has almost none.
 _SMALLEST_SHARE = 1e-3
+_EPSILON = 1e-7  # Keras's: no probability is nearer to 0 or 1
+# What the reconstruction's part of error="negative_elbo" is called, by the loss.
+_OF_LOSS = {
+    "mse": "mse",
+    "mean_squared_error": "mse",
+    "mae": "mae",
+    "mean_absolute_error": "mae",
+    "binary_crossentropy": "binary_crossentropy",
+    "bce": "binary_crossentropy",
+}
 
 
-def row_errors(autoencoder, X, error, feature_scale):
-    """Return the error of each row, float64 of shape (n,)."""
-    errors = np.empty(len(X))
-    for rows, scaled, output in autoencoder.scaled_pairs(X):
-        errors[rows] = _reconstruction_error(scaled, output, error, feature_scale)
-    return errors
+@dataclass(frozen=True)
+class ErrorMeasure:
+    """How the error of a row is measured.
+
+    Attributes
+    ----------
+    values : {"mse", "mae", "standardized", "binary_crossentropy"}
+        The error of a value; a row's is their mean.
+
+    feature_scale : ndarray of shape input_shape or None
+        What "standardized" divides by.
+
+    has_terms : bool
+        Whether the network's terms are added, with their weights in the loss.
+    """
+
+    values: str
+    feature_scale: Any = None
+    has_terms: bool = False
+
+    def of_rows(self, autoencoder, X):
+        """Return the error of each row, float64 of shape (n,)."""
+        errors = np.empty(len(X))
+        for rows, scaled, output in autoencoder.scaled_pairs(X):
+            if self.has_terms:
+                values = self._values(scaled, output)
+                errors[rows] = values.mean(axis=(*range(1, X.ndim),))
+                errors[rows] += self._terms(autoencoder, scaled)
+            else:
+                errors[rows] = _reconstruction_error(
+                    scaled, output, self.values, self.feature_scale
+                )
+        return errors
+
+    def of_features(self, autoencoder, X):
+        """Return each value's part of its row's error, float64 of X's shape.
+
+        Terms belong to no value: every value has an equal part of them.
+        """
+        errors = np.empty(X.shape)
+        one_each = (-1, *[1] * (X.ndim - 1))
+        for rows, scaled, output in autoencoder.scaled_pairs(X):
+            errors[rows] = self._values(scaled, output)
+            if self.has_terms:
+                errors[rows] += self._terms(autoencoder, scaled).reshape(one_each)
+        errors /= X[0].size
+        return errors
+
+    def _values(self, scaled, output):
+        """Return the error of every value, float64."""
+        if self.values == "binary_crossentropy":
+            return _binary_crossentropy(scaled, output)
+        return _elementwise_error(scaled, output, self.values, self.feature_scale)
+
+    def _terms(self, autoencoder, scaled):
+        """Return the weighted sum of the network's terms for each row."""
+        values = autoencoder.terms_scaled(scaled)
+        shares = autoencoder.terms
+        return sum(share * values[name] for name, share in shares.items())
 
 
-def feature_errors(autoencoder, X, error, feature_scale):
-    """Return each value's part of its row's error, float64 of X's shape."""
-    errors = np.empty(X.shape)
-    for rows, scaled, output in autoencoder.scaled_pairs(X):
-        errors[rows] = _elementwise_error(scaled, output, error, feature_scale)
-    errors /= X[0].size
-    return errors
+def _binary_crossentropy(target, output):
+    """Return Keras's binary cross-entropy of every value."""
+    probability = np.clip(output.astype(np.float64), _EPSILON, 1 - _EPSILON)
+    return -(target * np.log(probability) + (1 - target) * np.log1p(-probability))
+
+
+def negative_elbo(loss):
+    """Return the measure of ``error="negative_elbo"`` for a loss.
+
+    Raises
+    ------
+    ValueError
+        Where the loss is not one whose values are known here.
+    """
+    if not isinstance(loss, str) or loss not in _OF_LOSS:
+        raise ValueError(
+            f"error='negative_elbo' measures what training minimises, but loss is "
+            f"{loss!r}. Use loss='mse', 'mae' or 'binary_crossentropy', or error='mse'."
+        )
+    return ErrorMeasure(_OF_LOSS[loss], has_terms=True)
 
 
 def training_scale(autoencoder, X, weight):

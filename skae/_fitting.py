@@ -14,6 +14,7 @@ import numpy as np
 
 from skae import engine
 from skae._autoencoder import Autoencoder, blocks
+from skae._describe import CannotDescribeError, digest
 from skae._random import stream
 from skae._scaling import make_scaler
 
@@ -120,8 +121,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     architecture = _architecture(settings, table)
     if known is None:
         scaler, target_scaler = _fit_scalers(settings, table)
-        rng = stream(seed, "weights")
-        weights = architecture.network.initial_weights(*architecture.shapes, rng)
+        weights = None  # fresh ones
     else:
         _check_same(known.architecture, architecture)
         scaler, target_scaler = known.scaler, known.target_scaler
@@ -129,7 +129,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     scalers = scaler, target_scaler
 
     rows = _scaled(table, scalers)
-    _check_targets(settings, architecture.network, rows.targets)
+    _check_targets(settings, architecture, rows.targets)
     if validation is not None:
         rows, watched = _normalised(rows), _normalised(_scaled(validation, scalers))
     elif settings.validation_fraction is not None:
@@ -159,9 +159,8 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
         raise ValueError(_divergence_message(exc, settings, table)) from exc
     if watching.verbose >= 2:
         _report({"scaling": scaling, **trained.seconds})
-    autoencoder = Autoencoder(
-        architecture, trained.state.weights, *scalers, trained.history
-    )
+    forward = engine.Forward(architecture, trained.state.weights, trained.latent_shape)
+    autoencoder = Autoencoder(forward, *scalers, trained.history)
     return autoencoder, trained.state.optimizer
 
 
@@ -176,13 +175,19 @@ def _architecture(settings, table):
 
 def _check_same(known, asked):
     """Raise a ValueError where a training cannot continue with other parameters."""
-    old = known.network.get_params(), known.shapes
-    new = asked.network.get_params(), asked.shapes
-    if type(known.network) is not type(asked.network) or old != new:
+    if known.shapes != asked.shapes or not _alike(known.network, asked.network):
         raise ValueError(
             f"Training cannot continue: it began with {_in_words(known)}; now it is "
             f"{_in_words(asked)}. Keep them, or begin anew: fit with warm_start=False."
         )
+
+
+def _alike(one, other):
+    """Return whether two networks are described by the same parameters."""
+    try:
+        return digest(one, engine.keras_config) == digest(other, engine.keras_config)
+    except CannotDescribeError:
+        return repr(one) == repr(other)  # all that can be said
 
 
 def _in_words(architecture):
@@ -255,19 +260,28 @@ def _n_epochs(settings, n):
     return max(AUTO_MIN_EPOCHS, ceil(AUTO_STEPS / ceil(n / settings.batch_size)))
 
 
-def _check_targets(settings, network, targets):
+def _check_targets(settings, architecture, targets):
     """Raise a ValueError where the network or the loss cannot meet the targets."""
+    network = architecture.network
     seen = float(targets.min()), float(targets.max())
-    low, high = network.output_range()
-    _check_range(seen, (low, high), f"network {network!r} gives values", settings)
+    allowed = engine.output_range(architecture)
+    if allowed is not None:
+        _check_range(seen, allowed, f"network {network!r} gives values", settings)
     if engine.reads_probabilities(settings.loss):
         _check_range(seen, (0.0, 1.0), f"loss {settings.loss!r} needs values", settings)
-        if (low < 0 or high > 1) and not getattr(settings.loss, "from_logits", False):
-            raise ValueError(
-                f"loss {settings.loss!r} needs outputs in [0, 1], but network "
-                f"{network!r} gives outputs in [{low:g}, {high:g}]. Use "
-                "output_activation='sigmoid'."
-            )
+        _check_probabilities(settings, network, allowed)
+
+
+def _check_probabilities(settings, network, allowed):
+    """Raise a ValueError where outputs may be no probabilities, as the loss has it."""
+    is_logit = getattr(settings.loss, "from_logits", False)
+    if allowed is None or is_logit or (allowed[0] >= 0 and allowed[1] <= 1):
+        return
+    raise ValueError(
+        f"loss {settings.loss!r} needs outputs in [0, 1], but network {network!r} "
+        f"gives outputs in [{allowed[0]:g}, {allowed[1]:g}]. Use "
+        "output_activation='sigmoid'."
+    )
 
 
 def _check_range(seen, allowed, subject, settings):

@@ -22,11 +22,12 @@ class AutoencoderTransformer(
     ----------
     latent_dim : int or None, default=None
         Width of the code. None is the network's own: min(32, n_features) for a
-        `DenseNetwork`.
+        `DenseNetwork`, 32 for a `RecurrentNetwork`, the map for a `ConvNetwork`.
 
-    network : network description or None, default=None
+    network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork()``; its parameters can be set and
-        searched as ``network__hidden_units`` either way.
+        searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
+        Keras model.
 
     scaler : {"standard", "minmax"}, transformer or None, default="standard"
         Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
@@ -88,7 +89,8 @@ class AutoencoderTransformer(
         The trained network with its scalers, a value that pickles without Keras.
 
     history_ : dict of str to list of float
-        ``loss`` and, with validation rows, ``val_loss`` of every epoch.
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch; beside them
+        what the network adds to the loss, ``kl`` of a `VariationalNetwork` say.
 
     n_iter_ : int
         Number of passes made.
@@ -105,6 +107,9 @@ class AutoencoderTransformer(
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X, where they are all strings.
+
+    latent_shape_ : tuple of int
+        Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
 
     reconstruction_err_ : float
         Mean squared error of the training rows, in X's units.

@@ -3,12 +3,13 @@
 Parameter constraints are data (``_parameter_constraints`` on every class); ``fit`` of
 an estimator, of a threshold rule and of a scaler is decorated with ``fit_context``,
 which checks them. Whatever scikit-learn may rename is imported here and nowhere else.
-Beside them stands the one check that several rooms share: the labels +1 and -1.
+Beside them stand the checks of labels, +1 and -1.
 """
 
+import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -32,6 +33,7 @@ __all__ = [
     "check_parameters",
     "check_sample_weight",
     "fit_context",
+    "normal_rows",
     "num_samples",
     "safe_indexing",
     "threadpool_controller",
@@ -71,3 +73,24 @@ def check_parameters(described):
     )
     if hasattr(described, "check"):
         described.check()
+
+
+def normal_rows(y, X, name, *, at_least):
+    """Return the mask of rows that are not labelled -1."""
+    if y is None:
+        return np.ones(len(X), dtype=bool)
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
+    labels = labels.reshape(len(labels), -1)
+    if labels.shape[1] != 1:
+        raise ValueError(
+            f"{name} has shape {np.shape(y)}, but must hold one label per row, of "
+            "shape (n_samples,)."
+        )
+    check_consistent_length(X, labels)
+    normal = labels[:, 0] != -1
+    if normal.sum() < at_least:
+        raise ValueError(
+            f"{name} labels all but {normal.sum()} of {len(X)} rows as outliers (-1), "
+            f"but at least {at_least} normal rows (any other label) are needed."
+        )
+    return normal

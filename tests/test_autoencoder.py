@@ -27,12 +27,13 @@ def made(
     output_shape = (X if y is None else y).shape[1:]
     shapes = X.shape[1:], output_shape, latent_dim
     rng = np.random.default_rng(0)
-    weights = network.initial_weights(*shapes, rng)
+    architecture = engine.Architecture(network, *shapes)
+    weights = engine.initial_weights(architecture, seed=0)
     weights = [w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for w in weights]
     scaler = make_scaler(scaler).fit(X)
     other = scaler if y is None else make_scaler(target_scaler).fit(y)
-    architecture = engine.Architecture(network, *shapes)
-    return Autoencoder(architecture, weights, scaler, other, {"loss": [1.0]})
+    forward = engine.Forward(architecture, weights, (latent_dim,))
+    return Autoencoder(forward, scaler, other, {"loss": [1.0]})
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_constant_rows_have_no_variance_to_explain(level):
     weight = np.random.default_rng(0).random(37)
     wrong, right = made(X), made(X)
     assert wrong.goodness(X, weight=weight)[1] == 0
-    right.weights = [np.zeros_like(w) for w in right.weights]
+    right.forward.weights = [np.zeros_like(w) for w in right.weights]
     mse, r2 = right.goodness(X, weight=weight)
     assert mse <= (1e-15 * level) ** 2
     assert r2 == (1 if mse == 0 else 0)

@@ -29,7 +29,7 @@ HOUSE = {
     "_explanation": (3, {"pandas"}),
     "_autoencoder": (3, set()),
     "engine": (2, {"keras", "tensorflow", "tqdm"}),
-    "networks": (1, {"sklearn", "scipy", "keras"}),
+    "networks": (1, {"sklearn", "scipy", "keras", "tensorflow"}),
     "thresholds": (1, {"sklearn", "scipy"}),
     "corruptions": (1, {"sklearn", "scipy"}),
     "metrics": (1, {"sklearn", "scipy"}),

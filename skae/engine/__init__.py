@@ -4,6 +4,9 @@ Importing it imports neither TensorFlow nor Keras: they are imported, silently, 
 network trains or a Keras model is asked for.
 """
 
+from dataclasses import replace
+
+from skae.engine._forward import Forward
 from skae.engine._job import (
     Architecture,
     Design,
@@ -14,29 +17,30 @@ from skae.engine._job import (
     TrainingDivergedError,
 )
 from skae.engine._losses import reads_probabilities
-from skae.engine._numpy import cast, forward
 from skae.engine._order import batch_orders
-from skae.engine._tensorflow import import_quietly
+from skae.networks import import_quietly
 
 __all__ = [
     "Architecture",
     "Design",
+    "Forward",
     "Rows",
     "Schedule",
     "State",
     "Trained",
     "TrainingDivergedError",
     "batch_orders",
-    "cast",
-    "forward",
+    "import_quietly",
+    "initial_weights",
     "keras_config",
     "keras_model",
+    "output_range",
     "reads_probabilities",
     "train",
 ]
 
 
-def train(design, rows, validation, schedule, state, seed):
+def train(design, rows, validation, schedule, state, seed, mode=None):
     """Train a network.
 
     Parameters
@@ -57,7 +61,11 @@ def train(design, rows, validation, schedule, state, seed):
         Weights to begin with, and the optimizer's state where training continues.
 
     seed : int
-        Seed of batch order and corruption.
+        Seed of fresh weights, batch order and corruption.
+
+    mode : {"compiled", "xla", "uncompiled"} or None, default=None
+        How to run; None is what was measured to be fastest. Losses agree to rounding,
+        but for draws inside the network (Dropout), which XLA makes in its own way.
 
     Returns
     -------
@@ -74,21 +82,47 @@ def train(design, rows, validation, schedule, state, seed):
     ValueError
         Where Keras does not know the loss or the optimizer, the network does not fit
         the data, or the state is another optimizer's.
+
+    Warns
+    -----
+    UserWarning
+        Where a user's network cannot be compiled and runs in Python.
     """
     import_quietly()
     from skae.engine import _training
 
-    return _training.train(design, rows, validation, schedule, state, seed)
+    return _training.train(design, rows, validation, schedule, state, seed, mode)
 
 
 def keras_model(architecture, weights):
     """Return a Keras model of an architecture with the given weights."""
     import_quietly()
-    from skae.engine._keras import build_model
+    from skae.engine._models import build_models
 
-    model = build_model(architecture)
+    network, weights = architecture.network.exported(weights)
+    model = build_models(replace(architecture, network=network), plain=True).model
     model.set_weights(weights)
     return model
+
+
+def initial_weights(architecture, seed):
+    """Return the fresh weights that a training with this seed begins with."""
+    import_quietly()
+    from skae.engine._models import build_models, initial_weights
+
+    model = build_models(architecture, seed=seed).model
+    return initial_weights(architecture, model, seed)
+
+
+def output_range(architecture):
+    """Return the (lowest, highest) value of a network's output; None is unknown."""
+    known = architecture.network.output_range()
+    if known is None:
+        import_quietly()
+        from skae.engine._models import build_models
+
+        known = build_models(architecture).output_range
+    return known
 
 
 def keras_config(value):

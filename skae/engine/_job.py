@@ -108,9 +108,9 @@ class Schedule:
 
 @dataclass
 class State:
-    """Weights and optimizer state, NumPy arrays; ``optimizer`` None is a fresh one."""
+    """Weights and optimizer state, lists of NumPy arrays; None are fresh ones."""
 
-    weights: list
+    weights: list | None = None
     optimizer: list | None = None
 
 
@@ -123,16 +123,20 @@ class Trained:
     state : State
 
     history : dict of str to list of float
-        Per epoch ``loss``, ``val_loss`` where there are validation rows, and what
-        callbacks add.
+        Per epoch ``loss`` and the network's terms, the same with ``val_`` where there
+        are validation rows, and what callbacks add.
 
     seconds : dict of str to float
         Where the time went: ``building``, ``tracing``, ``training``.
+
+    latent_shape : tuple of int
+        Shape of one code, before it is flattened.
     """
 
     state: State
     history: dict
     seconds: dict
+    latent_shape: tuple
 
 
 class TrainingDivergedError(ArithmeticError):

@@ -1,45 +1,9 @@
-"""Keras objects from plain descriptions: models, optimizers and losses."""
+"""Keras objects from plain descriptions: optimizers and losses."""
 
 import keras
 import tensorflow as tf
 
 from skae._describe import CannotDescribeError
-
-
-def build_model(architecture):
-    """Return the untrained Keras model of an architecture.
-
-    It is a plain functional model, so that a file saved from it loads wherever Keras
-    is. Its layers are the encoder and the decoder, two Keras models, which are also its
-    attributes ``encoder`` and ``decoder``.
-
-    Raises
-    ------
-    ValueError
-        Where the network's output does not fit the targets, or its code is not as wide
-        as asked.
-    """
-    network, latent_dim = architecture.network, architecture.latent_dim
-    encoder, decoder = network.build(*architecture.shapes)
-    made = tuple(decoder.output_shape[1:])
-    if made != architecture.output_shape:
-        raise ValueError(
-            f"The network built by {network!r} returns rows of shape {made}, but the "
-            f"rows to reconstruct have shape {architecture.output_shape}. Give its "
-            "last layer the shape of the data instead of a fixed one."
-        )
-    width = encoder.output_shape[-1]
-    if latent_dim is not None and width != latent_dim:
-        raise ValueError(
-            f"The network built by {network!r} has a code of width {width}, but "
-            f"latent_dim={latent_dim}. Pass latent_dim=None for the network's "
-            "own width, or let its build method obey latent_dim."
-        )
-    inputs = keras.Input(architecture.input_shape, name="input")
-    model = keras.Model(inputs, decoder(encoder(inputs)), name="autoencoder")
-    model.encoder, model.decoder = encoder, decoder
-    return model
-
 
 # ------------------------------------------------------------------- optimizers
 

@@ -52,7 +52,10 @@ class Loop:
         self._noise = noise
         self._patience = schedule.patience or _NO_PATIENCE_LIMIT
         self._has_validation = "val_x" in data
-        self._losses = {"loss": []} | ({"val_loss": []} if self._has_validation else {})
+        self._names = program.names
+        if self._has_validation:
+            self._names += tuple(f"val_{name}" for name in program.names)
+        self._losses = {name: [] for name in self._names}
         self._callbacks, self._seen = None, None
         if callbacks:
             # The last one: what the others add to the logs belongs to the history.
@@ -108,8 +111,8 @@ class Loop:
         losses, val_losses, stopped = self._program.run_epochs(
             self._data, orders, seeds, self._schedule.batch_size, self._patience
         )
-        for loss, val_loss in zip(losses.tolist(), val_losses.tolist(), strict=True):
-            self._record(loss, val_loss)
+        for pair in zip(losses.tolist(), val_losses.tolist(), strict=True):
+            self._record(*pair)
         return stopped
 
     def _watched_epoch(self, epoch, orders, seeds):
@@ -129,24 +132,31 @@ class Loop:
         batches = self._program.run_batches(self._data, order, seed, size)
         for batch in range(self._n_steps):
             callbacks.on_train_batch_begin(batch)
-            loss = next(batches)
-            callbacks.on_train_batch_end(batch, {"loss": loss})
+            losses = next(batches).tolist()
+            callbacks.on_train_batch_end(batch, self._named(losses))
             if self._program.model.stop_training:
                 break
         if self._has_validation:
             callbacks.on_test_begin()
             callbacks.on_test_batch_begin(0)
-        val_loss, stopped = self._program.end_epoch(self._data, loss, self._patience)
+        val_losses, stopped = self._program.end_epoch(
+            self._data, losses, self._patience
+        )
+        val_losses = val_losses.tolist()
         if self._has_validation:  # all rows at once: to callbacks, that is one batch
-            callbacks.on_test_batch_end(0, {"loss": val_loss})
-            callbacks.on_test_end({"loss": val_loss})
-        self._record(loss, val_loss)
+            callbacks.on_test_batch_end(0, self._named(val_losses))
+            callbacks.on_test_end(self._named(val_losses))
+        self._record(losses, val_losses)
         return stopped
 
-    def _record(self, loss, val_loss):
+    def _named(self, losses):
+        """Return the losses of a batch as callbacks want them."""
+        return dict(zip(self._program.names, losses, strict=True))
+
+    def _record(self, losses, val_losses):
         """Add an epoch to the history; raise where a loss is not finite."""
-        values = {"loss": loss, "val_loss": val_loss}
-        seen = {name: values[name] for name in self._losses}
+        # Without validation rows there is no name for what stands in their place.
+        seen = dict(zip(self._names, losses + val_losses, strict=False))
         for name, value in seen.items():
             if not math.isfinite(value):
                 raise TrainingDivergedError(

@@ -15,9 +15,10 @@ import tensorflow as tf
 from skae.engine._best import BestWeights, assign
 from skae.engine._data import data_signature
 from skae.engine._draws import TensorDraw
-from skae.engine._keras import RowLoss, build_model, make_optimizer
+from skae.engine._keras import make_optimizer
+from skae.engine._models import build_models
+from skae.engine._objective import Objective
 
-_EVALUATION_BATCH = 4096
 _NUMBER = tf.TensorSpec((), tf.int32)
 
 
@@ -41,11 +42,27 @@ class Program:
     by_parts : bool
         Whether it runs batch by batch instead of in whole epochs.
 
+    mode : {"compiled", "xla", "uncompiled"}, default="compiled"
+        How it runs: as a TensorFlow graph, with XLA making one kernel of each step, or
+        in Python, operation by operation.
+
+    seed : int, default=0
+        Decides what a user's own code draws while it builds its model; no weight
+        depends on it.
+
     Attributes
     ----------
     model : keras.Model
 
+    names : tuple of str
+        What the columns of losses are: "loss", then the network's terms.
+
+    latent_shape : tuple of int
+        Shape of one code, before it is flattened.
+
     by_parts : bool
+
+    mode : str
 
     seconds : dict of str to float
         What ``building`` and ``tracing`` took.
@@ -60,13 +77,18 @@ class Program:
         has_validation,
         keeps_best,
         by_parts,
+        mode="compiled",
+        seed=0,
     ):
         start = time.perf_counter()
         self._corruption = design.corruption
-        self._loss = RowLoss(design.loss)
         self._has_validation = has_validation
         self.by_parts = by_parts
-        self.model = build_model(design.architecture)
+        self.mode = mode
+        models = build_models(design.architecture, seed=seed)
+        self.model, self.latent_shape = models.model, models.latent_shape
+        self._objective = Objective(models, design)
+        self.names = self._objective.names
         optimizer = make_optimizer(design.optimizer)
         optimizer.build(self.model.trainable_variables)
         # Not for training: for callbacks, and for what they save.
@@ -75,24 +97,39 @@ class Program:
         self._list_variables()
         self._best = BestWeights(self._weights) if keeps_best else None
         built = time.perf_counter()
-        data = data_signature(design, has_targets, is_weighted, has_validation)
+        self._compile(data_signature(design, has_targets, is_weighted, has_validation))
+        traced = time.perf_counter()
+        self.seconds = {"building": built - start, "tracing": traced - built}
+
+    def _compile(self, data):
+        """Trace what runs, for data of this specification."""
         order, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
-        if by_parts:
-            self._batch = _compiled(
+        if self.mode == "xla":
+            self._step = tf.function(self._step, autograph=False, jit_compile=True)
+        if self.by_parts:
+            losses = tf.TensorSpec((len(self.names),), tf.float64)
+            self._batch = self._compiled(
                 self._run_steps, data, order, seed, _NUMBER, _NUMBER
             )
-            self._close_epoch = _compiled(
-                self._end_epoch, data, tf.TensorSpec((), tf.float64)
-            )
+            self._close_epoch = self._compiled(self._end_epoch, data, losses)
         else:
             orders, seeds = (
                 tf.TensorSpec((None, *spec.shape), tf.int32) for spec in (order, seed)
             )
-            self._epochs = _compiled(
+            self._epochs = self._compiled(
                 self._run_epochs, data, orders, seeds, _NUMBER, _NUMBER
             )
-        traced = time.perf_counter()
-        self.seconds = {"building": built - start, "tracing": traced - built}
+
+    def _compiled(self, function, *signature):
+        """Return a traced graph function, or the function where nothing is compiled.
+
+        Without AutoGraph, whose analysis costs more than it does here; and as a
+        concrete function, which does not compare its arguments with the signature at
+        every call.
+        """
+        if self.mode == "uncompiled":
+            return function
+        return tf.function(function, autograph=False).get_concrete_function(*signature)
 
     def _list_variables(self):
         """Note the TensorFlow variables, and what the optimizer begins with."""
@@ -184,7 +221,7 @@ class Program:
 
         Returns
         -------
-        losses, val_losses : ndarray of shape (n_done,)
+        losses, val_losses : ndarray of shape (n_done, len(names))
             Epochs that were run: all, or up to the one that stopped.
 
         stopped : bool
@@ -197,123 +234,92 @@ class Program:
         return losses.numpy()[:done], val_losses.numpy()[:done], int(waited) >= patience
 
     def run_batches(self, data, order, seed, batch_size):
-        """Train one epoch, yielding the running mean of the loss after each batch."""
-        total, n = 0.0, len(order)
+        """Train one epoch, yielding the running mean losses after each batch."""
+        total, n = np.zeros(len(self.names)), len(order)
         for step, start in enumerate(range(0, n, batch_size)):
             rows = order[start : start + batch_size]
             arguments = map(tf.constant, (rows, seed, batch_size, step))
-            total += float(self._batch(data, *arguments))
+            total += self._batch(data, *arguments).numpy()
             yield total / min(start + batch_size, n)
 
-    def end_epoch(self, data, loss, patience):
-        """Close an epoch that ran batch by batch: (validation loss, stopped)."""
-        loss = tf.constant(loss, tf.float64)
-        val_loss, waited = self._close_epoch(data, loss)
-        return float(val_loss), int(waited) >= patience
+    def end_epoch(self, data, losses, patience):
+        """Close an epoch that ran batch by batch: (validation losses, stopped)."""
+        val_losses, waited = self._close_epoch(data, tf.constant(losses, tf.float64))
+        return val_losses.numpy(), int(waited) >= patience
 
     # ----------------------------------------- what is compiled, from outside in
 
     def _run_epochs(self, data, orders, seeds, batch_size, patience):
         n_epochs = tf.shape(orders)[0]
-        n = tf.shape(orders)[1]
+        n = tf.cast(tf.shape(orders)[1], tf.float64)
         losses = tf.TensorArray(tf.float64, size=n_epochs)
         val_losses = tf.TensorArray(tf.float64, size=n_epochs)
 
-        def keep_going(epoch, loss, waited, *_):
-            return (epoch < n_epochs) & tf.math.is_finite(loss) & (waited < patience)
+        def keep_going(epoch, is_finite, waited, *_):
+            return (epoch < n_epochs) & is_finite & (waited < patience)
 
         def one_epoch(epoch, _, waited, losses, val_losses):
             total = self._run_steps(data, orders[epoch], seeds[epoch], batch_size, 0)
-            loss = total / tf.cast(n, tf.float64)
+            loss = total / n
             val_loss, waited = self._end_epoch(data, loss)
-            checked = loss + (val_loss if self._has_validation else 0.0)
+            checked = loss + val_loss if self._has_validation else loss
+            is_finite = tf.reduce_all(tf.math.is_finite(checked))
             losses = losses.write(epoch, loss)
             val_losses = val_losses.write(epoch, val_loss)
-            return epoch + 1, checked, waited, losses, val_losses
+            return epoch + 1, is_finite, waited, losses, val_losses
 
-        zero = tf.constant(0.0, tf.float64)
-        start = (tf.constant(0), zero, self._wait(), losses, val_losses)
+        start = (tf.constant(0), tf.constant(True), self._wait(), losses, val_losses)
         done, _, waited, losses, val_losses = tf.while_loop(
             keep_going, one_epoch, start, parallel_iterations=1
         )
         return losses.stack(), val_losses.stack(), done, waited
 
     def _run_steps(self, data, order, seed, batch_size, first_step):
-        """Return the sum over rows of the loss, one step after another."""
+        """Return the sums over rows of the losses, one step after another."""
         n = tf.shape(order)[0]
         n_steps = (n + batch_size - 1) // batch_size
 
         def one_step(step, total):
             rows = order[step * batch_size : (step + 1) * batch_size]
             step_seed = tf.stack([seed[0], seed[1] + first_step + step])
-            loss = self._train_step(data, rows, step_seed)
+            losses = self._step(*self._batch_of(data, rows, step_seed))
             in_batch = tf.cast(tf.shape(rows)[0], tf.float64)
-            return step + 1, total + tf.cast(loss, tf.float64) * in_batch
+            return step + 1, total + tf.cast(losses, tf.float64) * in_batch
 
-        start = (tf.constant(0), tf.constant(0.0, tf.float64))
+        start = (tf.constant(0), tf.zeros(len(self.names), tf.float64))
         _, total = tf.while_loop(
             lambda step, _: step < n_steps, one_step, start, parallel_iterations=1
         )
         return total
 
-    def _train_step(self, data, rows, seed):
-        """Take one gradient step on some rows; return the loss before it."""
+    def _batch_of(self, data, rows, seed):
+        """Return inputs, targets and weights (or None) of some rows."""
         x = tf.gather(data["x"], rows)
         y = tf.gather(data["y"], rows) if "y" in data else x
         weight = tf.gather(data["weight"], rows) if "weight" in data else None
         if self._corruption is not None:
             draw = TensorDraw(seed, data)
             x = tf.ensure_shape(self._corruption.apply(x, draw), x.shape)
+        return x, y, weight
+
+    def _step(self, x, y, weight):
+        """Take one gradient step on a batch; return the losses before it."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            loss = self._batch_loss(x, y, weight, training=True)
-            scaled = self._optimizer.scale_loss(loss)
+            losses = self._objective.losses(x, y, weight, training=True)
+            scaled = self._optimizer.scale_loss(losses[0])
         self._optimizer.apply(tape.gradient(scaled, variables), variables)
-        return loss
+        return losses
 
-    def _batch_loss(self, x, y, weight, training):
-        """Return Keras's objective: the loss of the rows, plus penalties."""
-        output = self.model(x, training=training)
-        loss = self._loss.reduced(y, output, weight)
-        return tf.add_n([loss, *map(tf.reduce_sum, self.model.losses)])
-
-    def _end_epoch(self, data, loss):
-        """Remember the best weights; return the validation loss and the wait."""
-        val_loss = tf.constant(np.nan, tf.float64)
+    def _end_epoch(self, data, losses):
+        """Remember the best weights; return the validation losses and the wait."""
+        val_losses = tf.fill((len(self.names),), tf.constant(np.nan, tf.float64))
         if self._has_validation:
-            val_loss = self._validation_loss(data)
+            val_losses = self._objective.validation(data)
         if self._best is None:
-            return val_loss, self._wait()
-        return val_loss, self._best.update(val_loss if self._has_validation else loss)
+            return val_losses, self._wait()
+        watched = val_losses if self._has_validation else losses
+        return val_losses, self._best.update(watched[0])
 
     def _wait(self):
         return tf.constant(0) if self._best is None else self._best.waited
-
-    def _validation_loss(self, data):
-        """Return the mean loss over the validation rows, in blocks of constant size."""
-        n = tf.shape(data["val_x"])[0]
-
-        def block(start, total):
-            rows = slice(start, start + _EVALUATION_BATCH)
-            x, y, weight = (data[f"val_{k}"][rows] for k in ("x", "y", "weight"))
-            loss = self._batch_loss(x, y, weight, training=False)
-            in_block = tf.cast(tf.shape(x)[0], tf.float64)
-            total += tf.cast(loss, tf.float64) * in_block
-            return start + _EVALUATION_BATCH, total
-
-        _, total = tf.while_loop(
-            lambda start, _: start < n,
-            block,
-            (tf.constant(0), tf.constant(0.0, tf.float64)),
-            parallel_iterations=1,
-        )
-        return total / tf.cast(n, tf.float64)
-
-
-def _compiled(function, *signature):
-    """Return a traced graph function.
-
-    Without AutoGraph, whose analysis costs more than it does here; and as a concrete
-    function, which does not compare its arguments with the signature at every call.
-    """
-    return tf.function(function, autograph=False).get_concrete_function(*signature)

@@ -7,7 +7,6 @@ the epochs and the history, this module owns what surrounds them. Imports Tensor
 
 import time
 
-import keras
 import numpy as np
 
 from skae._describe import CannotDescribeError, digest
@@ -18,15 +17,17 @@ from skae.engine._data import as_tensors
 from skae.engine._job import State, Trained, TrainingDivergedError
 from skae.engine._keras import check_optimizer, keras_config
 from skae.engine._loop import Loop
-from skae.engine._program import Program
+from skae.engine._models import initial_weights
+from skae.engine._modes import choose_mode, make_program
 
 # What a training draws beside its batch order: first counter of the stream.
 _STEPS, _VALIDATION, _LAYERS = 1, 2, 3
 
 
-def train(design, rows, validation, schedule, state, seed):
+def train(design, rows, validation, schedule, state, seed, mode=None):
     """Train a network; documented as ``skae.engine.train``."""
     check_optimizer(design.optimizer, design.learning_rate)
+    mode = mode or choose_mode(design, rows, schedule)
     callbacks = make_callbacks(schedule.callbacks)
     has_validation = validation is not None
     flags = {
@@ -38,18 +39,21 @@ def train(design, rows, validation, schedule, state, seed):
     }
     key = None
     if not any(map(may_keep_model, schedule.callbacks)):
-        key = _program_key(design, flags)
+        key = _program_key(design, flags, mode)
     start = time.perf_counter()
     seconds = {"building": 0.0, "tracing": 0.0}
 
     def build():
-        program = Program(design, **flags)
+        program = make_program(design, flags, mode, seed)
         seconds.update(program.seconds)
         return program
 
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
     with _cache.borrowed(key, build) as program:
+        if state.weights is None:
+            weights = initial_weights(design.architecture, program.model, seed)
+            state = State(weights, state.optimizer)
         program.load(state, design.learning_rate, layer_seed)
         data = as_tensors(design, rows, validation, noise_seed)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
@@ -58,10 +62,10 @@ def train(design, rows, validation, schedule, state, seed):
         _check_finite(trained.weights, schedule, history, program)
     elapsed = time.perf_counter() - start
     seconds["training"] = elapsed - sum(seconds.values())
-    return Trained(trained, history, seconds)
+    return Trained(trained, history, seconds, program.latent_shape)
 
 
-def _program_key(design, flags):
+def _program_key(design, flags, mode):
     """Return what tells one compiled computation from another, or None.
 
     The learning rate is not part of it: it is a variable of the program.
@@ -69,7 +73,7 @@ def _program_key(design, flags):
     architecture = design.architecture
     parts = [architecture.network, architecture.shapes]
     parts += [design.loss, design.optimizer, design.corruption]
-    parts += [flags, keras.config.dtype_policy().name]
+    parts += [flags, mode]
     try:
         return digest(parts, special=keras_config)
     except CannotDescribeError:

@@ -1,6 +1,24 @@
 """Descriptions of networks: what to build, never how to train it."""
 
-from skae.networks._base import Network
+from skae.networks._base import Built, Network
+from skae.networks._conv import ConvNetwork
 from skae.networks._dense import DenseNetwork
+from skae.networks._keras_network import KerasNetwork
+from skae.networks._output_range import output_range_of
+from skae.networks._quiet import import_quietly
+from skae.networks._recurrent import RecurrentNetwork
+from skae.networks._resolve import as_network
+from skae.networks._variational import VariationalNetwork
 
-__all__ = ["DenseNetwork", "Network"]
+__all__ = [
+    "Built",
+    "ConvNetwork",
+    "DenseNetwork",
+    "KerasNetwork",
+    "Network",
+    "RecurrentNetwork",
+    "VariationalNetwork",
+    "as_network",
+    "import_quietly",
+    "output_range_of",
+]

@@ -1,21 +1,23 @@
 """The fully connected network."""
 
-from itertools import pairwise
+import functools
+from itertools import count, islice
 from math import prod
-from numbers import Integral
 
-import numpy as np
+from sklearn.base import clone
 
-from skae._validation import StrOptions
-from skae.networks._activations import ACTIVATION_NAMES, activation_range
-from skae.networks._base import Network
+from skae.networks._layered import (
+    ACTIVATION,
+    LayeredNetwork,
+    activated_layer,
+    maker,
+    reshaped,
+    row_input,
+)
+from skae.networks._numpy_layers import dense_layers, n_normalization_weights
 
-# Whatever keras.config says: skae trains in float32, and keys its caches by it.
-_DTYPE = "float32"
-_ACTIVATION = [StrOptions(set(ACTIVATION_NAMES)), None]
 
-
-class DenseNetwork(Network):
+class DenseNetwork(LayeredNetwork):
     r"""Fully connected encoder and decoder; the decoder mirrors the encoder.
 
     The first choice for tables, and for images and series that are small enough to be
@@ -39,19 +41,47 @@ class DenseNetwork(Network):
         suits data in [0, 1] (``scaler="minmax"``). A bounded activation whose range the
         scaled data exceed is an error at fit.
 
+    tied_weights : bool, default=False
+        Whether the decoder's kernels are the encoder's, transposed: about half as many
+        weights, and close to PCA where all is linear [2]_. The output must be as large
+        as the input.
+
+    dropout : float, default=0.0
+        Fraction, in [0, 1), of each hidden layer's values that are set to zero while
+        training; not of the code.
+
+    normalization : {"batch", "layer"} or None, default=None
+        Normalisation of hidden layers, before their activation: over the batch, or over
+        each row's values.
+
+    activity_l1 : float, default=0.0
+        Makes codes sparse: this much times the sum of a code's absolute values, a mean
+        over rows, is added to the loss; ``history_`` reports that mean as
+        ``"activity"``. A ``latent_activation="relu"`` makes the small values zero.
+
+    input_shape : tuple of int or None, default=None
+        Shape of one row, of which one length may be -1. This network flattens its rows
+        whatever their shape; it is here so that networks can be exchanged, and is
+        checked all the same.
+
     See Also
     --------
     skae.AutoencoderTransformer : Uses it as ``network``.
+    skae.ConvNetwork : For images, and long series.
+    skae.RecurrentNetwork : For series whose order matters.
 
     Notes
     -----
     Kernels start Glorot uniform, in :math:`\pm\sqrt{6 / (n_{in} + n_{out})}`, biases
-    at zero, as Keras's ``Dense`` does [1]_.
+    at zero, as Keras's ``Dense`` does [1]_. Batch normalisation averages over about ten
+    batches (momentum 0.9), since many trainings are short.
 
     References
     ----------
     .. [1] Glorot, X. and Bengio, Y. (2010). Understanding the difficulty of training
        deep feedforward neural networks. AISTATS, PMLR 9:249-256.
+    .. [2] Baldi, P. and Hornik, K. (1989). Neural networks and principal component
+       analysis. Neural Networks 2(1):53-58. doi:10.1016/0893-6080(89)90014-2
 
     Examples
     --------
@@ -61,11 +91,12 @@ class DenseNetwork(Network):
     """
 
     _parameter_constraints = {
+        **LayeredNetwork._parameter_constraints,
         "hidden_units": [tuple, list],
-        "activation": _ACTIVATION,
-        "latent_activation": _ACTIVATION,
-        "output_activation": _ACTIVATION,
+        "activation": ACTIVATION,
+        "tied_weights": ["boolean"],
     }
+    _sizes = "hidden_units"
 
     def __init__(
         self,
@@ -73,94 +104,136 @@ class DenseNetwork(Network):
         activation="relu",
         latent_activation=None,
         output_activation=None,
+        tied_weights=False,
+        dropout=0.0,
+        normalization=None,
+        activity_l1=0.0,
+        input_shape=None,
     ):
         self.hidden_units = hidden_units
         self.activation = activation
         self.latent_activation = latent_activation
         self.output_activation = output_activation
-
-    def check(self):
-        """Raise a ValueError where a number of units is not a positive integer."""
-        for units in self.hidden_units:
-            if not isinstance(units, Integral) or isinstance(units, bool) or units < 1:
-                raise ValueError(
-                    "The 'hidden_units' parameter of DenseNetwork must hold positive "
-                    f"integers, one per layer. Got {self.hidden_units!r} instead."
-                )
+        self.tied_weights = tied_weights
+        self.dropout = dropout
+        self.normalization = normalization
+        self.activity_l1 = activity_l1
+        self.input_shape = input_shape
 
     def latent_width(self, input_shape, latent_dim):
         """Return ``latent_dim``, or min(32, n_features) where it is None."""
         return min(32, prod(input_shape)) if latent_dim is None else int(latent_dim)
 
     def build(self, input_shape, output_shape, latent_dim):
-        """Return untrained Keras models ``(encoder, decoder)``."""
+        """Return untrained Keras models of rows that may have any shape."""
         import keras
 
-        encoder_widths, decoder_widths = self._widths(
-            input_shape, output_shape, latent_dim
-        )
-        encoder_activations, decoder_activations = self.dense_activations()
+        self._inner_shapes(input_shape, output_shape)  # raises where they do not fit
+        self._check_mirrored(input_shape, output_shape)
+        width = self.latent_width(input_shape, latent_dim)
+        units = [int(n) for n in self.hidden_units]
+        seeds = count()
 
-        inputs = keras.Input(input_shape, dtype=_DTYPE, name="input")
-        flat = inputs
-        if len(input_shape) > 1:
-            flat = keras.layers.Flatten(dtype=_DTYPE, name="flatten")(inputs)
-        code = _stack(flat, encoder_widths[1:], encoder_activations, "latent")
+        inputs = row_input(input_shape, "input")
+        flat = keras.layers.Flatten(name="flatten") if len(input_shape) > 1 else None
+        x = inputs if flat is None else flat(inputs)
+        makers = [maker(keras.layers.Dense, n, seeds=seeds) for n in [*units, width]]
+        code = self._stack(x, makers, "latent", self.latent_activation, seeds)
         encoder = keras.Model(inputs, code, name="encoder")
 
-        latent = keras.Input(encoder_widths[-1:], dtype=_DTYPE, name="latent_input")
-        output = _stack(latent, decoder_widths[1:], decoder_activations, "output")
-        if len(output_shape) > 1:
-            unflatten = keras.layers.Reshape(
-                output_shape, dtype=_DTYPE, name="unflatten"
-            )
-            output = unflatten(output)
-        return encoder, keras.Model(latent, output, name="decoder")
+        codes = row_input((width,), "latent_input")
+        if self.tied_weights:
+            makers = _tied_makers(encoder)
+        else:
+            widths = [*units[::-1], prod(output_shape)]
+            makers = [maker(keras.layers.Dense, n, seeds=seeds) for n in widths]
+        output = self._stack(codes, makers, "output", self.output_activation, seeds)
+        output = reshaped(output, output_shape, "unflatten")
+        return self._built(encoder, keras.Model(codes, output, name="decoder"))
 
-    def initial_weights(self, input_shape, output_shape, latent_dim, rng):
-        """Return Glorot uniform kernels and zero biases, drawn from ``rng``."""
-        weights = []
-        for widths in self._widths(input_shape, output_shape, latent_dim):
-            for n_in, n_out in pairwise(widths):
-                limit = np.sqrt(6 / (n_in + n_out))
-                kernel = rng.uniform(-limit, limit, size=(n_in, n_out))
-                weights += [kernel.astype(np.float32), np.zeros(n_out, np.float32)]
-        return weights
-
-    def output_range(self):
-        """Return the range of ``output_activation``."""
-        return activation_range(self.output_activation)
-
-    def dense_activations(self):
-        """Return the activation names of encoder and decoder, layer by layer."""
-        hidden = [self.activation] * len(self.hidden_units)
-        return hidden + [self.latent_activation], hidden + [self.output_activation]
-
-    def _widths(self, input_shape, output_shape, latent_dim):
-        """Return the units from input to code, and from code to output."""
-        hidden = [int(units) for units in self.hidden_units]
-        latent = self.latent_width(input_shape, latent_dim)
+    def numpy_layers(self, weights):
+        """Return the layers of encoder and decoder in NumPy."""
+        layers = self._layer_weights(weights)
+        cut = len(layers) // 2
         return (
-            [prod(input_shape), *hidden, latent],
-            [latent, *hidden[::-1], prod(output_shape)],
+            self._numpy_stack(layers[:cut], self.latent_activation),
+            self._numpy_stack(layers[cut:], self.output_activation),
         )
 
+    def exported(self, weights):
+        """Return a network without tied weights, and weights, that do the same."""
+        if not self.tied_weights:
+            return self, weights
+        untied = clone(self).set_params(tied_weights=False)
+        return untied, [
+            array for layer in self._layer_weights(weights) for array in layer
+        ]
 
-def _stack(x, widths, activations, last_name):
-    """Return what a stack of dense layers makes of a Keras tensor."""
+    def _check_mirrored(self, input_shape, output_shape):
+        if self.tied_weights and prod(input_shape) != prod(output_shape):
+            raise ValueError(
+                "tied_weights=True of DenseNetwork needs outputs as large as the "
+                f"inputs, but rows of shape {input_shape} are to give rows of shape "
+                f"{output_shape}. Use tied_weights=False."
+            )
+
+    def _stack(self, x, makers, last_name, last_activation, seeds):
+        """Return what hidden layers and a last one make of a Keras tensor."""
+        *hidden, last = makers
+        for i, make in enumerate(hidden):
+            x = self._hidden(make, x, self.activation, f"hidden_{i}", seeds)
+        return activated_layer(last, x, last_activation, last_name)
+
+    def _numpy_stack(self, layers, last_activation):
+        """Return the NumPy layers of hidden layers' and a last one's weights."""
+        *hidden, last = layers
+        stack = []
+        for weights in hidden:
+            stack += dense_layers(weights, self.normalization, self.activation)
+        return stack + dense_layers(last, None, last_activation)
+
+    def _layer_weights(self, weights):
+        """Return lists of each dense layer's kernel, bias, and normalisation."""
+        remaining = iter(weights)
+        n_extra = n_normalization_weights(self.normalization)
+        cut = len(self.hidden_units) + 1
+        layers = []
+        for i in range(2 * cut):
+            if self.tied_weights and i >= cut:
+                kernel = layers[2 * cut - 1 - i][0].T
+            else:
+                kernel = next(remaining)
+            is_hidden = (i + 1) % cut > 0
+            n_others = 1 + n_extra if is_hidden else 1
+            layers.append([kernel, *islice(remaining, n_others)])
+        return layers
+
+
+def _tied_makers(encoder):
+    """Return what makes the decoder's layers from those of the encoder."""
+    kernels = [layer.kernel for layer in encoder.layers if hasattr(layer, "kernel")]
+    return [functools.partial(_tied_dense(), kernel) for kernel in kernels[::-1]]
+
+
+@functools.cache
+def _tied_dense():
+    """Return the class of the layer with another's kernel; defining it needs Keras."""
     import keras
 
-    names = [f"hidden_{i}" for i in range(len(widths) - 1)] + [last_name]
-    layers = zip(widths, activations, names, strict=True)
-    for seed, (units, activation, name) in enumerate(layers):
-        # An explicit seed: Keras's default draws from Python's global random state.
-        # What is drawn is replaced by ``initial_weights``.
-        start = keras.initializers.GlorotUniform(seed=seed)
-        x = keras.layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=start,
-            dtype=_DTYPE,
-            name=name,
-        )(x)
-    return x
+    class TiedDense(keras.layers.Layer):
+        """A dense layer whose kernel is the transposed one of another layer."""
+
+        def __init__(self, kernel, activation=None, **kwargs):
+            super().__init__(**kwargs)
+            self.kernel = kernel
+            self.activation = keras.activations.get(activation)
+
+        def build(self, input_shape):
+            shape = (self.kernel.shape[0],)
+            self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias")
+
+        def call(self, x):
+            x = keras.ops.matmul(x, keras.ops.transpose(self.kernel))
+            return self.activation(x + self.bias)
+
+    return TiedDense

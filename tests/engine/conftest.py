@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from skae import engine
-from skae._random import stream
-from skae.networks import DenseNetwork
-from skae.networks._base import Network
+from skae.networks import Built, DenseNetwork, Network
 
 
 class RandomLayersNetwork(Network):
@@ -15,9 +13,6 @@ class RandomLayersNetwork(Network):
     def __init__(self, dropout=0.0, l2=0.01):
         self.dropout = dropout
         self.l2 = l2
-
-    def latent_width(self, input_shape, latent_dim):
-        return latent_dim or 2
 
     def build(self, input_shape, output_shape, latent_dim):
         import keras
@@ -35,11 +30,7 @@ class RandomLayersNetwork(Network):
         latent = keras.Input((latent_dim or 2,))
         output = dense(output_shape[0], 3)(latent)
         encoder = keras.Model(inputs, code, name="encoder")
-        return encoder, keras.Model(latent, output, name="decoder")
-
-    def initial_weights(self, input_shape, output_shape, latent_dim, rng):
-        models = self.build(input_shape, output_shape, latent_dim)
-        return [weight for model in models for weight in model.get_weights()]
+        return Built(encoder, keras.Model(latent, output, name="decoder"))
 
 
 @pytest.fixture
@@ -72,9 +63,9 @@ def make_job():
             options.pop("latent_dim", 2),
         )
         seed = options.pop("seed", 0)
-        weights = architecture.network.initial_weights(
-            *architecture.shapes, stream(seed, "weights")
-        )
+        weights = options.pop("weights", None)
+        if weights is None:
+            weights = engine.initial_weights(architecture, seed)
         design = engine.Design(
             architecture,
             options.pop("loss", "mse"),
@@ -82,9 +73,7 @@ def make_job():
             options.pop("learning_rate", None),
             options.pop("corruption", None),
         )
-        state = engine.State(
-            options.pop("weights", weights), options.pop("optimizer_state", None)
-        )
+        state = engine.State(weights, options.pop("optimizer_state", None))
         schedule = engine.Schedule(**{"epochs": 3, "batch_size": 16, **options})
         return design, rows, validation, schedule, state, seed
 
@@ -128,7 +117,7 @@ def assert_same():
 def builds(monkeypatch):
     """Begin with an empty pool, and return the list of programs built since."""
     engine_import()
-    from skae.engine import _cache, _program, _training
+    from skae.engine import _cache, _modes, _program
 
     built = []
 
@@ -137,7 +126,7 @@ def builds(monkeypatch):
             super().__init__(*args, **kwargs)
             built.append(type(self).__name__)
 
-    monkeypatch.setattr(_training, "Program", CountedProgram)
+    monkeypatch.setattr(_modes, "Program", CountedProgram)
     _cache.clear()
     yield built
     _cache.clear()
@@ -153,6 +142,6 @@ def keras():
 
 
 def engine_import():
-    from skae.engine._tensorflow import import_quietly
+    from skae.networks._quiet import import_quietly
 
     import_quietly()

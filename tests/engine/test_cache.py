@@ -294,18 +294,18 @@ def test_a_rejected_fit_costs_no_program(train, builds, X):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_forgotten_program_is_collected(optimizer, train, builds, X):
     """Graphs too, which TensorFlow's sum over replicas would keep for good."""
-    from skae.engine import _training
+    from skae.engine import _modes
 
     made = []
 
-    class Watched(_training.Program):
+    class Watched(_modes.Program):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             parts = self, self.model, self._epochs.graph
             made.extend(map(weakref.ref, parts))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_training, "Program", Watched)
+        patch.setattr(_modes, "Program", Watched)
         trained = train(X, engine.Rows(X), patience=2, optimizer=optimizer)
     gc.collect()
     assert all(part() for part in made)

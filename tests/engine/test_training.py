@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ def test_long_trainings_are_cut_into_interruptible_calls(make_job, X):
 
     def chunk(n, batch_size):
         schedule = engine.Schedule(epochs=10**6, batch_size=batch_size)
-        return Loop(None, {"x": np.empty((n, 1))}, schedule, [], 0, None)._chunk()
+        program = SimpleNamespace(names=("loss",))
+        return Loop(program, {"x": np.empty((n, 1))}, schedule, [], 0, None)._chunk()
 
     assert chunk(10**8, 32) == 1
     assert 2 <= chunk(1000, 1000) <= 10**4
@@ -71,12 +73,12 @@ def test_long_trainings_are_cut_into_interruptible_calls(make_job, X):
 def test_validation_in_blocks_equals_validation_in_one(
     train, monkeypatch, builds, rng, X
 ):
-    from skae.engine import _cache, _program
+    from skae.engine import _cache, _models
 
     weight = rng.exponential(size=40).astype(np.float32)
     rows = engine.Rows(X[:40] + 1, None, weight / weight.mean())
     whole = train(X, rows).history["val_loss"]
-    monkeypatch.setattr(_program, "_EVALUATION_BATCH", 16)
+    monkeypatch.setattr(_models, "_MOST_ROWS", 16)
     _cache.clear()
     np.testing.assert_allclose(train(X, rows).history["val_loss"], whole, rtol=1e-6)
     assert len(builds) == 2
@@ -169,11 +171,15 @@ def test_the_seed_decides(train, assert_same, random_layers, X):
     assert other.history != first.history
 
 
+def initial_weights(network):
+    return engine.initial_weights(engine.Architecture(network, (6,), (6,), 2), seed=0)
+
+
 def test_every_draw_depends_on_the_seed(train, random_layers, X):
     # One batch per epoch, so that its order changes nothing but rounding.
     options = {"batch_size": 50, "optimizer": "sgd", "epochs": 1}
     network = random_layers()
-    weights = network.initial_weights((6,), (6,), 2, None)
+    weights = initial_weights(network)
 
     def losses(**more):
         found = [
@@ -194,7 +200,7 @@ def test_every_draw_depends_on_the_seed(train, random_layers, X):
 
 def test_draws_continue_where_the_last_pass_ended(train, random_layers, X):
     options = {"network": random_layers(dropout=0.5), "epochs": 1, "batch_size": 50}
-    weights = options["network"].initial_weights((6,), (6,), 2, None)
+    weights = initial_weights(options["network"])
     passes = [
         train(X, weights=weights, first_epoch=k, **options).history["loss"][0]
         for k in (0, 1)

@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from skae.engine import _tensorflow
+from skae.networks import _quiet
 
 CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to\n"
@@ -84,7 +84,7 @@ def test_a_failing_import_says_why(tmp_path):
         f"os.write(2, {CHATTER[:86]!r})\n"
         "raise ImportError('no such instruction')\n"
     )
-    code = "from skae.engine._tensorflow import import_quietly; import_quietly()"
+    code = "from skae.networks._quiet import import_quietly; import_quietly()"
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = run(code, PYTHONPATH=path)
     assert done.returncode == 1
@@ -96,7 +96,7 @@ def test_a_failing_import_says_why(tmp_path):
 
 
 def test_chatter_is_dropped_and_the_rest_forwarded(capfd):
-    with _tensorflow._without_chatter():
+    with _quiet._without_chatter():
         os.write(2, CHATTER + OF_OTHERS)
         assert capfd.readouterr().err == ""
     assert capfd.readouterr().err.encode() == OF_OTHERS
@@ -106,14 +106,14 @@ def test_chatter_is_dropped_and_the_rest_forwarded(capfd):
 
 def test_much_text_is_forwarded_whole(capfd):
     lines = b"a line that is not short\n" * 20_000
-    with _tensorflow._without_chatter():
+    with _quiet._without_chatter():
         os.write(2, lines)
     assert capfd.readouterr().err.encode() == lines
 
 
 def test_an_error_forwards_everything(capfd):
     def fail():
-        with _tensorflow._without_chatter():
+        with _quiet._without_chatter():
             os.write(2, CHATTER)
             raise KeyError
 
@@ -129,7 +129,7 @@ def test_where_nothing_can_be_held_back(broken, monkeypatch, capfd):
 
     with monkeypatch.context() as patch:
         patch.setattr(*broken, refuse)
-        with _tensorflow._without_chatter():
+        with _quiet._without_chatter():
             patch.undo()  # pytest needs them, too
             os.write(2, CHATTER)
     assert capfd.readouterr().err.encode() == CHATTER
@@ -140,14 +140,14 @@ def test_where_nothing_can_be_held_back(broken, monkeypatch, capfd):
 
 def test_the_log_level_is_set_for_the_import_only(monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    with _tensorflow._low_level():
+    with _quiet._low_level():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
     assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
 
 
 def test_the_users_log_level_stays(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    with _tensorflow._low_level():
+    with _quiet._low_level():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
@@ -163,16 +163,16 @@ def test_another_backend_in_the_environment_is_refused_at_once(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     with pytest.raises(ImportError, match=MESSAGE):
-        _tensorflow.import_quietly.__wrapped__()
+        _quiet.import_quietly.__wrapped__()
     assert "keras" not in sys.modules
 
 
 def test_another_backend_in_keras_is_refused(keras, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ImportError, match=MESSAGE):
-        _tensorflow.import_quietly.__wrapped__()
+        _quiet.import_quietly.__wrapped__()
 
 
 def test_an_imported_keras_counts_more_than_the_environment(keras, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    _tensorflow.import_quietly.__wrapped__()
+    _quiet.import_quietly.__wrapped__()

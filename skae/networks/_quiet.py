@@ -40,7 +40,10 @@ def import_quietly():
         import tensorflow as tf
 
         if keras.backend.backend() == "tensorflow":
-            tf.zeros(()) + 1.0  # the first operation has something to say, too
+            # The first operation has something to say, and the first transposition
+            # of integers, which TensorFlow makes of convolutions.
+            tf.zeros(()) + 1.0
+            tf.transpose(tf.zeros((2, 3), tf.int32))
     _check_backend(keras.backend.backend())
 
 

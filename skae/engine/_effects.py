@@ -1,0 +1,109 @@
+"""What a model's code does in Python beside computing its output.
+
+A compiled program runs Python code once, while it is traced, and never again: a counter
+that stands still, or a random number that is drawn once for all steps, is a wrong
+result that nobody sees.
+"""
+
+import functools
+import random  # only to look whether others draw from it
+
+import keras
+import numpy as np
+
+from skae._describe import CannotDescribeError, digest
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic)
+_CONTAINERS = (list, tuple, dict, set)
+
+
+def side_effect(model, input_shape):
+    """Return what calling a model changes in Python, in words, or None.
+
+    The model is called twice on rows of zeros: what the first call sets up is no side
+    effect.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built; its variables may change.
+
+    input_shape : tuple of int
+        Shape of one row.
+    """
+    layers = [layer for layer in model._flatten_layers() if _holds_user_code(layer)]
+    if not layers:
+        return None
+    x = np.zeros((2, *input_shape), np.float32)
+    try:
+        model(x, training=True)
+        before = _python_state(layers)
+        model(x, training=True)
+    except Exception:
+        return None  # compiling fails, too, and has more to say
+    after = _python_state(layers)
+    changed = [name for name in after if after[name] != before.get(name)]
+    if not changed:
+        return None
+    return f"calling it changes {changed[0]}, a side effect in Python"
+
+
+def _python_state(layers):
+    """Return what the layers' code could change in Python: a digest by name."""
+    state = {
+        "Python's random state": digest(random.getstate()),
+        "NumPy's random state": digest(list(np.random.get_state())),  # noqa: NPY002
+    }
+    for layer in layers:
+        name = type(layer).__name__
+        for attribute, value in vars(layer).items():
+            if attribute not in _attributes_of_keras() and _is_plain(value):
+                state[f"the attribute {attribute!r} of {name}"] = _digest(_bare(value))
+        is_lambda = isinstance(layer, keras.layers.Lambda)
+        code = layer.function if is_lambda else type(layer).call
+        state[f"what the code of {name} reads"] = _digest(code)
+    return state
+
+
+def _holds_user_code(layer):
+    is_lambda = isinstance(layer, keras.layers.Lambda)
+    return is_lambda or not _is_of_keras(type(layer))
+
+
+def _digest(value):
+    """Return a digest, or None where there is none."""
+    try:
+        return digest(value, special=lambda found: () if _of_keras(found) else None)
+    except CannotDescribeError:
+        return None
+
+
+def _is_plain(value):
+    """Return whether a value is made of numbers, texts and containers."""
+    if isinstance(value, _CONTAINERS):
+        inner = value.values() if isinstance(value, dict) else value
+        return all(map(_is_plain, inner))
+    return isinstance(value, _PLAIN)
+
+
+def _bare(value):
+    """Return a value in containers of Python instead of Keras's own ones."""
+    if isinstance(value, dict):
+        return {key: _bare(inner) for key, inner in value.items()}
+    if isinstance(value, set):
+        return set(value)
+    return [*map(_bare, value)] if isinstance(value, _CONTAINERS) else value
+
+
+@functools.cache
+def _attributes_of_keras():
+    """Return the names of the attributes that any model or layer has."""
+    return {*vars(keras.Model()), *vars(keras.layers.Layer()), "stop_training"}
+
+
+def _is_of_keras(cls):
+    return cls.__module__.partition(".")[0] == "keras"
+
+
+def _of_keras(value):
+    return any(_is_of_keras(cls) for cls in type(value).__mro__)

@@ -1,0 +1,165 @@
+"""The configuration of a user's Keras model, complete with all that it names.
+
+Keras finds the classes and functions that a configuration names by these names: in a
+registry, or not at all. Here each gets a name of its own within the configuration, and
+goes with it: two functions of one name stay two, and nothing need be registered.
+"""
+
+import re
+import types
+import warnings
+
+# What Keras raises where it cannot take a model apart or put it together.
+REFUSALS = (AttributeError, KeyError, NotImplementedError, OSError, TypeError)
+REFUSALS += (ValueError, RuntimeError)
+
+_COLOURS = re.compile(r"\x1b\[\d*m")
+_KERAS_PREFACE = re.compile(r"^Exception encountered when calling \S+\n")
+
+
+class CannotCopyError(TypeError):
+    """Keras cannot make a model from the configuration of another."""
+
+
+def configuration(model):
+    """Return the configuration of a model, and the objects that it names."""
+    import keras
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of lambdas, which are not saved here
+            entry = keras.saving.serialize_keras_object(model)
+    except REFUSALS as exc:
+        raise CannotCopyError(reason_of(exc)) from exc
+    named = {}
+    _name_objects(entry, model, named)
+    for layer in model._flatten_layers():  # what a user's configuration may name, too
+        cls = type(layer)
+        if not _is_of_keras(cls) and all(cls is not known for known in named.values()):
+            named.setdefault(keras.saving.get_registered_name(cls), cls)
+    return entry["config"], named
+
+
+def _name_objects(entry, owner, named):
+    """Give the user's objects in a serialized object names of their own.
+
+    Parameters
+    ----------
+    entry : dict
+        What Keras made of ``owner``; changed in place.
+
+    owner : object
+        A layer, model, initializer or the like.
+
+    named : dict of str to object
+        Grows by what is found.
+    """
+    entry.pop("compile_config", None)  # how to train is the estimator's
+    if not _is_of_keras(type(owner)):
+        entry["registered_name"] = _named(type(owner), named)
+    config = entry["config"]
+    for inner_entry, layer in _inner_layers(config, owner):
+        _name_objects(inner_entry, layer, named)
+    for key, value in config.items():
+        held = getattr(owner, key, None)
+        if _stands_for_function(value, held, owner):
+            config[key] = {
+                "module": "builtins",
+                "class_name": "function",
+                "config": _named(held, named),
+                "registered_name": "function",
+            }
+        elif _is_entry_of(value, held):
+            _name_objects(value, held, named)
+        elif isinstance(value, list) and isinstance(held, (list, tuple)):
+            for one, part in zip(value, held, strict=False):
+                if _is_entry_of(one, part):
+                    _name_objects(one, part, named)
+
+
+def _stands_for_function(value, held, owner):
+    """Return whether a value in a configuration stands for a user's function."""
+    if not isinstance(held, types.FunctionType) or _is_of_keras(held):
+        return False
+    # Users' own configurations may name a function in ways of their own.
+    is_usual = isinstance(value, dict) and value.get("class_name") == "function"
+    return is_usual or _is_of_keras(type(owner))
+
+
+def _inner_layers(config, owner):
+    """Return (entry, layer) for the layers of a functional or Sequential model."""
+    if not hasattr(owner, "layers") or has_own_call(owner):
+        return []
+    entries = config["layers"]
+    if "input_layers" in config:  # functional: operations, of which some are no layers
+        found = {operation.name: operation for operation in owner.operations}
+        return [(entry, found[entry["name"]]) for entry in entries]
+    n_inputs = len(entries) - len(owner.layers)  # a Sequential hides its input
+    return list(zip(entries[n_inputs:], owner.layers, strict=True))
+
+
+def _is_entry_of(value, held):
+    """Return whether a value is what Keras makes of an object when serializing it."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("config"), dict)
+        and value.get("class_name") == type(held).__name__
+    )
+
+
+def _named(value, named):
+    """Return the name that a value goes by, a new one where it has none."""
+    for name, known in named.items():
+        if known is value:
+            return name
+    name = f"skae>{len(named)}"
+    named[name] = value
+    return name
+
+
+def in_policy(config, policy, dtype):
+    """Return a configuration whose float32 layers follow another dtype policy."""
+    if isinstance(config, (list, tuple)):
+        return type(config)(in_policy(inner, policy, dtype) for inner in config)
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        is_default = config["config"] == {"name": "float32"}
+        return {**config, "config": {"name": policy}} if is_default else config
+    return {
+        key: dtype
+        if key == "dtype" and value == "float32"
+        else in_policy(value, policy, dtype)
+        for key, value in config.items()
+    }
+
+
+def made(cls, config, named):
+    """Return a model of a configuration."""
+    import keras
+
+    # A copy: Keras changes what it reads.
+    config = in_policy(config, "float32", "float32")
+    try:
+        with keras.saving.custom_object_scope(named):
+            return cls.from_config(config)
+    except REFUSALS as exc:
+        raise CannotCopyError(reason_of(exc)) from exc
+
+
+def _is_of_keras(value):
+    """Return whether a class or function is Keras's own."""
+    return str(value.__module__).partition(".")[0] == "keras"
+
+
+def reason_of(exc):
+    """Return the first sentence of an exception that says what is wrong."""
+    text = _COLOURS.sub("", str(exc))
+    text = " ".join(_KERAS_PREFACE.sub("", text).split())
+    sentence = text.partition(". ")[0].rstrip(".")
+    return sentence or type(exc).__name__
+
+
+def has_own_call(model):
+    """Return whether a model's class defines what it computes."""
+    return not _is_of_keras(type(model).call)

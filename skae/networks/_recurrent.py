@@ -1,0 +1,185 @@
+"""The recurrent network."""
+
+from itertools import count
+
+from skae._validation import StrOptions
+from skae.networks._layered import (
+    LayeredNetwork,
+    activated_layer,
+    maker,
+    reshaped,
+    row_input,
+)
+
+_WIDTH = 32  # of the code, where none is asked
+
+
+class RecurrentNetwork(LayeredNetwork):
+    """Recurrent encoder and decoder, for series of shape (timesteps, channels).
+
+    The encoder reads a series step by step and keeps its last state, of which a dense
+    layer makes the code; the decoder reads the code at every step and writes the
+    series. Training takes longer than that of the other networks, in proportion to the
+    number of steps.
+
+    Parameters
+    ----------
+    units : tuple of int, default=(64,)
+        Units of each recurrent layer of the encoder. The decoder has the same in
+        reverse order.
+
+    cell : {"lstm", "gru"}, default="lstm"
+        Kind of the recurrent layers.
+
+    bidirectional : bool, default=False
+        Whether every layer reads the series both ways, with as many units each.
+
+    latent_activation : str or None, default=None
+        Keras name of the code's activation. None is linear.
+
+    output_activation : str or None, default=None
+        Activation of the output. None is linear and suits every scale; ``"sigmoid"``
+        suits data in [0, 1] (``scaler="minmax"``).
+
+    dropout : float, default=0.0
+        Fraction, in [0, 1), of each recurrent layer's output values that are set to
+        zero while training.
+
+    normalization : {"batch", "layer"} or None, default=None
+        Normalisation of each recurrent layer's output: over the batch and its steps, or
+        over the values of each step.
+
+    activity_l1 : float, default=0.0
+        Makes codes sparse: this much times the sum of a code's absolute values, a mean
+        over rows, is added to the loss; ``history_`` reports that mean as
+        ``"activity"``. A ``latent_activation="relu"`` makes the small values zero.
+
+    input_shape : tuple of int or None, default=None
+        Shape that rows have inside, of which one length may be -1: ``(-1, 1)`` for
+        series in the columns of a table. Outputs get the rows' shape back. None is the
+        rows' own shape.
+
+    See Also
+    --------
+    ConvNetwork : For series too, and much faster.
+    DenseNetwork : For short series, all of one length.
+
+    Notes
+    -----
+    A ``latent_dim`` of None is 32. The output may have other numbers of steps and of
+    channels than the input.
+
+    Weights start as Keras's own layers' do: kernels Glorot uniform, recurrent kernels
+    orthogonal, biases zero but for an LSTM's forget gate, which starts open.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import AutoencoderTransformer, RecurrentNetwork
+    >>> X = np.sin(np.arange(20)[:, None] + np.arange(6))
+    >>> network = RecurrentNetwork(units=(4,), cell="gru", input_shape=(-1, 1))
+    >>> transformer = AutoencoderTransformer(
+    ...     latent_dim=2, network=network, epochs=1, random_state=0
+    ... )
+    >>> transformer.fit_transform(X).shape
+    (20, 2)
+    """
+
+    _parameter_constraints = {
+        **LayeredNetwork._parameter_constraints,
+        "units": [tuple, list],
+        "cell": [StrOptions({"lstm", "gru"})],
+        "bidirectional": ["boolean"],
+    }
+    _sizes = "units"
+    _fewest_layers = 1
+
+    def __init__(
+        self,
+        units=(64,),
+        cell="lstm",
+        bidirectional=False,
+        latent_activation=None,
+        output_activation=None,
+        dropout=0.0,
+        normalization=None,
+        activity_l1=0.0,
+        input_shape=None,
+    ):
+        self.units = units
+        self.cell = cell
+        self.bidirectional = bidirectional
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.dropout = dropout
+        self.normalization = normalization
+        self.activity_l1 = activity_l1
+        self.input_shape = input_shape
+
+    def build(self, input_shape, output_shape, latent_dim):
+        """Return untrained Keras models of rows (timesteps, channels)."""
+        import keras
+
+        inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
+        _check_ranks(inner_input, inner_output)
+        n_steps, n_channels = inner_output
+        width = _WIDTH if latent_dim is None else int(latent_dim)
+        seeds = count()
+
+        inputs = row_input(input_shape, "input")
+        x = reshaped(inputs, inner_input, "reshape")
+        last = len(self.units) - 1
+        for i, n in enumerate(self.units):
+            x = self._recurrent(x, n, f"recurrent_{i}", seeds, in_steps=i < last)
+        make = maker(keras.layers.Dense, width, seeds=seeds)
+        code = activated_layer(make, x, self.latent_activation, "latent")
+        encoder = keras.Model(inputs, code, name="encoder")
+
+        codes = row_input((width,), "latent_input")
+        x = keras.layers.RepeatVector(n_steps, name="repeat")(codes)
+        for i, n in enumerate(self.units[::-1]):
+            x = self._recurrent(x, n, f"recurrent_{i}", seeds, in_steps=True)
+        make = maker(keras.layers.Dense, n_channels, seeds=seeds)  # of every step
+        output = activated_layer(make, x, self.output_activation, "output")
+        output = reshaped(output, output_shape, "reshape")
+        return self._built(encoder, keras.Model(codes, output, name="decoder"))
+
+    def _recurrent(self, x, n_units, name, seeds, in_steps):
+        """Return what a recurrent layer, with all that follows it, makes of a tensor.
+
+        With ``in_steps`` that is a series, else its last state.
+        """
+        import keras
+
+        layer_class = keras.layers.LSTM if self.cell == "lstm" else keras.layers.GRU
+        inner = f"{name}_cell" if self.bidirectional else name
+        layer = maker(
+            layer_class,
+            int(n_units),
+            seeds=seeds,
+            recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
+            return_sequences=in_steps,
+            use_cudnn=False,  # the same results wherever it runs
+            seed=next(seeds),
+            name=inner,
+        )()
+        if self.bidirectional:
+            layer = keras.layers.Bidirectional(layer, name=name)
+        x = self._normalized(layer(x), name)
+        return self._dropped(x, name, seeds)
+
+
+def _check_ranks(inner_input, inner_output):
+    """Raise where rows are no series."""
+    if len(inner_input) != 2:
+        raise ValueError(
+            "RecurrentNetwork takes rows of shape (timesteps, channels), but they have "
+            f"shape {inner_input}. Say how to read them, for instance with "
+            "input_shape=(-1, 1), one value at every step, or use DenseNetwork."
+        )
+    if len(inner_output) != 2:
+        raise ValueError(
+            "RecurrentNetwork gives rows of shape (timesteps, channels), but rows of "
+            f"shape {inner_input} are to give rows of shape {inner_output}. Use "
+            "DenseNetwork."
+        )

@@ -1,0 +1,61 @@
+"""What may stand as an estimator's ``network``, turned into one form at the door."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from skae._validation import InvalidParameterError
+from skae.networks._base import Network
+from skae.networks._dense import DenseNetwork
+from skae.networks._scikeras import from_scikeras, is_scikeras_wrapper
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network, and what it wins over the estimator.
+
+    Attributes
+    ----------
+    network : Network
+
+    loss, optimizer : object or None
+        What a SciKeras wrapper sets; None leaves the estimator's.
+    """
+
+    network: Any
+    loss: Any = None
+    optimizer: Any = None
+
+
+def as_network(value):
+    """Return what an estimator's parameter ``network`` stands for.
+
+    Parameters
+    ----------
+    value : Network, SciKeras wrapper or None
+        None is ``DenseNetwork()``.
+
+    Returns
+    -------
+    wanted : Wanted
+
+    Raises
+    ------
+    InvalidParameterError
+        Where it is none of these.
+    """
+    if value is None:
+        return Wanted(DenseNetwork())
+    if isinstance(value, Network):
+        return Wanted(value)
+    if is_scikeras_wrapper(value):
+        return Wanted(*from_scikeras(value))
+
+    advice = "Pass DenseNetwork(), ConvNetwork(), RecurrentNetwork() or KerasNetwork()."
+    if isinstance(value, type) and issubclass(value, Network):
+        advice = f"Pass an instance, {value.__name__}()."
+    elif callable(value):
+        advice = "Wrap a Keras model, class or function: KerasNetwork(...)."
+    raise InvalidParameterError(
+        "The 'network' parameter must be a network description, a SciKeras wrapper or "
+        f"None. Got {value!r} instead. {advice}"
+    )

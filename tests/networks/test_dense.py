@@ -1,0 +1,236 @@
+"""Dense networks: what Keras builds and what NumPy computes are the same."""
+
+import itertools
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from skae import DenseNetwork
+from skae._validation import InvalidParameterError, check_parameters
+from skae.networks._activations import ACTIVATION_NAMES
+
+SHAPES = [
+    ((5,), (5,), None),
+    ((5,), (5,), 2),
+    ((5,), (3,), 2),
+    ((6, 2), (6, 2), 3),
+    ((4, 3, 2), (4, 3, 2), None),
+    ((4, 3, 1), (5,), 2),
+    ((1,), (1,), 1),
+    ((40,), (2, 3), None),
+]
+NETWORKS = [
+    DenseNetwork(),
+    DenseNetwork(()),
+    DenseNetwork((7,), activation="tanh"),
+    DenseNetwork([np.int64(8), 4], "selu", "relu", "sigmoid"),
+    DenseNetwork((3, 3, 3), activation=None),
+    DenseNetwork((4,), "softmax", "softplus", "tanh"),
+    DenseNetwork((6, 4), normalization="batch", dropout=0.5),
+    DenseNetwork((6, 4), "silu", "silu", normalization="layer", activity_l1=0.1),
+]
+TIED = [
+    DenseNetwork(
+        hidden, tied_weights=True, normalization=normalization, activity_l1=penalty
+    )
+    for hidden in [(), (6,), (7, 4)]
+    for normalization in [None, "batch", "layer"]
+    for penalty in [0.0, 0.1]
+]
+
+
+def in_numpy(network, models, X):
+    """Return codes, flat rows and terms as NumPy computes them."""
+    layers = network.numpy_layers([w.astype(X.dtype) for w in models.weights])
+    x = X.reshape(len(X), -1)
+    terms = network.numpy_terms(layers, x)
+    for layer in layers[0]:
+        x = layer(x)
+    codes = x.copy()  # which the decoder may overwrite
+    for layer in layers[1]:
+        x = layer(x)
+    return codes, x, terms
+
+
+def assert_numpy_computes_what_keras_does(network, models, X):
+    codes, output, terms = in_numpy(network, models, X)
+    expected_codes, expected, expected_terms = models.run(X)
+    tolerance = {"rtol": 1e-5, "atol": 1e-5}
+    np.testing.assert_allclose(codes, expected_codes, **tolerance)
+    np.testing.assert_allclose(output, expected.reshape(len(X), -1), **tolerance)
+    assert terms.keys() == expected_terms.keys() == network.terms(X.shape[1:]).keys()
+    for name, values in terms.items():
+        np.testing.assert_allclose(values, expected_terms[name], **tolerance)
+    for values in (codes, output, *terms.values()):
+        assert values.dtype == X.dtype
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("network", NETWORKS, ids=str)
+def test_what_is_built_is_what_is_described(build, network, shapes):
+    models = build(network, *shapes)
+    assert models.encoder.input_shape[1:] == shapes[0]
+    width = network.latent_width(shapes[0], shapes[2])
+    assert models.encoder.output_shape == (None, width)
+    assert models.decoder.output_shape[1:] == shapes[1]
+    assert all(v.dtype == "float32" for v in models.model.weights)
+    assert all(w.dtype == np.float32 for w in models.drawn)
+
+    X = np.random.default_rng(1).normal(size=(9, *shapes[0])).astype(np.float32)
+    given_rows = X.copy()
+    assert_numpy_computes_what_keras_does(network, models, X)
+    assert np.array_equal(X, given_rows)
+
+
+@pytest.mark.parametrize("network", [*NETWORKS[-3:], TIED[-1]], ids=str)
+def test_in_float64_numpy_and_keras_agree_to_its_last_digits(build, network):
+    models = build(network, (5, 2), latent_dim=3, dtype="float64")
+    X = np.random.default_rng(1).normal(size=(9, 5, 2))
+    codes, output, _ = in_numpy(network, models, X)
+    expected_codes, expected, _ = models.run(X)
+    np.testing.assert_allclose(codes, expected_codes, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(output, expected.reshape(9, -1), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("place", ["activation", "latent_activation"])
+@pytest.mark.parametrize("name", sorted(ACTIVATION_NAMES))
+def test_every_activation_is_computed_in_its_place(build, name, place):
+    network = DenseNetwork((6,), **{place: name}, output_activation=name)
+    # Small enough for an exponential of an exponential.
+    X = np.random.default_rng(1).uniform(-0.3, 0.3, (20, 4)).astype(np.float32)
+    assert_numpy_computes_what_keras_does(network, build(network, (4,)), X)
+
+
+def test_the_decoder_mirrors_the_encoder(build):
+    models = build(DenseNetwork((9, 4)), (12,), latent_dim=2)
+    kernels = models.drawn[::2]
+    assert [k.shape[0] for k in kernels] == [12, 9, 4, 2, 4, 9]
+    names = [layer.name for layer in models.encoder.layers]
+    assert names == ["input", "hidden_0", "hidden_1", "latent"]
+    names = [layer.name for layer in models.decoder.layers]
+    assert names == ["latent_input", "hidden_0", "hidden_1", "output"]
+
+
+@settings(max_examples=15)
+@given(
+    shape=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
+    units=st.lists(st.integers(1, 9), max_size=3).map(tuple),
+    latent_dim=st.none() | st.integers(1, 50),
+)
+def test_the_number_of_weights(build, shape, units, latent_dim):
+    network = DenseNetwork(units)
+    width = network.latent_width(shape, latent_dim)
+    assert width == (min(32, prod(shape)) if latent_dim is None else latent_dim)
+    widths = [prod(shape), *units, width, *units[::-1], prod(shape)]
+    expected = sum(a * b + b for a, b in itertools.pairwise(widths))
+    model = build(network, shape, latent_dim=latent_dim).model
+    assert model.count_params() == expected
+
+
+# ---------------------------------------------------------------- tied weights
+
+
+@pytest.mark.parametrize("network", TIED, ids=str)
+def test_tied_kernels_are_the_encoders_transposed(build, network):
+    """Each is held once; NumPy and the untied network compute the same."""
+    models = build(network, (5, 2), (10,), latent_dim=3)
+    paths = [v.path for v in models.model.weights]
+    assert sum(p.endswith("kernel") for p in paths) == len(network.hidden_units) + 1
+    assert len({id(v) for v in models.model.weights}) == len(paths)
+
+    X = np.random.default_rng(1).normal(size=(9, 5, 2)).astype(np.float32)
+    assert_numpy_computes_what_keras_does(network, models, X)
+
+    untied, weights = network.exported(models.weights)
+    assert untied.get_params() == network.get_params() | {"tied_weights": False}
+    plain = build(untied, (5, 2), (10,), latent_dim=3)
+    plain.model.set_weights(weights)
+    np.testing.assert_allclose(plain.run(X)[1], models.run(X)[1], rtol=1e-5, atol=1e-5)
+
+
+def test_both_uses_of_a_tied_kernel_train_it(keras, build):
+    import tensorflow as tf
+
+    models = build(DenseNetwork((), tied_weights=True), (4,), latent_dim=2)
+    X = np.random.default_rng(1).normal(size=(9, 4)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((models.model(X) - X) ** 2)
+    gradient = tape.gradient(loss, models.model.trainable_variables[0].value)
+    kernel, bias, output_bias = (w.astype(float) for w in models.weights)
+    code = X @ kernel + bias
+    residual = 2 * (code @ kernel.T + output_bias - X) / X.size
+    expected = X.T @ (residual @ kernel) + residual.T @ code
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_tied_weights_of_another_size_raise(build):
+    with pytest.raises(ValueError) as raised:
+        build(DenseNetwork(tied_weights=True), (4, 2), (7,))
+    assert str(raised.value) == (
+        "tied_weights=True of DenseNetwork needs outputs as large as the inputs, but "
+        "rows of shape (4, 2) are to give rows of shape (7,). Use tied_weights=False."
+    )
+
+
+def test_what_is_not_tied_is_exported_as_it_is():
+    network, weights = DenseNetwork(), [np.ones(3)]
+    assert network.exported(weights) == (network, weights)
+
+
+# ------------------------------------------------------------------ parameters
+
+
+@pytest.mark.parametrize(
+    "units", [(0,), (-1,), (1.5,), (True,), ("3",), (4, None), [3, 0]]
+)
+def test_units_that_are_none_raise(units):
+    with pytest.raises(ValueError) as raised:
+        check_parameters(DenseNetwork(units))
+    assert str(raised.value) == (
+        "The 'hidden_units' parameter of DenseNetwork must hold positive integers, one "
+        f"per layer. Got {units!r} instead."
+    )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"hidden_units": 32},
+        {"hidden_units": None},
+        {"hidden_units": np.array([3])},
+        {"activation": "no such"},
+        {"latent_activation": 3},
+        {"output_activation": np.tanh},
+        {"tied_weights": "yes"},
+    ],
+)
+def test_impossible_parameters_raise(params):
+    with pytest.raises(InvalidParameterError, match=next(iter(params))):
+        check_parameters(DenseNetwork(**params))
+
+
+@pytest.mark.parametrize("network", NETWORKS + TIED, ids=str)
+def test_possible_parameters_pass(network):
+    check_parameters(network)
+
+
+def test_a_network_is_a_scikit_learn_object():
+    network = DenseNetwork((8, 4), latent_activation="tanh")
+    assert network.get_params() == {
+        "hidden_units": (8, 4),
+        "activation": "relu",
+        "latent_activation": "tanh",
+        "output_activation": None,
+        "tied_weights": False,
+        "dropout": 0.0,
+        "normalization": None,
+        "activity_l1": 0.0,
+        "input_shape": None,
+    }
+    assert clone(network).get_params() == network.get_params()
+    assert network.set_params(hidden_units=()) is network
+    assert repr(network) == "DenseNetwork(hidden_units=(), latent_activation='tanh')"

@@ -24,24 +24,43 @@ if not BENCHMARKS.is_dir():
 # Scripts import their neighbours by name, as Python lets scripts do.
 sys.path.append(str(BENCHMARKS))
 
-clock, ecg, environment, jobs, measurements, rivals, text = (
-    importlib.import_module(f"_{name}")
-    for name in (
-        "clock",
-        "ecg",
-        "environment",
-        "jobs",
-        "measurements",
-        "rivals",
-        "text",
-    )
+MODULES = (
+    "clock",
+    "ecg",
+    "environment",
+    "images",
+    "jobs",
+    "measurements",
+    "networks",
+    "pictures",
+    "restorers",
+    "rivals",
+    "text",
+    "tutorial",
 )
+(
+    clock,
+    ecg,
+    environment,
+    images,
+    jobs,
+    measurements,
+    networks,
+    pictures,
+    restorers,
+    rivals,
+    text,
+    tutorial,
+) = (importlib.import_module(f"_{name}") for name in MODULES)
 report = importlib.import_module("report")
 SCRIPTS = {
     name: importlib.import_module(name) for name in ("tutorials", "defaults", "timings")
 }
 ALL_JOBS = [(name, job) for name, script in SCRIPTS.items() for job in script.JOBS]
 WITHOUT_DATA = {"digits-code", "digits-denoise", "import"}
+# Rows that only look, or compare without a winner who is known before.
+WITHOUT_BARS = {"mnist-latent-map", "codes-as-images", "ecg-lstm"}
+MAX_PICTURE_BYTES = 150_000
 
 # Bars that do not depend on time or training, and how many verdicts they give.
 SURE = {
@@ -56,7 +75,7 @@ lists = st.lists(numbers, min_size=1, max_size=12)
 
 
 @pytest.fixture
-def record():
+def result():
     """Return what ``Jobs.run`` returns for a job of two measurements."""
     some = jobs.Jobs("some")
 
@@ -71,6 +90,22 @@ def record():
         return [first, Measurement("length, m", "skae", (3.0,), Bar(">", 4))]
 
     return some.run("two-things", jobs.Size())
+
+
+@pytest.fixture
+def record(result):
+    """Return the record of a job of two measurements."""
+    return result.record
+
+
+@pytest.fixture
+def noisy_digits():
+    """Return scikit-learn's digits, with Gaussian noise, on images of 28 x 28."""
+    X, y = load_digits(return_X_y=True)
+    clean = np.kron(X.reshape(-1, 8, 8) / 16, np.ones((3, 3)))[:200]
+    clean = np.pad(clean, ((0, 0), (2, 2), (2, 2)))[..., np.newaxis]
+    noise = np.random.default_rng(0).normal(scale=0.3, size=clean.shape)
+    return images.Images(clean, y[:200], np.clip(clean + noise, 0, 1))
 
 
 # -------------------------------------------------------------- bars and numbers
@@ -116,13 +151,14 @@ def test_collect_gathers_rounds_in_order():
     ]
 
 
-def test_collect_refuses_a_bar_for_what_is_not_measured():
+@pytest.mark.parametrize("name", ["bars", "references"])
+def test_collect_refuses_words_for_what_is_not_measured(name):
     message = (
-        r"bars has \[\('c', 'x'\)\], but only \[\('b', 'x'\)\] are measured\. Give a "
-        r"bar to one of these\."
+        rf"{name} has \[\('c', 'x'\)\], but only \[\('b', 'x'\)\] are measured\. Give "
+        r"one of these\."
     )
     with pytest.raises(ValueError, match=message):
-        measurements.collect([{("b", "x"): 1}], {("c", "x"): Bar("<", 1)})
+        measurements.collect([{("b", "x"): 1}], **{name: {("c", "x"): None}})
 
 
 @given(numbers)
@@ -159,6 +195,41 @@ def test_many_values_are_counted_in_the_table():
     assert last[-3:] == ["11 values", "median < 2", "met"]
 
 
+def test_references_have_a_column_where_there_is_one(record):
+    first, second = record["measurements"]
+    head, *_ = text.table([first, second]).splitlines()
+    assert "reference" not in cells_of(head)
+    head, _, *lines = text.table([first, second | {"reference": "3"}]).splitlines()
+    place = cells_of(head).index("reference")
+    assert [cells_of(line)[place] for line in lines] == ["", "3"]
+
+
+def test_overview_has_what_has_a_bar_or_a_reference(record):
+    first, second = record["measurements"]
+    both = record | {"measurements": [first | {"reference": "2"}, second]}
+    lines = [cells_of(line) for line in text.overview([both, record]).splitlines()]
+    assert lines[0] == [
+        *("row", "measured", "contender", "reference", "median", "bar", "result")
+    ]
+    assert lines[2:] == [
+        ["two-things", "length, m", "rival", "2", "2", "", ""],
+        ["two-things", "length, m", "skae", "", "3", "median > 4", "MISSED"],
+        ["two-things", "length, m", "skae", "", "3", "median > 4", "MISSED"],
+    ]
+
+
+def test_text_shows_epochs_notes_and_picture_where_there_are_any(record):
+    more = {"epochs": "13 of 50", "notes": ["A note."], "picture": "two-things.png"}
+    shown = text.as_text(record | more)
+    assert "Networks were trained for 13 of 50 epochs." in shown
+    assert "\n\nA note.\n\n" in shown
+    assert "![two-things](results/some/two-things.png)" in shown
+    without = text.as_text({key: record[key] for key in record if key not in more})
+    assert without == text.as_text(record)
+    assert "epochs" not in without
+    assert "![" not in without
+
+
 def test_text_says_what_where_and_with_what(record):
     shown = text.as_text(record)
     assert shown.startswith("### two-things\n\nTwo things.\n\nThe second has a bar.\n")
@@ -183,22 +254,37 @@ def test_environment_names_versions_but_no_host():
 # ----------------------------------------------------------- records and commands
 
 
-def test_record_is_the_same_after_a_file(record, tmp_path):
-    jobs.write(record, tmp_path)
+def test_record_is_the_same_after_a_file(result, tmp_path):
+    record = result.record
+    jobs.write(result, tmp_path)
     path = tmp_path / "some" / "two-things.json"
     assert json.loads(path.read_text()) == record
     assert '"values": [0.0, 1.0, 2.0, 3.0, 4.0]' in path.read_text()
     assert report.read("some", tmp_path) == [record]
 
 
-def test_results_replace_what_stood_in_their_place(record, tmp_path):
-    jobs.write(record, tmp_path)
+def test_picture_stands_beside_the_record(result, tmp_path):
+    drawn = pictures.strips({"original": np.zeros((10, 784))})
+    record = result.record | {"picture": "two-things.png"}
+    jobs.write(jobs.Result(record, drawn), tmp_path)
+    assert (tmp_path / "some" / "two-things.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_results_replace_what_stood_in_their_place(result, tmp_path):
+    jobs.write(result, tmp_path)
     page = "A\n<!-- results of some -->\nold\n<!-- end of results -->\nB\n"
     once = report.filled(page, tmp_path)
     assert once.startswith("A\n<!-- results of some -->\n\n### two-things\n")
     assert once.endswith("\n\n<!-- end of results -->\nB\n")
     assert "old" not in once
     assert report.filled(once, tmp_path) == once
+
+
+def test_overview_replaces_what_stood_in_its_place(result, tmp_path):
+    jobs.write(result, tmp_path)
+    page = "<!-- overview of some -->\nold\n<!-- end of overview -->\n"
+    expected = f"\n{text.overview([result.record])}\n\n<!-- end of overview -->\n"
+    assert report.filled(page, tmp_path).partition("-->\n")[2] == expected
 
 
 def test_two_jobs_of_one_name_are_refused():
@@ -243,6 +329,50 @@ def test_command_line_sets_size_and_folder(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("### one") == 3
 
 
+def test_a_long_job_runs_fewer_seeds():
+    some, seen = jobs.Jobs("some"), []
+
+    @some.job("long", max_seeds=2, epochs=jobs.Epochs(13, of=50))
+    def long(size):
+        """Long."""
+        seen.append(size.seeds)
+        return [Measurement("length", "skae", (1.0,))]
+
+    records = [some.run("long", size).record for size in (jobs.Size(), jobs.QUICK)]
+    assert seen == [(0, 1), (0,)]
+    assert [record["seeds"] for record in records] == [[0, 1], [0]]
+    assert [record["epochs"] for record in records] == ["13 of 50", "2 of 50"]
+
+
+def test_a_row_runs_every_seed_and_draws_the_first(monkeypatch):
+    monkeypatch.setattr(tutorial, "JOBS", jobs.Jobs("some"))
+    turns, drawn = [], []
+
+    @tutorial.tutorial(
+        "row",
+        reference="a book",
+        epochs=jobs.Epochs(13, of=50),
+        published={("length", "rival"): "about 2"},
+        bars={("length", "skae"): Bar("<", 2)},
+        max_seeds=2,
+    )
+    def row(turn):
+        """Row."""
+        turns.append(turn)
+        numbers = {("length", "skae"): turn.seed, ("length", "rival"): 2}
+        return tutorial.Outcome(numbers, lambda: drawn.append(turn.seed), ("A note.",))
+
+    record = tutorial.JOBS.run("row", jobs.Size()).record
+    assert [turn.seed for turn in turns] == [0, 1]
+    assert {turn.epochs for turn in turns} == {13}
+    assert turns[0].with_epochs(50).epochs == 50
+    assert drawn == [0]
+    assert record["notes"] == ["A note."]
+    first, second = record["measurements"]
+    assert (first["values"], first["met"]) == ([0, 1], True)
+    assert (second["reference"], second["bar"]) == ("about 2", None)
+
+
 def test_contenders_take_turns_at_being_first():
     contenders = {"a": abs, "b": bool, "c": chr}
     firsts = [clock.in_turn(contenders, turn)[0][0] for turn in range(6)]
@@ -276,6 +406,108 @@ def test_rivals_measure_what_they_say():
     )
 
 
+def test_noise_is_the_same_for_everybody(data_folder, monkeypatch):
+    monkeypatch.setenv("SKAE_DATA", str(data_folder))
+    turn, other = (tutorial.Turn(seed, jobs.QUICK) for seed in (0, 1))
+    parts, again = (images.load_noisy("MNIST", turn, 0.5) for _ in range(2))
+    for part, same, different in zip(
+        parts, again, images.load_noisy("MNIST", other, 0.5), strict=True
+    ):
+        np.testing.assert_array_equal(part.noisy, same.noisy)
+        np.testing.assert_array_equal(part.clean, different.clean)
+        assert (part.noisy != different.noisy).any()
+        assert part.noisy.min() == 0
+        assert part.noisy.max() == 1
+        assert part.noisy.dtype == np.float32
+    # Half of the noise on black is clipped away, the rest has a known mean square.
+    black = parts[0].noisy[parts[0].clean == 0]
+    assert np.mean(black == 0) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("name", restorers.RESTORERS)
+def test_restorers_at_their_best_remove_noise(name, noisy_digits):
+    judges = {"error": restorers.squared_error}
+    restorer = restorers.RESTORERS[name]
+    chosen = restorers.choose(restorer, noisy_digits, judges)["error"]
+    assert chosen.strength in restorer.strengths
+    assert restorer.unit in str(chosen)
+    restored = chosen.restore(noisy_digits.noisy)
+    assert restored.shape == noisy_digits.clean.shape
+    assert restored.min() >= 0
+    assert restored.max() <= 1
+    before = restorers.squared_error(noisy_digits, noisy_digits.noisy)
+    assert restorers.squared_error(noisy_digits, restored) < before
+
+
+def test_restorers_that_change_nothing(noisy_digits):
+    noisy = noisy_digits.noisy
+    for threshold in (restorers.bayes_threshold, restorers.visu_threshold):
+        unchanged = restorers.wavelet(("sym4", 0.0), threshold=threshold)
+        np.testing.assert_allclose(unchanged(noisy), noisy, atol=1e-12)
+    np.testing.assert_allclose(restorers.jpeg(100)(noisy), noisy, atol=0.02)
+    np.testing.assert_array_equal(restorers.blur(0.0)(noisy), noisy)
+    np.testing.assert_array_equal(restorers.median(1)(noisy), noisy)
+    whole = restorers.pca(784, noisy_digits)(noisy_digits.clean)
+    np.testing.assert_allclose(whole, noisy_digits.clean, atol=1e-6)
+
+
+def test_strengths_are_chosen_on_held_out_images(noisy_digits):
+    learned = []
+
+    def learn(strength, seen):
+        learned.append((strength, len(seen)))
+        return lambda noisy: np.full_like(noisy, strength)
+
+    def brightness(held, restored):
+        assert len(held) == 33
+        return restored.mean()
+
+    restorer = restorers.Restorer(learn, (0.5, 0.2, 0.7), "grey")
+    judges = {"dark": brightness, "light": lambda *both: -brightness(*both)}
+    chosen = restorers.choose(restorer, noisy_digits, judges)
+    assert {name: one.strength for name, one in chosen.items()} == {
+        "dark": 0.2,
+        "light": 0.7,
+    }
+    assert str(chosen["dark"]) == "0.2 (grey)"
+    # A sixth is held out to choose, then the chosen ones learn from all.
+    assert learned[:3] == [(0.5, 167), (0.2, 167), (0.7, 167)]
+    assert sorted(learned[3:]) == [(0.2, 200), (0.7, 200)]
+
+
+def test_codes_side_by_side():
+    codes = np.arange(2 * 2 * 3 * 5, dtype=float).reshape(2, 2, 3, 5)
+    drawn = pictures.mosaic(codes)
+    assert drawn.shape == (2, 2 * (2 + 1), 3 * (3 + 1))
+    np.testing.assert_array_equal(drawn[1, :2, :3], codes[1, ..., 0])
+    np.testing.assert_array_equal(drawn[1, 3:5, 4:7], codes[1, ..., 4])
+    assert np.isnan(drawn[:, 2]).all()
+    assert np.nansum(drawn) == codes.sum()
+
+
+SAME_NETWORKS = {
+    "dense": (networks.dense(), (784,), 32, {}),
+    "deep": (networks.dense(128, 64), (784,), 32, {"units": (128, 64, 32)}),
+    "conv_small": (networks.CONV_SMALL, (28, 28, 1), None, {}),
+    "conv": (networks.CONV, (28, 28, 1), None, {}),
+    "conv_strided": (networks.CONV_STRIDED, (28, 28, 1), None, {}),
+}
+
+
+@pytest.mark.parametrize("name", SAME_NETWORKS)
+def test_plain_keras_builds_the_same_network(name):
+    network, shape, width, params = SAME_NETWORKS[name]
+    keras_networks = importlib.import_module("_keras_networks")
+    build = getattr(keras_networks, "dense" if name == "deep" else name)
+    built = network.build(shape, shape, width)
+    ours = [*built.encoder.weights, *built.decoder.weights]
+    theirs = build(0, **params).weights
+    assert [w.shape for w in ours] == [w.shape for w in theirs]
+    again, other = (build(seed, **params).get_weights()[0] for seed in (0, 1))
+    np.testing.assert_array_equal(again, theirs[0].numpy())
+    assert (again != other).any()
+
+
 def test_plain_keras_trains_the_same_network(data_folder, monkeypatch):
     monkeypatch.setenv("SKAE_DATA", str(data_folder))
     normals = ecg.in_unit_range(ecg.ecg_split(jobs.QUICK)).normals
@@ -301,11 +533,13 @@ def test_every_job_runs(script, job, monkeypatch, request):
     if job not in WITHOUT_DATA:
         folder = request.getfixturevalue("data_folder")
         monkeypatch.setenv("SKAE_DATA", str(folder))
-    record = SCRIPTS[script].JOBS.run(job, jobs.QUICK)
+    result = SCRIPTS[script].JOBS.run(job, jobs.QUICK)
+    record = result.record
     found = record["measurements"]
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert len({(one["quantity"], one["contender"]) for one in found}) == len(found)
-    assert any(one["bar"] for one in found)
+    assert any(one["bar"] for one in found) == (job not in WITHOUT_BARS)
+    assert (result.figure is not None) == (script == "tutorials")
     assert len({one["contender"] for one in found}) >= 2
     sure = [one["met"] for one in found if one["quantity"] in SURE]
     assert sure == [True] * SURE_VERDICTS.get(job, 0)
@@ -326,8 +560,9 @@ def test_script_is_a_command(script):
 # ------------------------------------------------------------- committed results
 
 
-def test_tables_in_the_readme_are_those_of_the_results():
-    page = report.README.read_text("utf-8")
+@pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.parent.name)
+def test_tables_in_the_pages_are_those_of_the_results(path):
+    page = path.read_text("utf-8")
     assert report.filled(page) == page
 
 
@@ -340,3 +575,10 @@ def test_committed_results_are_whole_runs_of_jobs(script):
         assert record["about"] == SCRIPTS[script].JOBS[record["job"]].about
         for one in record["measurements"]:
             assert one["median"] == statistics.median(one["values"])
+
+
+def test_committed_pictures_are_small_and_belong_to_a_result():
+    folder = jobs.RESULTS / "tutorials"
+    drawn = {path.name: path.stat().st_size for path in folder.glob("*.png")}
+    assert set(drawn) == {one["picture"] for one in report.read("tutorials")}
+    assert max(drawn.values()) <= MAX_PICTURE_BYTES

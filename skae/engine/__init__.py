@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-def train(design, rows, validation, schedule, state, seed, mode=None):
+def train(design, rows, validation, schedule, state, seed, mode="compiled"):
     """Train a network.
 
     Parameters
@@ -63,9 +63,10 @@ def train(design, rows, validation, schedule, state, seed, mode=None):
     seed : int
         Seed of fresh weights, batch order and corruption.
 
-    mode : {"compiled", "xla", "uncompiled"} or None, default=None
-        How to run; None is what was measured to be fastest. Losses agree to rounding,
-        but for draws inside the network (Dropout), which XLA makes in its own way.
+    mode : {"compiled", "xla", "uncompiled"}, default="compiled"
+        How to run. Losses agree to rounding, but for draws inside the network
+        (Dropout), which XLA makes in its own way. XLA is no network's default: see the
+        job ``modes`` of ``benchmarks/timings.py``.
 
     Returns
     -------

@@ -13,11 +13,6 @@ from skae.engine._objective import Objective
 from skae.engine._program import Program
 
 
-def choose_mode(design, rows, schedule):
-    """Return the mode that a training should be tried in."""
-    return "compiled"
-
-
 def make_program(design, flags, mode, seed):
     """Return a program; one that runs uncompiled where nothing else can serve.
 

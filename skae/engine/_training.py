@@ -18,16 +18,15 @@ from skae.engine._job import State, Trained, TrainingDivergedError
 from skae.engine._keras import check_optimizer, keras_config
 from skae.engine._loop import Loop
 from skae.engine._models import initial_weights
-from skae.engine._modes import choose_mode, make_program
+from skae.engine._modes import make_program
 
 # What a training draws beside its batch order: first counter of the stream.
 _STEPS, _VALIDATION, _LAYERS = 1, 2, 3
 
 
-def train(design, rows, validation, schedule, state, seed, mode=None):
+def train(design, rows, validation, schedule, state, seed, mode):
     """Train a network; documented as ``skae.engine.train``."""
     check_optimizer(design.optimizer, design.learning_rate)
-    mode = mode or choose_mode(design, rows, schedule)
     callbacks = make_callbacks(schedule.callbacks)
     has_validation = validation is not None
     flags = {

@@ -3,6 +3,7 @@
 from skae.networks._base import Built, Network
 from skae.networks._conv import ConvNetwork
 from skae.networks._dense import DenseNetwork
+from skae.networks._keras_instances import describe_model
 from skae.networks._keras_network import KerasNetwork
 from skae.networks._output_range import output_range_of
 from skae.networks._quiet import import_quietly
@@ -19,6 +20,7 @@ __all__ = [
     "RecurrentNetwork",
     "VariationalNetwork",
     "as_network",
+    "describe_model",
     "import_quietly",
     "output_range_of",
 ]

@@ -4,6 +4,8 @@ import inspect
 import weakref
 from dataclasses import dataclass
 
+from skae.networks._keras_configs import layers_within
+
 #: What a function is told about the data where its signature names it.
 FACTS = ("n_features", "input_shape", "output_shape", "latent_dim")
 
@@ -148,7 +150,7 @@ def check_new(built, function):
     layers = {
         layer
         for part in (built.encoder, built.decoder)
-        for layer in part._flatten_layers()
+        for layer in layers_within(part)
         if layer.trainable_variables
     }
     again = [layer.name for layer in layers if layer in _returned]

@@ -33,7 +33,7 @@ def configuration(model):
         raise CannotCopyError(reason_of(exc)) from exc
     named = {}
     _name_objects(entry, model, named)
-    for layer in model._flatten_layers():  # what a user's configuration may name, too
+    for layer in layers_within(model):  # what a user's configuration may name, too
         cls = type(layer)
         if not _is_of_keras(cls) and all(cls is not known for known in named.values()):
             named.setdefault(keras.saving.get_registered_name(cls), cls)
@@ -88,7 +88,7 @@ def _stands_for_function(value, held, owner):
 
 def _inner_layers(config, owner):
     """Return (entry, layer) for the layers of a functional or Sequential model."""
-    if not hasattr(owner, "layers") or has_own_call(owner):
+    if not hasattr(owner, "layers") or has_own_call(owner) or "layers" not in config:
         return []
     entries = config["layers"]
     if "input_layers" in config:  # functional: operations, of which some are no layers
@@ -163,3 +163,8 @@ def reason_of(exc):
 def has_own_call(model):
     """Return whether a model's class defines what it computes."""
     return not _is_of_keras(type(model).call)
+
+
+def layers_within(layer):
+    """Return a layer and all layers inside it."""
+    return list(layer._flatten_layers())

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from skae.networks._keras_configs import (
     configuration,
     has_own_call,
     in_policy,
+    layers_within,
     made,
     reason_of,
 )
@@ -52,6 +52,10 @@ class Blueprint:
     call_shape: tuple | None
     weights: list
 
+    def __reduce__(self):
+        # The class of a model is Keras's: who unpickles it imports Keras, silently.
+        return _blueprint, (_ImportsQuietly(), *vars(self).values())
+
     @classmethod
     def of(cls, model):
         """Return the blueprint of a model.
@@ -79,8 +83,20 @@ class Blueprint:
             _show_parts(model, self.parts)
             if self.call_shape is not None:
                 model(np.zeros((1, *self.call_shape), np.float32), training=False)
-            set_weights(model, self.weights)
+            if self.weights:
+                set_weights(model, self.weights)
         return model
+
+
+class _ImportsQuietly:
+    """Imports Keras where it is unpickled, ahead of what comes after it."""
+
+    def __reduce__(self):
+        return import_quietly, ()
+
+
+def _blueprint(_, *fields):
+    return Blueprint(*fields)
 
 
 def copy_of(model):
@@ -128,45 +144,28 @@ def remade(model):
     return copy
 
 
-def describe_model(model):
-    """Return all that a Keras layer or model computes from, as describable values.
-
-    Raises
-    ------
-    CannotCopyError
-        Where Keras does not tell.
-    """
-    return vars(Blueprint.of(model))
-
-
-def set_weights(model, weights, *, adapted_only=False):
-    """Give a model the weights of another.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    weights : list of ndarray
-        In the order of ``model.weights``; empty does nothing.
-
-    adapted_only : bool, default=False
-        Whether only layers that measured data (``adapt``) get theirs.
-    """
-    if not weights:
-        return
-    adapted = [layer for layer in layers_within(model) if hasattr(layer, "adapt")]
-    wanted = {id(v) for layer in adapted for v in layer.weights}
+def set_weights(model, weights):
+    """Give a model weights, in the order of ``model.weights``."""
     for variable, value in zip(model.weights, weights, strict=True):
-        if not adapted_only or id(variable) in wanted:
-            variable.assign(value)
-    for layer in adapted:
-        if hasattr(layer, "finalize_state"):
-            layer.finalize_state()  # constants made of the weights
+        variable.assign(value)
+    for layer in _adapted(model):
+        layer.finalize_state()
 
 
-def layers_within(layer):
-    """Return a layer and all layers inside it."""
-    return list(layer._flatten_layers())
+def copy_adapted(model, copy):
+    """Give the layers of a copy what they learned about data in the model."""
+    for layer, copied in zip(_adapted(model), _adapted(copy), strict=True):
+        if layer.built:
+            copied.set_weights(layer.get_weights())
+            copied.finalize_state()
+
+
+def _adapted(model):
+    """Return the layers within a model that measure data before it trains.
+
+    They make constants of their weights, in ``finalize_state``.
+    """
+    return [layer for layer in layers_within(model) if hasattr(layer, "finalize_state")]
 
 
 def check_same_parts(model, copy):
@@ -205,27 +204,30 @@ def _show_parts(model, parts):
 
 
 def _outline(part):
-    """Return the classes and numbers of a part, without names."""
-    found = []
-
-    def walk(value):
-        if isinstance(value, dict):
-            for key in sorted(value):
-                if key not in ("name", "build_config", "build_input_shape"):
-                    found.append(key)
-                    walk(value[key])
-        elif isinstance(value, (list, tuple)):
-            for inner in value:
-                walk(inner)
-        elif not isinstance(value, str):
-            found.append(value)
-
-    layers = getattr(part, "layers", [part])
-    for layer in layers:
-        found.append(type(layer).__name__)
+    """Return the classes and settings of a part, without names and dtypes."""
+    outline = []
+    for layer in getattr(part, "layers", [part]):
+        outline.append(type(layer))
         with contextlib.suppress(*REFUSALS):
-            walk(layer.get_config())
-    return found
+            outline.append(_settings(layer.get_config()))
+    return outline
+
+
+def _settings(config):
+    """Return a configuration without what differs between equal layers."""
+    if isinstance(config, (list, tuple)):
+        return [*map(_settings, config)]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: _settings(value) for key, value in config.items() if key not in _INCIDENTAL
+    }
+
+
+_INCIDENTAL = frozenset(
+    {"name", "dtype", "build_config", "build_input_shape", "compile_config"}
+    | {"inbound_nodes", "input_layers", "output_layers"}
+)
 
 
 def _call_shape(model):
@@ -241,7 +243,7 @@ def _same_random_states():
     """Undo what making a model draws from the process's random states."""
     import random  # not to draw from it
 
-    world: Any = np.random
+    world = np.random  # whose state is put back, and which is not drawn from
     before = random.getstate(), world.get_state()
     try:
         yield

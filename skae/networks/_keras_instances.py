@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from skae.networks._keras_configs import CannotCopyError, has_own_call
-from skae.networks._keras_copies import Blueprint, copy_of, remade
+from skae._describe import CannotDescribeError
+from skae.networks._keras_configs import (
+    CannotCopyError,
+    has_own_call,
+    layers_within,
+)
+from skae.networks._keras_copies import Blueprint, copy_of, remade, set_weights
 
 
 def each(model):
@@ -14,6 +19,14 @@ def each(model):
 def is_pair(made):
     """Return whether a value is a sequence of two."""
     return isinstance(made, (tuple, list)) and len(made) == 2
+
+
+def is_layer(value):
+    """Return whether a value is a Keras layer or model; without importing Keras."""
+    return not isinstance(value, type) and any(
+        cls.__module__.startswith("keras.") and cls.__name__ == "Layer"
+        for cls in type(value).__mro__
+    )
 
 
 def short(model):
@@ -49,13 +62,50 @@ def copied(model, input_shape):
     try:
         return _copied_whole(model), model
     except ValueError:
-        if not has_own_call(model):
+        parts = getattr(model, "encoder", None), getattr(model, "decoder", None)
+        if not has_own_call(model) or not all(map(is_layer, parts)):
             raise
-        parts = model.encoder, model.decoder
         copies = tuple(_copied_whole(part) for part in parts)
         if not _is_nothing_but(model, copies, input_shape):
             raise
         return copies, parts
+
+
+def keep_weights(model, copy):
+    """Give a copy the weights of a model.
+
+    Raises
+    ------
+    ValueError
+        Where the model has other weights than its copy, or none.
+    """
+    check_weights(model, copy)
+    kept, needed = ([tuple(v.shape) for v in one.weights] for one in (model, copy))
+    if len(kept) != len(needed):
+        raise ValueError(
+            f"initial_weights='keep', but {short(model)} has {len(kept)} of its "
+            f"{len(needed)} weights so far. Call it on rows first, or use "
+            "initial_weights='fresh'."
+        )
+    if kept != needed:
+        raise ValueError(
+            f"initial_weights='keep', but the weights of {short(model)} have shapes "
+            f"{kept}, and rows of this shape need {needed}. Pass data of the shape "
+            "that it was trained on, or initial_weights='fresh'."
+        )
+    set_weights(copy, model.get_weights())
+
+
+def check_weights(model, copy):
+    """Raise a ValueError where a copy has weights apart that the model shares."""
+    kept, found = len(model.weights), len(copy.weights)
+    inner = [layer for layer in layers_within(model) if layer is not model]
+    if kept != found and all(layer.built for layer in inner):
+        raise ValueError(
+            f"{short(model)} has {kept} weights, but a copy that Keras makes of it has "
+            f"{found}: layers that share weights lose this. Pass a function that "
+            "builds the model."
+        )
 
 
 def blueprint_of(model):
@@ -74,6 +124,20 @@ def blueprint_of(model):
             f"of its configuration ({exc}). For n_jobs, pickling and memory, "
             f"{_advice(model)}."
         ) from exc
+
+
+def describe_model(model):
+    """Return all that a Keras layer or model computes from, in describable values.
+
+    Raises
+    ------
+    CannotDescribeError
+        Where Keras does not tell.
+    """
+    try:
+        return vars(blueprint_of(model))
+    except TypeError as exc:
+        raise CannotDescribeError(str(exc)) from exc
 
 
 def _copied_whole(model):

@@ -6,7 +6,7 @@ import numpy as np
 
 from skae.networks._base import Built
 from skae.networks._keras_configs import has_own_call, reason_of
-from skae.networks._keras_instances import is_pair
+from skae.networks._keras_instances import is_layer, is_pair
 
 _NAME_LATENT = (
     "Name the layer that returns the code 'latent', or pass the pair (encoder, decoder)"
@@ -158,9 +158,7 @@ def _latent_place(layers, source):
 
 
 def _check_layer(part, name, source):
-    import keras
-
-    if not isinstance(part, keras.layers.Layer):
+    if not is_layer(part):
         raise ValueError(
             f"The {name} of {_lower(source)} is {_kind(part)}, but must be a Keras "
             "model or layer. Make it one, for instance a keras.Sequential."

@@ -14,8 +14,17 @@ from skae.networks._builders import (
     name_of,
     signature_of,
 )
-from skae.networks._keras_copies import Blueprint, set_weights
-from skae.networks._keras_instances import blueprint_of, copied, each, is_pair, short
+from skae.networks._keras_copies import Blueprint, copy_adapted
+from skae.networks._keras_instances import (
+    blueprint_of,
+    check_weights,
+    copied,
+    each,
+    is_layer,
+    is_pair,
+    keep_weights,
+    short,
+)
 from skae.networks._keras_models import built_from
 
 _OWN = ("model", "initial_weights")
@@ -66,13 +75,16 @@ class KerasNetwork(Network):
     Notes
     -----
     The model's penalties and ``add_loss`` are part of the loss; its compiled loss,
-    optimizer and metrics are not used. An instance of a class that Keras cannot copy
-    (one without ``get_config``) works within one process; ``n_jobs``, pickling and
-    ``memory`` need the class.
+    optimizer and metrics are not used, and a ``train_step`` of its own is refused.
+    Noise that it draws while it trains repeats with the estimator's ``random_state``
+    where it comes from a ``keras.random.SeedGenerator``, as that of Keras's layers.
+    What computes in float32 alone does so, whatever the dtype of the data. An
+    instance of a class that Keras cannot copy (one without ``get_config``) works within
+    one process; ``n_jobs``, pickling and ``memory`` need the class.
 
     Examples
     --------
-    >>> from skae.networks import KerasNetwork
+    >>> from skae import KerasNetwork
     >>> def build(n_features, latent_dim=4, units=32):
     ...     import keras
     ...
@@ -191,7 +203,7 @@ class KerasNetwork(Network):
             return self._build(*shapes)
         try:
             return self._build(*shapes)
-        except ValueError:
+        except Exception:  # a user's code; where it is not the dtype, it raises again
             keras.config.set_dtype_policy("float32")
             try:
                 return self._build(*shapes)
@@ -221,29 +233,12 @@ class KerasNetwork(Network):
         copies, original = copied(self.model, input_shape)
         built = built_from(copies, input_shape, source)
         for copy, model in zip(each(copies), each(original), strict=True):
-            self._hand_over(copy, model)
+            if self.initial_weights == "keep":
+                keep_weights(model, copy)
+            else:
+                check_weights(model, copy)
+                copy_adapted(model, copy)
         return built
-
-    def _hand_over(self, copy, model):
-        """Give a copy the weights of the model that it must keep."""
-        weights = model.get_weights()
-        wanted = [w.shape for w in weights]
-        found = [tuple(v.shape) for v in copy.weights]
-        if weights and len(wanted) != len(found):
-            raise ValueError(
-                f"{_name(model)} has {len(wanted)} weights, but a copy that Keras "
-                f"makes of it has {len(found)}: layers that share weights lose this. "
-                "Pass a function that builds the model."
-            )
-        keeps = self.initial_weights == "keep"
-        if keeps and wanted != found and weights:
-            raise ValueError(
-                f"initial_weights='keep', but the weights of {_name(model)} have "
-                f"shapes {wanted}, and rows of this shape need {found}. Pass data of "
-                "the shape that it was trained on, or initial_weights='fresh'."
-            )
-        if wanted == found:
-            set_weights(copy, weights, adapted_only=not keeps)
 
     def output_range(self):
         """Return None: only the built model can tell."""
@@ -268,20 +263,12 @@ class KerasNetwork(Network):
 
 def _is_builder(model):
     """Return whether a model is a class or function that builds one."""
-    return callable(model) and not _is_keras_layer(model)
+    return callable(model) and not is_layer(model)
 
 
 def _is_built(model):
     """Return whether a model is one, or a pair."""
-    return all(map(_is_keras_layer, each(model)))
-
-
-def _is_keras_layer(value):
-    """Return whether a value is a Keras layer or model; without importing Keras."""
-    return not isinstance(value, type) and any(
-        cls.__module__.startswith("keras.") and cls.__name__ == "Layer"
-        for cls in type(value).__mro__
-    )
+    return all(map(is_layer, each(model)))
 
 
 def _name(model):
@@ -293,4 +280,4 @@ def _name(model):
 
 def _cloned(value):
     """Return a clone of a parameter; models and layers are shared."""
-    return value if _is_keras_layer(value) else clone(value, safe=False)
+    return value if is_layer(value) else clone(value, safe=False)

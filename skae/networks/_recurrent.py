@@ -12,15 +12,16 @@ from skae.networks._layered import (
 )
 
 _WIDTH = 32  # of the code, where none is asked
+_CHANNELS = 4  # of the series that the code is unrolled into
 
 
 class RecurrentNetwork(LayeredNetwork):
     """Recurrent encoder and decoder, for series of shape (timesteps, channels).
 
     The encoder reads a series step by step and keeps its last state, of which a dense
-    layer makes the code; the decoder reads the code at every step and writes the
-    series. Training takes longer than that of the other networks, in proportion to the
-    number of steps.
+    layer makes the code; another one unrolls the code into a series of four values a
+    step, from which the decoder writes the rows. Training takes longer than that of the
+    other networks, in proportion to the number of steps.
 
     Parameters
     ----------
@@ -66,6 +67,9 @@ class RecurrentNetwork(LayeredNetwork):
 
     Notes
     -----
+    The code is unrolled rather than repeated at every step, as is often done: that
+    leaves it to the decoder's state to count the steps, which it learns slowly.
+
     A ``latent_dim`` of None is 32. The output may have other numbers of steps and of
     channels than the input.
 
@@ -136,7 +140,8 @@ class RecurrentNetwork(LayeredNetwork):
         encoder = keras.Model(inputs, code, name="encoder")
 
         codes = row_input((width,), "latent_input")
-        x = keras.layers.RepeatVector(n_steps, name="repeat")(codes)
+        make = maker(keras.layers.Dense, n_steps * _CHANNELS, seeds=seeds)
+        x = reshaped(make(name="unroll")(codes), (n_steps, _CHANNELS), "series")
         for i, n in enumerate(self.units[::-1]):
             x = self._recurrent(x, n, f"recurrent_{i}", seeds, in_steps=True)
         make = maker(keras.layers.Dense, n_channels, seeds=seeds)  # of every step

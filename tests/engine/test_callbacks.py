@@ -340,3 +340,10 @@ def test_streams_of_one_fit_share_no_draws():
         stream(0, "corruption", *c).random() for c in ((1, 0), (1, 1), (2,), (3, 0))
     ]
     assert len(set(draws)) == 4
+
+
+def test_tensorboard(keras, train, tmp_path, X):
+    pytest.importorskip("tensorboard")
+    train(X, engine.Rows(X[:10]), callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    for part in ("train", "validation"):
+        assert list((tmp_path / part).glob("events.out.tfevents.*"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skae import engine
-from skae.networks import DenseNetwork
+from skae.networks import ConvNetwork, DenseNetwork, KerasNetwork, RecurrentNetwork
 
 TOLERANCE = 1e-5
 
@@ -124,6 +124,23 @@ def test_rows_of_several_dimensions(shape, keras, make_job, rng):
     assert_agree(keras, make_job(rng.normal(size=(30, *shape)).astype(np.float32)))
 
 
+FAMILIES = {
+    "strides": (ConvNetwork((4, 2)), None, (7, 6, 1)),
+    "pools": (ConvNetwork((3,), down="max_pool", up="upsample"), 3, (5, 5, 2)),
+    "series": (ConvNetwork((3, 2)), None, (9, 2)),
+    "lstm": (RecurrentNetwork((4,)), 3, (5, 2)),
+    "gru": (RecurrentNetwork((4, 3), cell="gru", bidirectional=True), 3, (4, 2)),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_of_networks(name, keras, make_job, rng):
+    network, latent_dim, shape = FAMILIES[name]
+    rows = rng.normal(size=(30, *shape)).astype(np.float32)
+    options = {"network": network, "latent_dim": latent_dim, "epochs": 2}
+    assert_agree(keras, make_job(rows, **options))
+
+
 LOSSES = {
     "instance": lambda losses: losses.Huber(delta=0.3),
     "sum": lambda losses: losses.MeanSquaredError(reduction="sum"),
@@ -140,6 +157,52 @@ LOSSES = {
 def test_losses(name, keras, make_job, rng, X):
     rows = with_weights(rng, engine.Rows(X))
     assert_agree(keras, make_job(rows, loss=LOSSES[name](keras.losses)))
+
+
+def test_tied_weights_take_the_steps_of_their_own_gradient(keras, train, rng):
+    """One linear layer W and its transpose: the gradient by hand."""
+    x = rng.normal(size=(8, 4)).astype(np.float32)
+    architecture = engine.Architecture(
+        DenseNetwork((), tied_weights=True), (4,), (4,), 2
+    )
+    kernel, *biases = engine.initial_weights(architecture, seed=0)
+    rate = 0.1
+    difference = x @ kernel @ kernel.T - x
+    slope = 2 / x.size * (x.T @ difference + difference.T @ x) @ kernel
+    trained = train(
+        x,
+        network=architecture.network,
+        weights=[kernel, *biases],
+        optimizer="sgd",
+        learning_rate=rate,
+        epochs=1,
+        batch_size=8,
+    )
+    np.testing.assert_allclose(
+        trained.state.weights[0], kernel - rate * slope, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_an_activity_penalty_is_that_of_keras(keras, make_job, X):
+    """The same network twice: skae's term, and the regularizer of a Keras layer."""
+
+    def build(n_features):
+        dense, start = keras.layers.Dense, keras.initializers.GlorotUniform
+        penalty = keras.regularizers.L1(0.03)
+        latent = dense(
+            2, "relu", activity_regularizer=penalty, kernel_initializer=start(0)
+        )
+        return keras.Sequential([latent]), keras.Sequential(
+            [dense(n_features, kernel_initializer=start(1))]
+        )
+
+    ours = DenseNetwork((), latent_activation="relu", activity_l1=0.03)
+    job = make_job(X, network=KerasNetwork(build), epochs=5)
+    of_keras = engine.train(*job)
+    same = make_job(X, network=ours, epochs=5, weights=job[4].weights)
+    of_skae = engine.train(*same)
+    assert of_skae.history["loss"] == pytest.approx(of_keras.history["loss"], rel=1e-5)
+    assert of_skae.history["activity"][0] > 0
 
 
 def test_cross_entropy(keras, make_job, rng):

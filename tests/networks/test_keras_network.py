@@ -3,6 +3,8 @@
 import functools
 import pickle
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sklearn.base import clone
 
 from skae import engine
 from skae._describe import CannotDescribeError, digest
-from skae.networks import KerasNetwork, import_quietly
+from skae.networks import KerasNetwork, describe_model, import_quietly
 
 import_quietly()
 
@@ -255,6 +257,23 @@ def test_a_code_of_float32_computes_in_float32():
     assert keras.config.dtype_policy().name == "float32"
 
 
+class OfGraph(keras.Model):
+    """A class that is a functional model."""
+
+    def __init__(self, width=2):
+        inputs = keras.Input((6,))
+        code = keras.layers.Dense(width, name="latent")(inputs)
+        super().__init__(inputs, keras.layers.Dense(6)(code))
+
+
+def test_a_class_that_is_a_functional_model():
+    assert built(KerasNetwork(OfGraph, width=3)).latent_shape == (3,)
+    model = OfGraph()
+    network = KerasNetwork(model, initial_weights="keep")
+    np.testing.assert_allclose(built(network).model(X), model(X), rtol=1e-6)
+    assert not same(weights_of(KerasNetwork(model)), model.get_weights())
+
+
 def test_names_that_two_of_the_users_objects_share():
     """Each layer of a copy gets its own class and function, whatever their names."""
 
@@ -286,6 +305,27 @@ def test_names_that_two_of_the_users_objects_share():
     models = built(network, shape=(5, 6))
     np.testing.assert_allclose(models.model(rows), expected, rtol=1e-6)
     assert len(models.model.losses) == 1
+
+
+def test_functions_of_inner_layers():
+    def double(x):
+        return 2 * x
+
+    def cells(*widths):
+        return [keras.layers.SimpleRNNCell(n, activation=double) for n in widths]
+
+    encoder = keras.Sequential([keras.layers.RNN(cells(3, 2))])
+    decoder = keras.Sequential(
+        [
+            keras.layers.RepeatVector(5),
+            keras.layers.RNN(cells(6)[0], return_sequences=True),
+        ]
+    )
+    rows = np.ones((3, 5, 6), np.float32)
+    expected = decoder(encoder(rows))
+    network = KerasNetwork((encoder, decoder), initial_weights="keep")
+    models = built(network, shape=(5, 6))
+    np.testing.assert_allclose(models.model(rows), expected, rtol=1e-5)
 
 
 class Ridge(keras.regularizers.Regularizer):
@@ -629,13 +669,27 @@ def test_a_class_that_must_be_passed_itself():
     assert model.weights == []
 
 
-def test_parts_exchanged_after_init_are_copied():
+@pytest.mark.parametrize("activation", ["linear", "tanh"])
+def test_parts_exchanged_after_init_are_copied(activation):
     model = Tutorial()
-    model.encoder = stack(3)
-    model.decoder = stack(9, 6)
+    layers = [keras.layers.Dense(n, activation=activation) for n in (4, 2)]
+    model.encoder = keras.Sequential(layers)
     models = built(KerasNetwork(model))
-    assert models.latent_shape == (3,)
-    assert [layer.units for layer in models.decoder.layers] == [9, 6]
+    assert models.encoder.layers[1].activation.__name__ == activation
+
+
+def test_an_instance_without_parts():
+    class Plain(keras.Model):
+        def __init__(self, layer):
+            super().__init__()
+            self.encoder = self.decoder = layer
+
+        def call(self, x):
+            return x
+
+    for part in (None, len):
+        with pytest.raises(ValueError, match="Instead, pass the class, KerasNetwork.P"):
+            built(KerasNetwork(Plain(part)))
 
 
 def test_weights_that_copies_would_not_share():
@@ -651,6 +705,17 @@ def test_weights_that_copies_would_not_share():
     twice = tied[1](keras.layers.Dense(6, name="latent")(tied[0](inputs)))
     with pytest.raises(ValueError, match="has 4 weights, but a copy that .* has 6"):
         built(KerasNetwork(keras.Model(inputs, twice)))
+
+
+def test_an_instance_of_which_only_a_part_has_weights():
+    model = OfParts(keras.Sequential([keras.Input((6,)), stack(2)]), stack(6))
+    assert len(model.weights) == 2
+    assert built(KerasNetwork(model)).latent_shape == (2,)
+    for other, count in ((model, "0 of its 2"), (Tutorial(), "0 of its 8")):
+        with pytest.raises(
+            ValueError, match=f"='keep', but .* has {count} weights so far. Call it on"
+        ):
+            built(KerasNetwork(other, initial_weights="keep"))
 
 
 def test_kept_weights_of_another_shape():
@@ -681,6 +746,55 @@ def test_what_is_built_pickles(name):
     assert digest(network) == digest(KerasNetwork(model, initial_weights="keep"))
 
 
+def test_unpickling_is_silent(tmp_path):
+    path = tmp_path / "network.pkl"
+    path.write_bytes(pickle.dumps(KerasNetwork(functional())))
+    script = (
+        f"import pickle; network = pickle.load(open({str(path)!r}, 'rb')); "
+        "print(network.model.get_layer('latent').units)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def test_layers_describe_themselves():
+    """What a function reads from outside may hold layers and models."""
+
+    def digest_of(layer):
+        return digest(lambda: layer, special=special)
+
+    def special(value):
+        is_layer = isinstance(value, keras.layers.Layer)
+        return describe_model(value) if is_layer else None
+
+    model = functional()
+    assert digest_of(model) == digest_of(keras_copy(model))
+    assert digest_of(model) != digest_of(functional())
+    assert digest_of(keras.layers.Dense(3)) != digest_of(keras.layers.Dense(4))
+    with pytest.raises(CannotDescribeError, match="pass the class"):
+        digest_of(Tutorial())
+
+
+def keras_copy(model):
+    copied = keras.Model.from_config(model.get_config())
+    copied.set_weights(model.get_weights())
+    return copied
+
+
+def test_an_instance_that_does_not_say_what_it_was_called_with():
+    class Silent(Configured):
+        def get_build_config(self):
+            return None
+
+    model = Silent((3, 2))
+    model(X)
+    assert built(KerasNetwork(model)).latent_shape == (2,)
+    with pytest.raises(TypeError, match="it does not say what it was called with"):
+        pickle.dumps(KerasNetwork(model))
+
+
 def test_instances_that_keras_can_copy_pickle():
     for model in (Configured((3, 2)), Configured((3, 2))):
         model(X)
@@ -706,8 +820,6 @@ def test_instances_that_keras_cannot_copy_do_not_pickle(make):
 
 def test_descriptions_tell_networks_apart():
     model = functional()
-    same_weights = keras.Model.from_config(model.get_config())
-    same_weights.set_weights(model.get_weights())
     others = [
         KerasNetwork(functional()),
         KerasNetwork(functional(activation="relu")),
@@ -723,4 +835,4 @@ def test_descriptions_tell_networks_apart():
     assert len(digests) == len(others)
     assert digest(KerasNetwork(model)) not in digests
     assert digest(KerasNetwork(model)) == digest(clone(KerasNetwork(model)))
-    assert digest(KerasNetwork(model)) == digest(KerasNetwork(same_weights))
+    assert digest(KerasNetwork(model)) == digest(KerasNetwork(keras_copy(model)))

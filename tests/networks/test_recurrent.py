@@ -25,7 +25,8 @@ def by_hand(keras, cell, bidirectional, units, shape, width):
             *[layer(n, True) for n in units[:-1]],
             layer(units[-1], False),
             layers.Dense(width),
-            layers.RepeatVector(shape[0]),
+            layers.Dense(4 * shape[0]),
+            layers.Reshape((shape[0], 4)),
             *[layer(n, True) for n in units[::-1]],
             layers.TimeDistributed(layers.Dense(shape[1])),
         ]

@@ -1,14 +1,16 @@
 """SciKeras wrappers: what is taken from them, and what is the estimator's."""
 
 import functools
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
-from skae import engine
+from skae import AutoencoderTransformer, engine, reconstruction_score
 from skae._describe import digest
 from skae.networks import as_network, import_quietly
 
@@ -361,3 +363,74 @@ def test_networks_of_wrappers_pickle_without_scikeras(tmp_path):
     )
     assert read.returncode == 0, read.stderr.decode()
     assert read.stdout.strip() == b"(1, 3)"
+
+
+# ----------------------------------------------------------- in an estimator
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(60, 2)) @ rng.normal(size=(2, 6))
+
+
+def told(meta, units=4):
+    layers = keras.layers
+    width = meta["n_features_in_"]
+    return keras.Sequential([layers.Dense(units, name="latent"), layers.Dense(width)])
+
+
+def transformer(network, **options):
+    off = {"validation_fraction": None, "patience": None}
+    options = {"epochs": 2, "random_state": 0, **off, **options}
+    return AutoencoderTransformer(network=network, **options)
+
+
+def test_search_over_the_routed_names_of_a_wrapper(X, regressor):
+    wrapper = regressor(
+        told, model__units=4, loss="mae", optimizer="adam", optimizer__learning_rate=0.1
+    )
+    grid = {
+        "network__model__units": [2, 3],
+        "network__optimizer__learning_rate": [1e-9, 0.1],
+    }
+    search = GridSearchCV(
+        transformer(wrapper, epochs=5), grid, cv=2, scoring=reconstruction_score
+    ).fit(X)
+    assert search.best_params_["network__optimizer__learning_rate"] == 0.1
+    best = search.best_estimator_
+    assert best.n_components_ == search.best_params_["network__model__units"]
+    assert wrapper.model__units == 4
+
+
+def test_the_loss_of_a_wrapper_wins_unless_none(X, regressor):
+    losses = {}
+    for loss in (None, "mae"):
+        wrapper = regressor(told, loss=loss, optimizer=None)
+        estimator = transformer(wrapper, scaler=None, learning_rate=1e-9, epochs=1)
+        estimator.fit(X)
+        difference = X - estimator.reconstruct(X)
+        expected = np.abs(difference) if loss == "mae" else difference**2
+        losses[loss] = estimator.history_["loss"][0]
+        np.testing.assert_allclose(losses[loss], expected.mean(), rtol=1e-4)
+    assert losses[None] != losses["mae"]
+
+
+def test_how_to_train_is_the_estimators(X, regressor):
+    wrapper = regressor(told, epochs=7)
+    with pytest.warns(UserWarning, match="sets 'epochs', which has no effect"):
+        estimator = transformer(wrapper, epochs=2).fit(X)
+    assert estimator.n_iter_ == 2
+
+
+def test_a_routed_name_that_the_function_lacks(X, regressor):
+    estimator = transformer(regressor(told))
+    estimator.set_params(network__model__depth=2)
+    with pytest.raises(ValueError, match="told, .*, does not accept 'depth'"):
+        estimator.fit(X)
+
+
+def test_fitted_with_a_wrapper_pickles(X, regressor):
+    fitted = transformer(regressor(told, loss="mse")).fit(X)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.transform(X), fitted.transform(X))

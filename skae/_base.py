@@ -115,7 +115,7 @@ class BaseAutoencoder(BaseEstimator):
         if self.corruption is not None:
             check_parameters(self.corruption)
         return Settings(
-            latent_dim=self.latent_dim,
+            latent_dim=self._wanted_width(network),
             network=network,
             scaler=self.scaler,
             loss=self.loss if wanted.loss is None else wanted.loss,
@@ -129,6 +129,10 @@ class BaseAutoencoder(BaseEstimator):
             patience=self.patience,
             corruption=self.corruption,
         )
+
+    def _wanted_width(self, network):
+        """Return the width of the code, or None for the network's own."""
+        return self.latent_dim
 
     # ---------------------------------------------------------------- checks
 
@@ -194,6 +198,8 @@ class BaseAutoencoder(BaseEstimator):
         if self.callbacks or self.warm_start:
             autoencoder = compute()
         else:
+            if self.memory is not None:
+                settings.network.check_portable()
             tables = (table, validation)
             content = [vars(settings), [t and vars(t) for t in tables]]
             autoencoder = remembered(self.memory, self.random_state, content, compute)

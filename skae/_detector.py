@@ -9,16 +9,14 @@ from sklearn.utils.validation import (
 )
 
 from skae._base import BaseAutoencoder
-from skae._errors import ErrorMeasure, negative_elbo, training_scale
+from skae._errors import ErrorMeasure, measure_of, training_scale
 from skae._explanation import explanation_table
 from skae._fitting import Table
-from skae._validation import (
-    StrOptions,
-    check_parameters,
-    fit_context,
-    normal_rows,
-)
+from skae._validation import StrOptions, check_parameters, fit_context, normal_rows
 from skae.thresholds import Contamination, as_threshold_rule
+
+_AUTO_WIDTH = 4  # of the code, with a network of skae's own
+_parameters = BaseAutoencoder._parameter_constraints
 
 
 class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
@@ -30,10 +28,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     Parameters
     ----------
-    latent_dim : int or None, default=4
-        Width of the code. Narrow codes detect better than wide ones, which reconstruct
-        outliers, too. None is the network's own: min(32, n_features) for a
-        `DenseNetwork`.
+    latent_dim : int, "auto" or None, default="auto"
+        Width of the code. "auto" is 4, since narrow codes detect better than wide ones,
+        which reconstruct outliers, too; of your own Keras model it is the model's own.
+        None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
+        `RecurrentNetwork`, the map for a `ConvNetwork`.
 
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork()``; its parameters can be set and
@@ -189,7 +188,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     """
 
     _parameter_constraints = {
-        **BaseAutoencoder._parameter_constraints,
+        **_parameters,
+        "latent_dim": [*_parameters["latent_dim"], StrOptions({"auto"})],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
         "error": [StrOptions({"mse", "mae", "standardized", "negative_elbo"})],
@@ -197,7 +197,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def __init__(
         self,
-        latent_dim=4,
+        latent_dim="auto",
         *,
         network=None,
         scaler="standard",
@@ -522,14 +522,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _check_error(self):
         """Return how errors are measured, but for what the training rows say."""
-        if self.error != "negative_elbo":
-            return ErrorMeasure(self.error)
-        if not getattr(self.network, "can_sample", False):
-            raise ValueError(
-                "error='negative_elbo' needs codes with a distribution, but network is "
-                f"{self.network!r}. Use network=VariationalNetwork(), or error='mse'."
-            )
-        return negative_elbo(self.loss)
+        return measure_of(self.error, self.loss, self.network)
 
     def _check_rule(self):
         """Return the threshold rule, its parameters checked before any training."""
@@ -544,6 +537,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.threshold_rule_ = clone(rule).fit(errors, y, sample_weight=weight)
         self.threshold_ = float(self.threshold_rule_.threshold_)
         self.offset_ = -self.threshold_
+
+    def _wanted_width(self, network):
+        if self.latent_dim != "auto":
+            return self.latent_dim
+        return _AUTO_WIDTH if network.draws_weights else None
 
     def _default_objects(self):
         return {**super()._default_objects(), "threshold": Contamination}

@@ -89,14 +89,22 @@ def _binary_crossentropy(target, output):
     return -(target * np.log(probability) + (1 - target) * np.log1p(-probability))
 
 
-def negative_elbo(loss):
-    """Return the measure of ``error="negative_elbo"`` for a loss.
+def measure_of(error, loss, network):
+    """Return the measure of an estimator's ``error``, which has no scale yet.
 
     Raises
     ------
     ValueError
-        Where the loss is not one whose values are known here.
+        For "negative_elbo" without codes that have a distribution, or of a loss whose
+        values are not known here.
     """
+    if error != "negative_elbo":
+        return ErrorMeasure(error)
+    if not getattr(network, "can_sample", False):
+        raise ValueError(
+            "error='negative_elbo' needs codes with a distribution, but network is "
+            f"{network!r}. Use network=VariationalNetwork(), or error='mse'."
+        )
     if not isinstance(loss, str) or loss not in _OF_LOSS:
         raise ValueError(
             f"error='negative_elbo' measures what training minimises, but loss is "

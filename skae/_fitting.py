@@ -277,10 +277,12 @@ def _check_probabilities(settings, network, allowed):
     is_logit = getattr(settings.loss, "from_logits", False)
     if allowed is None or is_logit or (allowed[0] >= 0 and allowed[1] <= 1):
         return
+    advice = "Use output_activation='sigmoid'."
+    if not network.draws_weights:
+        advice = "Let its last layer have the activation 'sigmoid'."
     raise ValueError(
         f"loss {settings.loss!r} needs outputs in [0, 1], but network {network!r} "
-        f"gives outputs in [{allowed[0]:g}, {allowed[1]:g}]. Use "
-        "output_activation='sigmoid'."
+        f"gives outputs in [{allowed[0]:g}, {allowed[1]:g}]. {advice}"
     )
 
 
@@ -291,11 +293,14 @@ def _check_range(seen, allowed, subject, settings):
     advice = "Use scaler='minmax'"
     if settings.scaler == "minmax":  # only a training that continues gets here
         advice = "Let the first rows, which fix the scaler, span the data's range"
+    unbounded = "output_activation=None"
+    if not settings.network.draws_weights:
+        unbounded = "no activation in its last layer"
     raise ValueError(
         f"{subject} in [{allowed[0]:g}, {allowed[1]:g}], but the data after "
         f"scaling (scaler={settings.scaler!r}) range from {seen[0]:.4g} to "
-        f"{seen[1]:.4g}. {advice}, or an unbounded output (output_activation=None) "
-        "with loss='mse'."
+        f"{seen[1]:.4g}. {advice}, or an unbounded output ({unbounded}) with "
+        "loss='mse'."
     )
 
 

@@ -127,7 +127,7 @@ def output_range(architecture):
 
 
 def keras_config(value):
-    """Return the configuration of a Keras optimizer or loss; None for anything else."""
+    """Return what describes an optimizer, loss or layer of Keras; None for others."""
     if not any(c.__module__.startswith("keras.") for c in type(value).__mro__):
         return None
     import_quietly()

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from skae.corruptions import corrupt, feature_extremes
+from skae.engine._draws import TensorDraw
 
 
 def data_signature(design, has_targets, is_weighted, has_validation):
@@ -57,6 +58,16 @@ def as_tensors(design, rows, validation, noise_seed):
             weight = np.ones(len(inputs), np.float32)
         data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}
     return {name: tf.constant(array, tf.float32) for name, array in data.items()}
+
+
+def batch_of(data, rows, corruption, seed):
+    """Return inputs, damaged afresh, targets, and weights (or None) of some rows."""
+    x = tf.gather(data["x"], rows)
+    y = tf.gather(data["y"], rows) if "y" in data else x
+    weight = tf.gather(data["weight"], rows) if "weight" in data else None
+    if corruption is not None:
+        x = tf.ensure_shape(corruption.apply(x, TensorDraw(seed, data)), x.shape)
+    return x, y, weight
 
 
 def _needs_extremes(corruption):

@@ -27,10 +27,10 @@ class Forward:
         self.weights = weights
         self.latent_shape = latent_shape
         self._layers = {}  # by dtype
-        self._key = ()  # of the Keras runner, when it is known: (key,)
+        self._key = None  # of the Keras runner
 
     def __getstate__(self):
-        return self.__dict__ | {"_layers": {}, "_key": ()}
+        return self.__dict__ | {"_layers": {}, "_key": None}
 
     def encode(self, x):
         """Return flat codes, of shape (n, width), of scaled rows."""
@@ -71,9 +71,9 @@ class Forward:
         import_quietly()
         from skae.engine import _runner
 
-        if not self._key:
-            self._key = (_runner.runner_key(self.architecture),)
-        return _runner.run(self.architecture, *self._key, self.weights, part, x)
+        if self._key is None:
+            self._key = _runner.runner_key(self.architecture)
+        return _runner.run(self.architecture, self._key, self.weights, part, x)
 
 
 def _through(layers, x):

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from skae._describe import CannotDescribeError
+from skae.networks import describe_model
 
 # ------------------------------------------------------------------- optimizers
 
@@ -147,7 +148,7 @@ def _loss_of_name(name):
 
 
 def keras_config(value):
-    """Return a describable stand-in for a Keras optimizer or loss, None for others.
+    """Return a describable stand-in for an object of Keras, None for others.
 
     It holds all that training takes from the object: an optimizer is copied from its
     configuration, a loss is used as it is (``Huber`` keeps its delta out of its
@@ -156,10 +157,12 @@ def keras_config(value):
     Raises
     ------
     CannotDescribeError
-        Where an optimizer has no configuration.
+        Where it has no configuration.
     """
     if isinstance(value, keras.losses.Loss):
         return _without(vars(value), "name", "_dtype_policy")
+    if isinstance(value, keras.layers.Layer):
+        return describe_model(value)
     if not isinstance(value, keras.optimizers.Optimizer):
         return None
     try:

@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from skae.engine._best import BestWeights, assign
-from skae.engine._data import data_signature
-from skae.engine._draws import TensorDraw
+from skae.engine._data import batch_of, data_signature
 from skae.engine._keras import make_optimizer
 from skae.engine._models import build_models
 from skae.engine._objective import Objective
+from skae.engine._tracing import no_rows, traced
+from skae.networks import without_chatter
 
 _NUMBER = tf.TensorSpec((), tf.int32)
 
@@ -97,9 +98,13 @@ class Program:
         self._list_variables()
         self._best = BestWeights(self._weights) if keeps_best else None
         built = time.perf_counter()
-        self._compile(data_signature(design, has_targets, is_weighted, has_validation))
-        traced = time.perf_counter()
-        self.seconds = {"building": built - start, "tracing": traced - built}
+        data = data_signature(design, has_targets, is_weighted, has_validation)
+        self._compile(data)
+        if mode != "uncompiled":
+            with without_chatter():
+                self._run_on_nothing(data)
+        ready = time.perf_counter()
+        self.seconds = {"building": built - start, "tracing": ready - built}
 
     def _compile(self, data):
         """Trace what runs, for data of this specification."""
@@ -120,16 +125,21 @@ class Program:
                 self._run_epochs, data, orders, seeds, _NUMBER, _NUMBER
             )
 
-    def _compiled(self, function, *signature):
-        """Return a traced graph function, or the function where nothing is compiled.
+    def _run_on_nothing(self, data):
+        """Run what is compiled on no rows: TensorFlow then optimizes it, and talks."""
+        data = {name: no_rows(spec) for name, spec in data.items()}
+        order, seed = np.zeros((0, 1), np.int32), np.zeros((0, 2), np.int32)
+        if self.by_parts:
+            self._run_batch(data, order[:, 0], np.zeros(2, np.int32), 1, 0)
+            self.end_epoch(data, np.zeros(len(self.names)), 1)
+        else:
+            self.run_epochs(data, order, seed, 1, 1)
 
-        Without AutoGraph, whose analysis costs more than it does here; and as a
-        concrete function, which does not compare its arguments with the signature at
-        every call.
-        """
+    def _compiled(self, function, *signature):
+        """Return a traced graph function, or the function where nothing is compiled."""
         if self.mode == "uncompiled":
             return function
-        return tf.function(function, autograph=False).get_concrete_function(*signature)
+        return traced(function, *signature)
 
     def _list_variables(self):
         """Note the TensorFlow variables, and what the optimizer begins with."""
@@ -138,8 +148,7 @@ class Program:
         self._optimizer_variables = [v.value for v in optimizer.variables]
         self._fresh_optimizer = [v.numpy() for v in self._optimizer_variables]
         other = [*model.weights, *model.metrics_variables, *optimizer.variables]
-        known = {id(v) for v in other}
-        # What is left are the states of random layers, Dropout for instance.
+        known = {id(v) for v in other}  # all but the states of random layers
         self._random_states = [v.value for v in model.variables if id(v) not in known]
 
     # ---------------------------------------------------------------- state
@@ -237,10 +246,13 @@ class Program:
         """Train one epoch, yielding the running mean losses after each batch."""
         total, n = np.zeros(len(self.names)), len(order)
         for step, start in enumerate(range(0, n, batch_size)):
-            rows = order[start : start + batch_size]
-            arguments = map(tf.constant, (rows, seed, batch_size, step))
-            total += self._batch(data, *arguments).numpy()
+            chosen = order[start : start + batch_size]
+            total += self._run_batch(data, chosen, seed, batch_size, step)
             yield total / min(start + batch_size, n)
+
+    def _run_batch(self, data, *arguments):
+        """Take one step on (rows, seed, batch size, number of the step)."""
+        return self._batch(data, *map(tf.constant, arguments)).numpy()
 
     def end_epoch(self, data, losses, patience):
         """Close an epoch that ran batch by batch: (validation losses, stopped)."""
@@ -252,8 +264,11 @@ class Program:
     def _run_epochs(self, data, orders, seeds, batch_size, patience):
         n_epochs = tf.shape(orders)[0]
         n = tf.cast(tf.shape(orders)[1], tf.float64)
-        losses = tf.TensorArray(tf.float64, size=n_epochs)
-        val_losses = tf.TensorArray(tf.float64, size=n_epochs)
+        shape = (len(self.names),)
+        losses, val_losses = (
+            tf.TensorArray(tf.float64, size=n_epochs, element_shape=shape)
+            for _ in range(2)
+        )
 
         def keep_going(epoch, is_finite, waited, *_):
             return (epoch < n_epochs) & is_finite & (waited < patience)
@@ -282,7 +297,7 @@ class Program:
         def one_step(step, total):
             rows = order[step * batch_size : (step + 1) * batch_size]
             step_seed = tf.stack([seed[0], seed[1] + first_step + step])
-            losses = self._step(*self._batch_of(data, rows, step_seed))
+            losses = self._step(*batch_of(data, rows, self._corruption, step_seed))
             in_batch = tf.cast(tf.shape(rows)[0], tf.float64)
             return step + 1, total + tf.cast(losses, tf.float64) * in_batch
 
@@ -291,16 +306,6 @@ class Program:
             lambda step, _: step < n_steps, one_step, start, parallel_iterations=1
         )
         return total
-
-    def _batch_of(self, data, rows, seed):
-        """Return inputs, targets and weights (or None) of some rows."""
-        x = tf.gather(data["x"], rows)
-        y = tf.gather(data["y"], rows) if "y" in data else x
-        weight = tf.gather(data["weight"], rows) if "weight" in data else None
-        if self._corruption is not None:
-            draw = TensorDraw(seed, data)
-            x = tf.ensure_shape(self._corruption.apply(x, draw), x.shape)
-        return x, y, weight
 
     def _step(self, x, y, weight):
         """Take one gradient step on a batch; return the losses before it."""

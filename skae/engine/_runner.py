@@ -10,6 +10,8 @@ from skae.engine import _cache
 from skae.engine._best import assign
 from skae.engine._keras import keras_config
 from skae.engine._models import build_models
+from skae.engine._tracing import no_rows, traced
+from skae.networks import without_chatter
 
 
 def run(architecture, key, weights, part, x):
@@ -19,7 +21,7 @@ def run(architecture, key, weights, part, x):
     ----------
     architecture : Architecture
 
-    key : str or None
+    key : object
         ``runner_key`` of the architecture.
 
     weights : list of ndarray
@@ -35,17 +37,18 @@ def run(architecture, key, weights, part, x):
         The latter for "terms".
     """
     dtype = x.dtype.name
-    place = None if key is None else ("runner", key, dtype)
-    with _cache.borrowed(place, lambda: Runner(architecture, dtype)) as runner:
+    with _cache.borrowed(
+        ("runner", key, dtype), lambda: Runner(architecture, dtype)
+    ) as runner:
         return runner.run(part, weights, x)
 
 
 def runner_key(architecture):
-    """Return what tells one forward pass from another, or None."""
+    """Return what tells one forward pass from another."""
     try:
         return digest([architecture.network, architecture.shapes], keras_config)
     except CannotDescribeError:
-        return None
+        return object()  # equal to itself alone
 
 
 class Runner:
@@ -87,11 +90,14 @@ class Runner:
             "reconstruct": lambda x: self._models.run(x, training=False)[0],
             "terms": lambda x: self._models.run(x, training=False)[1],
         }[part]
-        graph = tf.function(function, autograph=False)
+        spec = self._specs[part]
         try:
-            return graph.get_concrete_function(self._specs[part])
+            graph = traced(function, spec)
         except Exception:  # a user's Python code; training has said so
             return function
+        with without_chatter():  # TensorFlow optimizes it, and talks
+            graph(no_rows(spec))
+        return graph
 
 
 def _joined(blocks):

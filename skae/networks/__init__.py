@@ -6,7 +6,7 @@ from skae.networks._dense import DenseNetwork
 from skae.networks._keras_instances import describe_model
 from skae.networks._keras_network import KerasNetwork
 from skae.networks._output_range import output_range_of
-from skae.networks._quiet import import_quietly
+from skae.networks._quiet import import_quietly, without_chatter
 from skae.networks._recurrent import RecurrentNetwork
 from skae.networks._resolve import as_network
 from skae.networks._variational import VariationalNetwork
@@ -23,4 +23,5 @@ __all__ = [
     "describe_model",
     "import_quietly",
     "output_range_of",
+    "without_chatter",
 ]

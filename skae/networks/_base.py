@@ -52,6 +52,9 @@ class Network(BaseEstimator):
     def check(self):
         """Raise a ValueError for parameters that no constraint table can express."""
 
+    def check_portable(self):
+        """Raise a TypeError where the description cannot leave this process."""
+
     @abstractmethod
     def build(self, input_shape, output_shape, latent_dim):
         """Return untrained Keras models, a `Built`.

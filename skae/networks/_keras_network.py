@@ -240,6 +240,10 @@ class KerasNetwork(Network):
                 copy_adapted(model, copy)
         return built
 
+    def check_portable(self):
+        """Raise a TypeError where Keras cannot copy the model."""
+        self.__getstate__()
+
     def output_range(self):
         """Return None: only the built model can tell."""
         return None

@@ -1,8 +1,9 @@
-"""Importing TensorFlow without its words on the terminal.
+"""TensorFlow without its words on the terminal.
 
-TensorFlow's C++ part writes to the process's standard error while it is loaded, before
-any setting can silence it. ``import_quietly`` holds that stream back while TensorFlow
-is imported, and lets through whatever is not TensorFlow's usual chatter.
+TensorFlow's C++ part writes to the process's standard error while it is loaded, and
+where the user has imported it, also when a graph is first run: no setting can silence
+it then. ``without_chatter`` holds that stream back, and lets through whatever is not
+TensorFlow's usual chatter.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 
 # absl's log lines, whose source is a C++ file, and what belongs to them.
 _CHATTER = re.compile(
@@ -20,6 +22,7 @@ _CHATTER = re.compile(
     rb"|To enable the following instructions:"
 )
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_holding = threading.RLock()
 
 
 @functools.cache
@@ -35,7 +38,7 @@ def import_quietly():
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
         _check_backend(asked)
-    with _same_random_state(), _low_level(), _without_chatter():
+    with _same_random_state(), _low_level(), without_chatter():
         import keras
         import tensorflow as tf
 
@@ -83,12 +86,13 @@ def _low_level():
 
 
 @contextlib.contextmanager
-def _without_chatter():
+def without_chatter():
     """Hold back file descriptor 2, then forward what is not chatter.
 
     Everything is forwarded where the block raises: then the chatter says why.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_holding)  # two threads would put back each other's stream
         try:
             held = stack.enter_context(tempfile.TemporaryFile())
             real = stack.enter_context(os.fdopen(os.dup(2), "wb"))

@@ -96,7 +96,7 @@ def test_a_failing_import_says_why(tmp_path):
 
 
 def test_chatter_is_dropped_and_the_rest_forwarded(capfd):
-    with _quiet._without_chatter():
+    with _quiet.without_chatter():
         os.write(2, CHATTER + OF_OTHERS)
         assert capfd.readouterr().err == ""
     assert capfd.readouterr().err.encode() == OF_OTHERS
@@ -106,14 +106,14 @@ def test_chatter_is_dropped_and_the_rest_forwarded(capfd):
 
 def test_much_text_is_forwarded_whole(capfd):
     lines = b"a line that is not short\n" * 20_000
-    with _quiet._without_chatter():
+    with _quiet.without_chatter():
         os.write(2, lines)
     assert capfd.readouterr().err.encode() == lines
 
 
 def test_an_error_forwards_everything(capfd):
     def fail():
-        with _quiet._without_chatter():
+        with _quiet.without_chatter():
             os.write(2, CHATTER)
             raise KeyError
 
@@ -129,7 +129,7 @@ def test_where_nothing_can_be_held_back(broken, monkeypatch, capfd):
 
     with monkeypatch.context() as patch:
         patch.setattr(*broken, refuse)
-        with _quiet._without_chatter():
+        with _quiet.without_chatter():
             patch.undo()  # pytest needs them, too
             os.write(2, CHATTER)
     assert capfd.readouterr().err.encode() == CHATTER

@@ -10,13 +10,13 @@ demo: .venv/.demo
 	@.venv/bin/python -m skae
 
 test: .venv/.test
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2
 
 lint: .venv/.test
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m ruff format --check .
 
-benchmarks: .venv/.demo
+benchmarks: .venv/.benchmarks
 	@for one in tutorials defaults timings report; do \
 	    .venv/bin/python benchmarks/$$one.py || exit 1; \
 	done
@@ -26,6 +26,9 @@ clean:
 
 .venv/.demo: pyproject.toml
 	@.ci/venv $@ .
+
+.venv/.benchmarks: pyproject.toml
+	@.ci/venv $@ ".[benchmarks]"
 
 .venv/.test: pyproject.toml
 	@.ci/venv $@ ".[tests]"

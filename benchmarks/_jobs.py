@@ -5,13 +5,16 @@ a result file of its own, so that one can be run again without the others.
 """
 
 import argparse
+import functools
 import inspect
+import io
 import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import _environment
 from _measurements import Measurement
@@ -21,6 +24,8 @@ RESULTS = Path(__file__).parent / "results"
 NUMBERS = re.compile(r"\[\s+([-+.\de,\s]+?)\s+\]")
 # Enough to see that a script works.
 QUICK_ROWS = 300
+DOTS_PER_INCH = 80
+N_COLORS = 128
 
 
 @dataclass(frozen=True)
@@ -52,19 +57,59 @@ QUICK = Size(seeds=(0,), n_repeats=1, is_quick=True)
 
 
 @dataclass(frozen=True)
+class Epochs:
+    """How long networks are trained, and how long the job's reference trains them."""
+
+    made: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a job found: numbers, and perhaps sentences and a matplotlib Figure."""
+
+    measurements: list[Measurement]
+    notes: tuple[str, ...] = ()
+    figure: Any = None
+
+
+@dataclass(frozen=True)
 class Job:
-    """A function that measures; its docstring stands above the table."""
+    """A function that finds something out; its docstring stands above the table.
+
+    ``max_seeds`` keeps a long job to fewer seeds than the others.
+    """
 
     name: str
-    measure: Callable[[Size], list[Measurement]]
-    one_value_per: str
+    find: Callable[[Size], Findings]
+    one_value_per: str = "seed"
     reference: str | None = None
+    epochs: Epochs | None = None
+    max_seeds: int | None = None
 
     @property
     def about(self):
         """What is measured, in words, as one paragraph per line."""
-        paragraphs = inspect.getdoc(self.measure).split("\n\n")
+        paragraphs = inspect.getdoc(self.find).split("\n\n")
         return [" ".join(paragraph.split()) for paragraph in paragraphs]
+
+    def fitted(self, size):
+        """Return a size with no more seeds than this job takes."""
+        return replace(size, seeds=size.seeds[: self.max_seeds])
+
+    def epochs_in_words(self, size):
+        """Return how many of how many epochs are made, or None."""
+        if self.epochs is None:
+            return None
+        return f"{size.count(self.epochs.made)} of {self.epochs.of}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves: a record for JSON, and a picture or None."""
+
+    record: dict
+    figure: Any = None
 
 
 class Jobs:
@@ -86,31 +131,44 @@ class Jobs:
     def __getitem__(self, name):
         return self._jobs[name]
 
-    def job(self, name, *, one_value_per="seed", reference=None):
-        """Return a decorator that adds a function from Size to measurements."""
+    def add(self, job):
+        """Add a job under its name."""
+        if job.name in self._jobs:
+            raise ValueError(
+                f"{job.name!r} is a job of {self.name} already. Choose another name."
+            )
+        self._jobs[job.name] = job
+
+    def job(self, name, **description):
+        """Return a decorator that adds a function from Size to measurements.
+
+        ``description`` is what else a `Job` has.
+        """
 
         def add(measure):
-            if name in self._jobs:
-                raise ValueError(
-                    f"{name!r} is a job of {self.name} already. Choose another name."
-                )
-            self._jobs[name] = Job(name, measure, one_value_per, reference)
+            @functools.wraps(measure)
+            def find(size):
+                return Findings(measure(size))
+
+            self.add(Job(name, find, **description))
             return measure
 
         return add
 
     def run(self, name, size):
-        """Run one job and return its record."""
+        """Run one job and return its result."""
         job = self._jobs[name]
+        size = job.fitted(size)
         load_before = _environment.load()
         start = time.perf_counter()
-        measurements = job.measure(size)
+        found = job.find(size)
         seconds = time.perf_counter() - start
-        return {
+        record = {
             "benchmark": self.name,
             "job": name,
             "about": job.about,
             "reference": job.reference,
+            "epochs": job.epochs_in_words(size),
             "one_value_per": job.one_value_per,
             "seeds": list(size.seeds) if "seed" in job.one_value_per else None,
             "is_quick": size.is_quick,
@@ -118,8 +176,11 @@ class Jobs:
             "load_before": load_before,
             "machine": _environment.machine(),
             "versions": _environment.versions(),
-            "measurements": [one.record() for one in measurements],
+            "measurements": [one.record() for one in found.measurements],
+            "notes": list(found.notes),
+            "picture": None if found.figure is None else f"{name}.png",
         }
+        return Result(record, found.figure)
 
     def main(self, description, argv=None):
         """Run the jobs that the command line names, or all of them."""
@@ -129,10 +190,10 @@ class Jobs:
             size = QUICK
         folder = args.output or (None if args.quick else RESULTS)
         for name in args.jobs or list(self):
-            record = self.run(name, size)
-            print(f"\n{as_text(record)}", flush=True)
+            result = self.run(name, size)
+            print(f"\n{as_text(result.record)}", flush=True)
             if folder is not None:
-                write(record, folder)
+                write(result, folder)
 
     def _parser(self, description):
         parser = argparse.ArgumentParser(description=description.partition("\n")[0])
@@ -181,11 +242,23 @@ def _positive(text):
     return int(text)
 
 
-def write(record, folder):
-    """Write a record as ``FOLDER/SCRIPT/JOB.json``."""
+def write(result, folder):
+    """Write ``FOLDER/SCRIPT/JOB.json`` and, beside it, the picture."""
+    record = result.record
     path = Path(folder) / record["benchmark"] / f"{record['job']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False)
     # Numbers of a list on one line: a value per line would hide all else.
     text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
     path.write_text(f"{text}\n", "utf-8")
+    if result.figure is not None:
+        _save(result.figure, path.with_name(record["picture"]))
+
+
+def _save(figure, path):
+    """Write a figure as PNG with a palette, a third of the size it has without."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DOTS_PER_INCH)
+    Image.open(buffer).convert("RGB").quantize(N_COLORS).save(path, optimize=True)

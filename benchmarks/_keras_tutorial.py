@@ -46,16 +46,19 @@ def seed_batch_order(seed):
 def train(normals, seed, *, epochs, batch_size):
     """Build, compile and fit; return the model and the loss of every epoch."""
     model = AnomalyDetector(seed)
-    model.compile(optimizer="adam", loss="mae")
-    history = model.fit(
-        normals,
-        normals,
-        epochs=epochs,
-        batch_size=batch_size,
-        shuffle=True,
-        verbose=0,
+    losses = fit(
+        model, normals, normals, loss="mae", epochs=epochs, batch_size=batch_size
     )
-    return model, history.history["loss"]
+    return model, losses
+
+
+def fit(model, X, y, *, loss, epochs, batch_size):
+    """Compile and fit a model; return the loss of every epoch."""
+    model.compile(optimizer="adam", loss=loss)
+    history = model.fit(
+        X, y, epochs=epochs, batch_size=batch_size, shuffle=True, verbose=0
+    )
+    return history.history["loss"]
 
 
 def find_threshold(model, normals):

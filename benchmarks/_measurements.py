@@ -33,12 +33,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One quantity of one contender: a value per seed or repeat, and perhaps a bar."""
+    """One quantity of one contender: a value per seed or repeat, and perhaps a bar.
+
+    ``reference`` is what others published, in words: "0.0088 to 0.0089".
+    """
 
     quantity: str
     contender: str
     values: tuple[float, ...]
     bar: Bar | None = None
+    reference: str | None = None
 
     def record(self):
         """Return it as JSON keeps it; the verdict is on the numbers that are kept."""
@@ -46,6 +50,7 @@ class Measurement:
         return {
             "quantity": self.quantity,
             "contender": self.contender,
+            "reference": self.reference,
             "median": statistics.median(values),
             "min": min(values),
             "max": max(values),
@@ -55,7 +60,7 @@ class Measurement:
         }
 
 
-def collect(rounds, bars=None):
+def collect(rounds, bars=None, references=None):
     """Return the measurements of rounds, one round per seed or repeat.
 
     Parameters
@@ -66,19 +71,28 @@ def collect(rounds, bars=None):
     bars : dict, default=None
         Maps some of these keys to a Bar.
 
+    references : dict, default=None
+        Maps some of these keys to what others published, a str.
+
     Returns
     -------
     measurements : list of Measurement
         In the order of the keys.
     """
-    bars = bars or {}
-    unknown = bars.keys() - rounds[0].keys()
-    if unknown:
-        raise ValueError(
-            f"bars has {sorted(unknown)!r}, but only {list(rounds[0])!r} are measured. "
-            "Give a bar to one of these."
-        )
+    bars, references = bars or {}, references or {}
+    for name, given in (("bars", bars), ("references", references)):
+        unknown = given.keys() - rounds[0].keys()
+        if unknown:
+            raise ValueError(
+                f"{name} has {sorted(unknown)!r}, but only {list(rounds[0])!r} are "
+                "measured. Give one of these."
+            )
     return [
-        Measurement(*key, tuple(one[key] for one in rounds), bars.get(key))
+        Measurement(
+            *key,
+            tuple(one[key] for one in rounds),
+            bars.get(key),
+            references.get(key),
+        )
         for key in rounds[0]
     ]

@@ -22,23 +22,44 @@ def as_text(record):
     text : str
         Heading, description, table, and where it ran.
     """
-    reference = record["reference"]
     seeds = record["seeds"]
     listed = "" if seeds is None else f" ({', '.join(map(str, seeds))})"
-    note = "Quick: the numbers mean nothing. " if record["is_quick"] else ""
+    warning = "Quick: the numbers mean nothing. " if record["is_quick"] else ""
     closing = (
-        f"{note}One value per {record['one_value_per']}{listed}; "
+        f"{warning}One value per {record['one_value_per']}{listed}; "
         f"{number(record['seconds'])} s in all. {environment_in_words(record)}"
     )
     return "\n\n".join(
         [
             f"### {record['job']}",
             *map(_wrapped, record["about"]),
-            *([f"Reference: {reference}."] if reference else []),
+            *_source(record),
             table(record["measurements"]),
+            *map(_wrapped, record.get("notes", [])),
+            *_picture(record),
             _wrapped(closing),
         ]
     )
+
+
+# What only some jobs have, in a list that is empty for the others.
+
+
+def _source(record):
+    """Return whom the job follows, and how far where it stops earlier."""
+    if not record["reference"]:
+        return []
+    epochs = record.get("epochs")
+    made = f" Networks were trained for {epochs} epochs." if epochs else ""
+    # One line: a wrapped address could not be followed.
+    return [f"Reference: {record['reference']}.{made}"]
+
+
+def _picture(record):
+    """Return the picture, as it is found from the folder of the scripts."""
+    if not record.get("picture"):
+        return []
+    return [f"![{record['job']}](results/{record['benchmark']}/{record['picture']})"]
 
 
 def _wrapped(text):
@@ -57,8 +78,18 @@ def table(records):
     -------
     text : str
     """
-    head = ["measured", "contender", "median", "min", "max", "values", "bar", "result"]
-    lines = [_cells(record) for record in records]
+    cells = [_cells(record) for record in records]
+    # A column for references only where somebody has one.
+    head = [
+        title
+        for title in cells[0]
+        if title != "reference" or any(one[title] for one in cells)
+    ]
+    return _aligned(head, [[one[title] for title in head] for one in cells])
+
+
+def _aligned(head, lines):
+    """Return a Markdown table with columns of equal width."""
     widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
     # Numbers to the right, words to the left.
     right = [title in ("median", "min", "max") for title in head]
@@ -78,7 +109,7 @@ def table(records):
 
 
 def _cells(record):
-    """Return a record as the cells of one line."""
+    """Return a measurement's cells by the title of their column."""
     values = record["values"]
     if len(values) == 1:
         listed = "one"
@@ -86,14 +117,37 @@ def _cells(record):
         listed = ", ".join(map(number, values))
     else:
         listed = f"{len(values)} values"
-    return [
-        record["quantity"],
-        record["contender"],
-        *(number(record[name]) for name in ("median", "min", "max")),
-        listed,
-        record["bar"] or "",
-        {True: "met", False: "MISSED", None: ""}[record["met"]],
+    return {
+        "measured": record["quantity"],
+        "contender": record["contender"],
+        "reference": record.get("reference") or "",
+        **{name: number(record[name]) for name in ("median", "min", "max")},
+        "values": listed,
+        "bar": record["bar"] or "",
+        "result": {True: "met", False: "MISSED", None: ""}[record["met"]],
+    }
+
+
+def overview(records):
+    """Return one table of all that has a bar or a reference, in several records.
+
+    Parameters
+    ----------
+    records : list of dict
+        As ``Jobs.run`` returns them.
+
+    Returns
+    -------
+    text : str
+    """
+    columns = ["measured", "contender", "reference", "median", "bar", "result"]
+    lines = [
+        [record["job"], *(cells[title] for title in columns)]
+        for record in records
+        for cells in map(_cells, record["measurements"])
+        if cells["reference"] or cells["bar"]
     ]
+    return _aligned(["row", *columns], lines)
 
 
 def number(value):

@@ -1,4 +1,4 @@
-"""Write the tables of benchmarks/README.md from the results, so that none is typed."""
+"""Write the tables of README.md and results/README.md, so that none is typed."""
 
 import argparse
 import json
@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 from _jobs import RESULTS
-from _text import as_text
+from _text import as_text, overview
 
 README = Path(__file__).parent / "README.md"
-PLACE = re.compile(r"(<!-- results of (\w+) -->\n).*?(<!-- end of results -->)", re.S)
+PAGES = (README, RESULTS / "README.md")
+PLACE = re.compile(
+    r"(<!-- (results|overview) of (\w+) -->\n).*?(<!-- end of \2 -->)", re.S
+)
 
 
 def read(name, folder=RESULTS):
@@ -22,18 +25,20 @@ def filled(text, folder=RESULTS):
     """Return a text with the results at the places that ask for them."""
 
     def fill(place):
-        opening, name, closing = place.groups()
-        tables = [as_text(record) for record in read(name, folder)]
+        opening, kind, name, closing = place.groups()
+        records = read(name, folder)
+        tables = map(as_text, records) if kind == "results" else [overview(records)]
         return "\n".join([opening, *(f"{one}\n" for one in tables), closing])
 
     return PLACE.sub(fill, text)
 
 
 def main(argv=None):
-    """Rewrite README.md."""
+    """Rewrite the pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args(argv)
-    README.write_text(filled(README.read_text("utf-8")), "utf-8")
+    for page in PAGES:
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,21 @@ from _jobs import Jobs
 from _measurements import Bar, Measurement, collect
 from sklearn.ensemble import IsolationForest
 
-from skae import ReconstructionOutlierDetector
-from skae.engine import import_quietly
+from skae import (
+    ConvNetwork,
+    DenseNetwork,
+    ReconstructionOutlierDetector,
+    RecurrentNetwork,
+)
+from skae.engine import (
+    Architecture,
+    Design,
+    Rows,
+    Schedule,
+    State,
+    import_quietly,
+    train,
+)
 
 JOBS = Jobs("timings")
 
@@ -232,6 +245,55 @@ def _time_calls(contenders, batches, bar=None):
             | {faster: seconds["Model.predict"] / seconds["skae"]}
         )
     return collect(rounds, {} if bar is None else {faster: bar})
+
+
+# ---------------------------------------------------------------------------- modes
+
+MODES = ("compiled", "xla", "uncompiled")
+# Name: (network, shape of a row, latent_dim, rows, batch size)
+MODE_CASES = {
+    "small dense": (DenseNetwork((32, 16)), (140,), 8, 2300, 512),
+    "default dense": (DenseNetwork(), (140,), 4, 2300, 128),
+    "wide dense": (DenseNetwork(()), (784,), 64, 10_000, 32),
+    "convolutions": (ConvNetwork((16, 8)), (28, 28, 1), None, 2000, 32),
+    "LSTM": (RecurrentNetwork((16,)), (20, 1), 8, 1000, 128),
+}
+
+
+@JOBS.job("modes", one_value_per="repeat")
+def time_modes(size):
+    """One epoch of the engine's programs: compiled, by XLA, and uncompiled.
+
+    Random rows, mean squared error, Adam. "first" is the epoch of a program that is yet
+    to be built and traced, and by XLA compiled, which it is for every size of a batch;
+    the others find it. XLA has to win on both counts to be a network's default.
+    """
+    measurements = []
+    for case, (network, shape, latent_dim, n_rows, batch_size) in MODE_CASES.items():
+        rng = np.random.default_rng(0)
+        rows = rng.normal(size=(n_rows, *shape)).astype(np.float32)
+        architecture = Architecture(network, shape, shape, latent_dim)
+        job = (
+            Design(architecture, "mse", "adam"),
+            Rows(size.rows(rows)),
+            None,
+            Schedule(epochs=1, batch_size=batch_size),
+            State(),
+            0,
+        )
+        run = {mode: functools.partial(train, *job, mode=mode) for mode in MODES}
+        for mode in MODES:
+            quantity = f"{case}: seconds of an epoch, first"
+            measurements.append(Measurement(quantity, mode, (timed(run[mode])[0],)))
+        rounds = [
+            {
+                (f"{case}: seconds of an epoch", mode): timed(call)[0]
+                for mode, call in in_turn(run, turn)
+            }
+            for turn in range(size.n_repeats)
+        ]
+        measurements += collect(rounds, {})
+    return measurements
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ class BaseAutoencoder(BaseEstimator):
 
     def _settings(self):
         """Return the training parameters, nested objects checked."""
-        wanted = as_network(self.network)
+        wanted = as_network(self.network, type(self).__name__)
         # A copy: what the user sets later does not reach the fitted estimator.
         network = clone(wanted.network)
         check_parameters(network)

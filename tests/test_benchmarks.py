@@ -571,7 +571,8 @@ def test_tables_in_the_pages_are_those_of_the_results(path):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_committed_results_are_whole_runs_of_jobs(script):
     records = report.read(script)
-    assert {record["job"] for record in records} == set(SCRIPTS[script].JOBS)
+    pending = getattr(SCRIPTS[script], "PENDING", frozenset())
+    assert {record["job"] for record in records} == {*SCRIPTS[script].JOBS} - pending
     for record in records:
         assert not record["is_quick"]
         assert record["about"] == SCRIPTS[script].JOBS[record["job"]].about
@@ -582,5 +583,6 @@ def test_committed_results_are_whole_runs_of_jobs(script):
 def test_committed_pictures_are_small_and_belong_to_a_result():
     folder = jobs.RESULTS / "tutorials"
     drawn = {path.name: path.stat().st_size for path in folder.glob("*.png")}
-    assert set(drawn) == {f"{job}.png" for job in SCRIPTS["tutorials"].JOBS}
+    run = {*SCRIPTS["tutorials"].JOBS} - SCRIPTS["tutorials"].PENDING
+    assert set(drawn) == {f"{job}.png" for job in run}
     assert max(drawn.values()) <= MAX_PICTURE_BYTES

@@ -1,5 +1,6 @@
 """Every family of networks in every estimator, on the shapes that it takes."""
 
+import math
 import pickle
 import subprocess
 import sys
@@ -307,6 +308,18 @@ def test_a_search_over_a_functions_parameters_in_two_processes(users_code):
     assert search.best_params_["network__units"] in (4, 8)
 
 
+def test_float32_images_of_the_tutorials_size(users_code):
+    """TensorFlow has other kernels for them, which refuse to see no rows at all."""
+    X = np.random.default_rng(0).uniform(size=(40, 28, 28, 1)).astype(np.float32)
+    network = ConvNetwork((16, 8), latent_activation="relu")
+    denoiser = DenoisingRegressor(network=network, epochs=1, random_state=0)
+    assert denoiser.fit(X, X).predict(X[:3]).shape == (3, 28, 28, 1)
+    transformer = AutoencoderTransformer(network=network, epochs=1).fit(X)
+    assert transformer.latent_shape_ == (7, 7, 8)
+    codes = transformer.transform(X)
+    assert transformer.inverse_transform(codes).dtype == np.float32
+
+
 def test_images_in_a_pipeline_of_tables():
     X = pd.DataFrame(rows((16,)), index=range(100, 150)).add_prefix("pixel")
     y = (X["pixel0"] > 1).to_numpy()
@@ -329,8 +342,8 @@ def test_images_in_a_pipeline_of_tables():
 # ------------------------------------------------------------- scikit-learn's checks
 
 
-def one_layer(n_features, latent_dim=2):
-    """Build the smallest functional model there is."""
+def one_layer(n_features, output_shape, latent_dim=2):
+    """Build the smallest functional model there is, for targets of any shape."""
     from skae.networks import import_quietly
 
     import_quietly()
@@ -338,7 +351,8 @@ def one_layer(n_features, latent_dim=2):
 
     inputs = keras.Input((n_features,))
     x = keras.layers.Dense(latent_dim, name="latent")(inputs)
-    return keras.Model(inputs, keras.layers.Dense(n_features)(x))
+    x = keras.layers.Dense(math.prod(output_shape))(x)
+    return keras.Model(inputs, keras.layers.Reshape(output_shape)(x))
 
 
 def expected_failures(estimator):

@@ -17,7 +17,7 @@ from skae.engine._data import batch_of, data_signature
 from skae.engine._keras import make_optimizer
 from skae.engine._models import build_models
 from skae.engine._objective import Objective
-from skae.engine._tracing import no_rows, traced
+from skae.engine._tracing import traced, zeros
 from skae.networks import without_chatter
 
 _NUMBER = tf.TensorSpec((), tf.int32)
@@ -127,7 +127,7 @@ class Program:
 
     def _run_on_nothing(self, data):
         """Run what is compiled on no rows: TensorFlow then optimizes it, and talks."""
-        data = {name: no_rows(spec) for name, spec in data.items()}
+        data = {name: zeros(spec) for name, spec in data.items()}
         order, seed = np.zeros((0, 1), np.int32), np.zeros((0, 2), np.int32)
         if self.by_parts:
             self._run_batch(data, order[:, 0], np.zeros(2, np.int32), 1, 0)

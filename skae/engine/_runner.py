@@ -3,6 +3,8 @@
 Imports TensorFlow; ``skae.engine`` imports this module inside functions.
 """
 
+from math import prod
+
 import tensorflow as tf
 
 from skae._describe import CannotDescribeError, digest
@@ -10,7 +12,7 @@ from skae.engine import _cache
 from skae.engine._best import assign
 from skae.engine._keras import keras_config
 from skae.engine._models import build_models
-from skae.engine._tracing import no_rows, traced
+from skae.engine._tracing import traced, zeros
 from skae.networks import without_chatter
 
 
@@ -60,7 +62,7 @@ class Runner:
         self._loaded = None
         shapes = {
             "encode": architecture.input_shape,
-            "decode": (None,),
+            "decode": (prod(self._models.latent_shape),),
             "reconstruct": architecture.input_shape,
             "terms": architecture.input_shape,
         }
@@ -96,7 +98,7 @@ class Runner:
         except Exception:  # a user's Python code; training has said so
             return function
         with without_chatter():  # TensorFlow optimizes it, and talks
-            graph(no_rows(spec))
+            graph(zeros(spec, n_rows=1))
         return graph
 
 

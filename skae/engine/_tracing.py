@@ -12,6 +12,7 @@ def traced(function, *signature):
     return tf.function(function, autograph=False).get_concrete_function(*signature)
 
 
-def no_rows(spec):
-    """Return an array that fits a specification and has no rows."""
-    return tf.zeros([size or 0 for size in spec.shape], spec.dtype)
+def zeros(spec, n_rows=0):
+    """Return zeros of a specification, with so many rows."""
+    shape = [n_rows if size is None else size for size in spec.shape]
+    return tf.zeros(shape, spec.dtype)

@@ -26,13 +26,16 @@ class Wanted:
     optimizer: Any = None
 
 
-def as_network(value):
+def as_network(value, owner):
     """Return what an estimator's parameter ``network`` stands for.
 
     Parameters
     ----------
     value : Network, SciKeras wrapper or None
         None is ``DenseNetwork()``.
+
+    owner : str
+        Name of the estimator, for the message.
 
     Returns
     -------
@@ -56,6 +59,6 @@ def as_network(value):
     elif callable(value):
         advice = "Wrap a Keras model, class or function: KerasNetwork(...)."
     raise InvalidParameterError(
-        "The 'network' parameter must be a network description, a SciKeras wrapper or "
-        f"None. Got {value!r} instead. {advice}"
+        f"The 'network' parameter of {owner} must be a network description, a SciKeras "
+        f"wrapper or None. Got {value!r} instead. {advice}"
     )

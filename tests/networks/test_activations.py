@@ -48,7 +48,7 @@ def test_activations_stay_in_their_ranges(inputs, name, dtype):
         assert found.max() > high - 0.02
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"exponential"})
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"exponential"}))
 def test_activations_are_finite_for_huge_values(name):
     huge = np.array([[-1e30, 1e30]], np.float32)
     assert np.isfinite(numpy_activation(name)(huge)).all()

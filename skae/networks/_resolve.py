@@ -26,7 +26,7 @@ class Wanted:
     optimizer: Any = None
 
 
-def as_network(value, owner):
+def as_network(value, owner="an estimator"):
     """Return what an estimator's parameter ``network`` stands for.
 
     Parameters
@@ -34,8 +34,8 @@ def as_network(value, owner):
     value : Network, SciKeras wrapper or None
         None is ``DenseNetwork()``.
 
-    owner : str
-        Name of the estimator, for the message.
+    owner : str, default="an estimator"
+        Who is asked, for the message.
 
     Returns
     -------

@@ -273,7 +273,6 @@ def test_a_search_over_filters_and_latent_dim():
 
 
 def test_a_search_over_the_routed_names_of_a_scikeras_wrapper(users_code):
-    pytest.importorskip("scikeras")
     from scikeras.wrappers import KerasRegressor
 
     X = rows((6,))

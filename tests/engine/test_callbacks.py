@@ -343,7 +343,6 @@ def test_streams_of_one_fit_share_no_draws():
 
 
 def test_tensorboard(keras, train, tmp_path, X):
-    pytest.importorskip("tensorboard")
     train(X, engine.Rows(X[:10]), callbacks=[keras.callbacks.TensorBoard(tmp_path)])
     for part in ("train", "validation"):
         assert list((tmp_path / part).glob("events.out.tfevents.*"))

@@ -282,9 +282,15 @@ class BaseAutoencoder(BaseEstimator):
         Raises
         ------
         ValueError
-            Where n_samples is not a positive integer.
+            Where n_samples is not a positive integer, or the fitted network is not
+            variational.
         """
         check_is_fitted(self)
+        if not self.autoencoder_.architecture.network.can_sample:
+            raise ValueError(
+                "network was set after fit, and the fitted one cannot draw rows. Fit "
+                "again with network=VariationalNetwork()."
+            )
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(
                 "The 'n_samples' parameter of sample must be a positive integer. Got "

@@ -3,8 +3,6 @@
 Imports TensorFlow; ``skae.engine`` imports this module when it trains.
 """
 
-import warnings
-
 import numpy as np
 
 from skae.engine._effects import side_effect
@@ -16,11 +14,9 @@ from skae.engine._program import Program
 def make_program(design, flags, mode, seed):
     """Return a program; one that runs uncompiled where nothing else can serve.
 
-    Warns
-    -----
-    UserWarning
-        Where the code of a user's network cannot be compiled, or does something in
-        Python beside computing its output, which a compiled program would not repeat.
+    That is where the code of a user's network cannot be compiled, or does something in
+    Python beside computing its output, which a compiled program would not repeat. The
+    program's ``warning`` then says so, to every fit that borrows it.
     """
     network = design.architecture.network
     if network.draws_weights and not callable(design.loss):
@@ -41,14 +37,13 @@ def _program_of_user_code(design, flags, mode, seed):
             if mode == "uncompiled" or not _runs_uncompiled(design):
                 raise
             reason = f"it cannot be compiled ({_first_line(exc)})"
-    warnings.warn(
+    program = Program(design, **flags, mode="uncompiled", seed=seed)
+    program.warning = (
         f"The network built by {network!r} trains uncompiled, one operation after the "
         f"other in Python, which is slower: {reason}. Use keras.ops or tf functions "
-        "only, and keep no state in Python attributes, to have it compiled.",
-        UserWarning,
-        stacklevel=3,
+        "only, and keep no state in Python attributes, to have it compiled."
     )
-    return Program(design, **flags, mode="uncompiled", seed=seed)
+    return program
 
 
 def _reason_against_compiling(design):

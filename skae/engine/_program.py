@@ -20,7 +20,7 @@ from skae.engine._objective import Objective
 from skae.engine._tracing import traced, zeros
 from skae.networks import without_chatter
 
-_NUMBER = tf.TensorSpec((), tf.int32)
+_NUMBERS = (tf.TensorSpec((), tf.int32),) * 2
 
 
 class Program:
@@ -61,9 +61,10 @@ class Program:
     latent_shape : tuple of int
         Shape of one code, before it is flattened.
 
-    by_parts : bool
-
     mode : str
+
+    warning : str or None
+        What every fit that borrows it should tell the user.
 
     seconds : dict of str to float
         What ``building`` and ``tracing`` took.
@@ -84,8 +85,8 @@ class Program:
         start = time.perf_counter()
         self._corruption = design.corruption
         self._has_validation = has_validation
-        self.by_parts = by_parts
-        self.mode = mode
+        self.by_parts, self.mode = by_parts, mode
+        self.warning = None
         models = build_models(design.architecture, seed=seed)
         self.model, self.latent_shape = models.model, models.latent_shape
         self._objective = Objective(models, design)
@@ -113,16 +114,14 @@ class Program:
             self._step = tf.function(self._step, autograph=False, jit_compile=True)
         if self.by_parts:
             losses = tf.TensorSpec((len(self.names),), tf.float64)
-            self._batch = self._compiled(
-                self._run_steps, data, order, seed, _NUMBER, _NUMBER
-            )
+            self._batch = self._compiled(self._run_steps, data, order, seed, *_NUMBERS)
             self._close_epoch = self._compiled(self._end_epoch, data, losses)
         else:
             orders, seeds = (
                 tf.TensorSpec((None, *spec.shape), tf.int32) for spec in (order, seed)
             )
             self._epochs = self._compiled(
-                self._run_epochs, data, orders, seeds, _NUMBER, _NUMBER
+                self._run_epochs, data, orders, seeds, *_NUMBERS
             )
 
     def _run_on_nothing(self, data):

@@ -6,6 +6,7 @@ the epochs and the history, this module owns what surrounds them. Imports Tensor
 """
 
 import time
+import warnings
 
 import numpy as np
 
@@ -50,6 +51,8 @@ def train(design, rows, validation, schedule, state, seed, mode):
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
     with _cache.borrowed(key, build) as program:
+        if program.warning is not None:
+            warnings.warn(program.warning, UserWarning, stacklevel=3)
         if state.weights is None:
             weights = initial_weights(design.architecture, program.model, seed)
             state = State(weights, state.optimizer)

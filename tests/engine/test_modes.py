@@ -144,6 +144,14 @@ def test_pure_code_is_compiled_in_silence(layers, train, X, builds):
     assert trained.history["loss"][1] < trained.history["loss"][0]
 
 
+def test_every_fit_warns_also_with_a_kept_program(layers, train, X, builds):
+    network = UsersNetwork(layers["Counting"])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="trains uncompiled"):
+            train(X, network=network, epochs=1)
+    assert len(builds) == 1
+
+
 def test_a_side_effect_happens_in_every_step(keras, train, X):
     calls = []
 

@@ -143,6 +143,13 @@ def test_only_variational_networks_draw(X):
     assert "Fit with network=VariationalNetwork()" in str(caught.value.__cause__)
 
 
+def test_a_network_that_was_set_after_fit_draws_nothing(X):
+    transformer = AutoencoderTransformer(2, epochs=1).fit(X)
+    transformer.set_params(network=VariationalNetwork())
+    with pytest.raises(ValueError, match="network was set after fit, and the fitted"):
+        transformer.sample(3)
+
+
 @pytest.mark.parametrize("n_samples", [0, 2.5, "3"])
 def test_a_wrong_number_of_samples(n_samples, X):
     with pytest.raises(ValueError, match="'n_samples' parameter of sample must be a"):

@@ -12,6 +12,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skae._numpy_draw import NumpyDraw
 from skae._validation import Interval
 
 __all__ = [
@@ -234,21 +235,6 @@ class SwapNoise(Corruption):
         return draw.where(draw.uniform(x) < float(self.fraction), draw.other_rows(x), x)
 
 
-def feature_extremes(X):
-    """Return the smallest and largest value per column, or per channel for n-D X.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, *shape)
-
-    Returns
-    -------
-    low, high : ndarray of shape (shape[-1],)
-    """
-    axes = tuple(range(X.ndim - 1))
-    return X.min(axis=axes), X.max(axis=axes)
-
-
 def corrupt(corruption, X, *, seed, training_rows=None):
     """Apply a corruption to an array in NumPy.
 
@@ -272,43 +258,8 @@ def corrupt(corruption, X, *, seed, training_rows=None):
         In X's dtype.
     """
     rows = X if training_rows is None else training_rows
-    damaged = corruption.apply(X, _NumpyDraw(np.random.default_rng(seed), rows))
+    damaged = corruption.apply(X, NumpyDraw(np.random.default_rng(seed), rows))
     return damaged.astype(X.dtype, copy=False)
-
-
-class _NumpyDraw:
-    """The draws of ``Corruption.apply`` in NumPy."""
-
-    where = staticmethod(np.where)
-    clip = staticmethod(np.clip)
-    exp = staticmethod(np.exp)
-
-    def __init__(self, rng, rows):
-        self._rng = rng
-        self._rows = rows
-
-    @property
-    def low(self):
-        return feature_extremes(self._rows)[0]
-
-    @property
-    def high(self):
-        return feature_extremes(self._rows)[1]
-
-    def normal(self, x):
-        return self._rng.standard_normal(x.shape).astype(x.dtype, copy=False)
-
-    def uniform(self, x):
-        return self._rng.random(x.shape)
-
-    def uniform_per_row(self, x):
-        return self._rng.random((len(x),) + (1,) * (x.ndim - 1))
-
-    def other_rows(self, x):
-        chosen = self._rng.integers(len(self._rows), size=x.shape)
-        flat = self._rows.reshape(len(self._rows), -1)
-        picked = np.take_along_axis(flat, chosen.reshape(len(x), -1), axis=0)
-        return picked.reshape(x.shape)
 
 
 def _check_range(name, bounds, low_above=-inf):

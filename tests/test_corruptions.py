@@ -15,8 +15,9 @@ from skae import (
     SwapNoise,
     engine,
 )
+from skae._numpy_draw import feature_extremes
 from skae._validation import InvalidParameterError, check_parameters
-from skae.corruptions import Corruption, corrupt, feature_extremes
+from skae.corruptions import Corruption, corrupt
 
 FRACTIONS = [MaskingNoise, SaltAndPepperNoise, SwapNoise]
 CORRUPTIONS = [

@@ -28,7 +28,7 @@ HOUSE = {
     "_errors": (3, set()),
     "_explanation": (3, {"pandas"}),
     "_autoencoder": (3, set()),
-    "engine": (2, {"keras", "tensorflow", "tqdm"}),
+    "engine": (2, {"keras", "tensorflow", "tqdm", "threadpoolctl"}),
     "networks": (1, {"sklearn", "scipy", "keras", "tensorflow"}),
     "thresholds": (1, {"sklearn", "scipy"}),
     "corruptions": (1, {"sklearn", "scipy"}),
@@ -39,6 +39,7 @@ HOUSE = {
     "_scaling": (1, {"sklearn"}),
     "_describe": (0, set()),
     "_random": (0, set()),
+    "_numpy_draw": (0, set()),
     "_validation": (0, {"sklearn"}),
 }
 # Packages that are slow to import or seldom needed: inside functions only, but in the

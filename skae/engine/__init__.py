@@ -6,6 +6,7 @@ network trains or a Keras model is asked for.
 
 from dataclasses import replace
 
+from skae.engine import _training
 from skae.engine._forward import Forward
 from skae.engine._job import (
     Architecture,
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-def train(design, rows, validation, schedule, state, seed, mode="compiled"):
+def train(design, rows, validation, schedule, state, seed, mode="auto"):
     """Train a network.
 
     Parameters
@@ -63,10 +64,11 @@ def train(design, rows, validation, schedule, state, seed, mode="compiled"):
     seed : int
         Seed of fresh weights, batch order and corruption.
 
-    mode : {"compiled", "xla", "uncompiled"}, default="compiled"
-        How to run. Losses agree to rounding, but for draws inside the network
-        (Dropout), which XLA makes in its own way. XLA is no network's default: see the
-        job ``modes`` of ``benchmarks/timings.py``.
+    mode : {"auto", "compiled", "xla", "uncompiled"}, default="auto"
+        How to run. "auto" trains stacks of dense layers in NumPy where nobody watches,
+        and compiles all else. Losses agree to rounding, but for draws: NumPy draws
+        other corruptions, XLA draws in its own way inside the network (Dropout). XLA is
+        no network's default: see the job ``modes`` of ``benchmarks/timings.py``.
 
     Returns
     -------
@@ -89,9 +91,6 @@ def train(design, rows, validation, schedule, state, seed, mode="compiled"):
     UserWarning
         Where a user's network cannot be compiled and runs in Python.
     """
-    import_quietly()
-    from skae.engine import _training
-
     return _training.train(design, rows, validation, schedule, state, seed, mode)
 
 

@@ -50,4 +50,4 @@ class BestWeights:
 def assign(variables, values):
     """Write values into variables, one by one."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value, read_value=False)
+        variable.assign(tf.cast(value, variable.dtype), read_value=False)

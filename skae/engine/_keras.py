@@ -12,16 +12,6 @@ from skae.networks import describe_model
 _OPTIMIZER_NAME = "optimizer"
 
 
-def check_optimizer(optimizer, learning_rate):
-    """Raise a ValueError where a learning rate stands beside an instance."""
-    if learning_rate is not None and not isinstance(optimizer, str):
-        raise ValueError(
-            f"learning_rate is {learning_rate!r}, but optimizer is an instance of "
-            f"{type(optimizer).__name__}, which has its own learning rate. Set it "
-            "there and leave learning_rate=None, or pass the optimizer's name."
-        )
-
-
 def make_optimizer(optimizer):
     """Return a new optimizer of a name, or a copy of an instance.
 

@@ -3,7 +3,6 @@
 import contextlib
 import math
 
-import keras
 import numpy as np
 
 from skae.engine._job import TrainingDivergedError
@@ -58,6 +57,8 @@ class Loop:
         self._losses = {name: [] for name in self._names}
         self._callbacks, self._seen = None, None
         if callbacks:
+            import keras
+
             # The last one: what the others add to the logs belongs to the history.
             self._seen = keras.callbacks.History()
             self._callbacks = keras.callbacks.CallbackList(
@@ -88,10 +89,12 @@ class Loop:
                 count = min(self._chunk(), total - epoch)
                 orders = np.stack([next(self._orders) for _ in range(count)])
                 seeds = self._noise.integers(2**31, size=(count, 2), dtype=np.int32)
-                if self._callbacks is None:
-                    stopped = self._run_epochs(orders, seeds)
-                else:
+                if self._callbacks is not None:
                     stopped = self._watched_epoch(epoch, orders, seeds)
+                elif self._program.by_parts:
+                    stopped = self._run_apart(orders[0], seeds[0])
+                else:
+                    stopped = self._run_epochs(orders, seeds)
                 epoch = len(self._losses["loss"])
                 show(epoch, self._logs())
 
@@ -114,6 +117,12 @@ class Loop:
         for pair in zip(losses.tolist(), val_losses.tolist(), strict=True):
             self._record(*pair)
         return stopped
+
+    def _run_apart(self, order, seed):
+        """Run one epoch, its steps and its end apart; return whether to stop."""
+        size = self._schedule.batch_size
+        losses = self._program.run_steps(self._data, order, seed, size)
+        return self._end_epoch(losses)
 
     def _watched_epoch(self, epoch, orders, seeds):
         """Run one epoch under the callbacks' eyes."""
@@ -139,14 +148,20 @@ class Loop:
         if self._has_validation:
             callbacks.on_test_begin()
             callbacks.on_test_batch_begin(0)
+        stopped = self._end_epoch(losses)
+        if self._has_validation:  # all rows at once: to callbacks, that is one batch
+            names = self._program.names
+            logs = {name: self._losses[f"val_{name}"][-1] for name in names}
+            callbacks.on_test_batch_end(0, logs)
+            callbacks.on_test_end(logs)
+        return stopped
+
+    def _end_epoch(self, losses):
+        """Validate, and add the epoch to the history; return whether to stop."""
         val_losses, stopped = self._program.end_epoch(
             self._data, losses, self._patience
         )
-        val_losses = val_losses.tolist()
-        if self._has_validation:  # all rows at once: to callbacks, that is one batch
-            callbacks.on_test_batch_end(0, self._named(val_losses))
-            callbacks.on_test_end(self._named(val_losses))
-        self._record(losses, val_losses)
+        self._record(losses, val_losses.tolist())
         return stopped
 
     def _named(self, losses):

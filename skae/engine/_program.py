@@ -12,12 +12,13 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from skae.engine._best import BestWeights, assign
-from skae.engine._data import batch_of, data_signature
+from skae.engine._best import BestWeights
 from skae.engine._keras import make_optimizer
-from skae.engine._models import build_models
+from skae.engine._models import build_models, initial_weights
 from skae.engine._objective import Objective
+from skae.engine._tensors import as_tensors, batch_of, data_signature
 from skae.engine._tracing import traced, zeros
+from skae.engine._variables import Variables
 from skae.networks import without_chatter
 
 _NUMBERS = (tf.TensorSpec((), tf.int32),) * 2
@@ -68,6 +69,9 @@ class Program:
 
     seconds : dict of str to float
         What ``building`` and ``tracing`` took.
+
+    validation_seconds : float
+        What it took to end epochs, where it runs by parts, since it was loaded.
     """
 
     def __init__(
@@ -96,8 +100,9 @@ class Program:
         # Not for training: for callbacks, and for what they save.
         self.model.compile(optimizer=optimizer, loss=design.loss, jit_compile=False)
         self._optimizer = self.model.optimizer
-        self._list_variables()
-        self._best = BestWeights(self._weights) if keeps_best else None
+        self._variables = Variables(self.model, self._optimizer)
+        self._best = BestWeights(self._variables.weights) if keeps_best else None
+        self.validation_seconds = 0.0
         built = time.perf_counter()
         data = data_signature(design, has_targets, is_weighted, has_validation)
         self._compile(data)
@@ -140,17 +145,15 @@ class Program:
             return function
         return traced(function, *signature)
 
-    def _list_variables(self):
-        """Note the TensorFlow variables, and what the optimizer begins with."""
-        model, optimizer = self.model, self._optimizer
-        self._weights = [v.value for v in model.weights]
-        self._optimizer_variables = [v.value for v in optimizer.variables]
-        self._fresh_optimizer = [v.numpy() for v in self._optimizer_variables]
-        other = [*model.weights, *model.metrics_variables, *optimizer.variables]
-        known = {id(v) for v in other}  # all but the states of random layers
-        self._random_states = [v.value for v in model.variables if id(v) not in known]
-
     # ---------------------------------------------------------------- state
+
+    def fresh_weights(self, design, seed):
+        """Return the weights that a training with this seed begins with."""
+        return initial_weights(design.architecture, self.model, seed)
+
+    def data(self, *arguments):
+        """Return the data of a training; documented as ``as_arrays``."""
+        return as_tensors(*arguments)
 
     def load(self, state, learning_rate, layer_seed):
         """Write weights and optimizer state; forget everything else.
@@ -170,26 +173,13 @@ class Program:
         ValueError
             Where the state is another optimizer's.
         """
-        optimizer_state = state.optimizer
-        if optimizer_state is None:
-            optimizer_state = self._fresh_optimizer
-        shapes = [v.shape.as_list() for v in self._optimizer_variables]
-        if shapes != [list(np.shape(value)) for value in optimizer_state]:
-            raise ValueError(
-                "Training cannot continue: the optimizer is now "
-                f"{type(self._optimizer).__name__}, but the state that is kept is "
-                "another's. Keep the optimizer, or begin anew with fit."
-            )
-        assign(self._weights, state.weights)
-        assign(self._optimizer_variables, optimizer_state)
+        self._variables.load(state, layer_seed)
         if learning_rate is not None:
             self._optimizer.learning_rate = learning_rate
-        for variable in self._random_states:
-            draws = layer_seed.integers(2**31, size=variable.shape)
-            variable.assign(draws.astype(variable.dtype.as_numpy_dtype))
         if self._best is not None:
             self._best.forget()
         self.model.stop_training = False
+        self.validation_seconds = 0.0
 
     def learning_rate(self):
         """Return the learning rate in force."""
@@ -197,11 +187,11 @@ class Program:
 
     def weights(self):
         """Return the weights as NumPy arrays."""
-        return [v.numpy() for v in self._weights]
+        return [v.numpy() for v in self._variables.weights]
 
     def optimizer_state(self):
         """Return the optimizer's variables as NumPy arrays."""
-        return [v.numpy() for v in self._optimizer_variables]
+        return [v.numpy() for v in self._variables.optimizer]
 
     def settle(self):
         """Put the kept weights into the model: the best ones, or an average."""
@@ -249,14 +239,21 @@ class Program:
             total += self._run_batch(data, chosen, seed, batch_size, step)
             yield total / min(start + batch_size, n)
 
+    def run_steps(self, data, order, seed, batch_size):
+        """Train one epoch; return the list of mean losses, without its end."""
+        return (self._run_batch(data, order, seed, batch_size, 0) / len(order)).tolist()
+
     def _run_batch(self, data, *arguments):
         """Take one step on (rows, seed, batch size, number of the step)."""
         return self._batch(data, *map(tf.constant, arguments)).numpy()
 
     def end_epoch(self, data, losses, patience):
         """Close an epoch that ran batch by batch: (validation losses, stopped)."""
+        start = time.perf_counter()
         val_losses, waited = self._close_epoch(data, tf.constant(losses, tf.float64))
-        return val_losses.numpy(), int(waited) >= patience
+        val_losses = val_losses.numpy()
+        self.validation_seconds += time.perf_counter() - start
+        return val_losses, int(waited) >= patience
 
     # ----------------------------------------- what is compiled, from outside in
 

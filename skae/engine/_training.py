@@ -1,25 +1,23 @@
-"""Training: borrow a program, load it, run it, copy the result out.
+"""Training: get a program, load it, run it, copy the result out.
 
-Who owns what: the *program* owns the variables while it is borrowed, the *loop* owns
-the epochs and the history, this module owns what surrounds them. Imports TensorFlow;
-``skae.engine`` imports this module when it trains.
+Who owns what: the *program* owns weights and gradients while it trains, the *loop* owns
+the epochs and the history, this module owns what surrounds them. There are two kinds of
+programs with the same methods: dense networks train in NumPy, others in TensorFlow,
+which is imported where it is needed.
 """
 
+import contextlib
 import time
 import warnings
 
 import numpy as np
 
-from skae._describe import CannotDescribeError, digest
 from skae._random import stream
-from skae.engine import _cache
-from skae.engine._callbacks import make_callbacks, may_keep_model, watches_parts
-from skae.engine._data import as_tensors
+from skae.engine._checks import check_learning_rate
 from skae.engine._job import State, Trained, TrainingDivergedError
-from skae.engine._keras import check_optimizer, keras_config
 from skae.engine._loop import Loop
-from skae.engine._models import initial_weights
-from skae.engine._modes import make_program
+from skae.engine._numpy_program import numpy_program
+from skae.networks import import_quietly
 
 # What a training draws beside its batch order: first counter of the stream.
 _STEPS, _VALIDATION, _LAYERS = 1, 2, 3
@@ -27,59 +25,43 @@ _STEPS, _VALIDATION, _LAYERS = 1, 2, 3
 
 def train(design, rows, validation, schedule, state, seed, mode):
     """Train a network; documented as ``skae.engine.train``."""
-    check_optimizer(design.optimizer, design.learning_rate)
-    callbacks = make_callbacks(schedule.callbacks)
-    has_validation = validation is not None
-    flags = {
-        "has_targets": rows.y is not None,
-        "is_weighted": rows.weight is not None,
-        "has_validation": has_validation,
-        "keeps_best": schedule.patience is not None,
-        "by_parts": any(watches_parts(c, has_validation) for c in callbacks),
-    }
-    key = None
-    if not any(map(may_keep_model, schedule.callbacks)):
-        key = _program_key(design, flags, mode)
+    check_learning_rate(design.optimizer, design.learning_rate)
     start = time.perf_counter()
-    seconds = {"building": 0.0, "tracing": 0.0}
+    callbacks, lent = [], None
+    if mode == "auto" and not schedule.callbacks:
+        lent = _in_numpy(design, schedule)
+    if lent is None:
+        import_quietly()
+        from skae.engine import _compiled
 
-    def build():
-        program = make_program(design, flags, mode, seed)
-        seconds.update(program.seconds)
-        return program
-
+        callbacks, lent = _compiled.lend(design, rows, validation, schedule, seed, mode)
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
-    with _cache.borrowed(key, build) as program:
+    with lent as (program, seconds):
         if program.warning is not None:
             warnings.warn(program.warning, UserWarning, stacklevel=3)
         if state.weights is None:
-            weights = initial_weights(design.architecture, program.model, seed)
-            state = State(weights, state.optimizer)
+            state = State(program.fresh_weights(design, seed), state.optimizer)
         program.load(state, design.learning_rate, layer_seed)
-        data = as_tensors(design, rows, validation, noise_seed)
+        data = program.data(design, rows, validation, noise_seed)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
         history = Loop(program, data, schedule, callbacks, seed, noise).run()
         trained = State(program.weights(), program.optimizer_state())
         _check_finite(trained.weights, schedule, history, program)
-    elapsed = time.perf_counter() - start
-    seconds["training"] = elapsed - sum(seconds.values())
+        seconds = seconds | {"validation": program.validation_seconds}
+    training = time.perf_counter() - start - sum(seconds.values())
+    seconds = seconds | {"training": training}
     return Trained(trained, history, seconds, program.latent_shape)
 
 
-def _program_key(design, flags, mode):
-    """Return what tells one compiled computation from another, or None.
-
-    The learning rate is not part of it: it is a variable of the program.
-    """
-    architecture = design.architecture
-    parts = [architecture.network, architecture.shapes]
-    parts += [design.loss, design.optimizer, design.corruption]
-    parts += [flags, mode]
-    try:
-        return digest(parts, special=keras_config)
-    except CannotDescribeError:
-        return None  # the program is used once
+def _in_numpy(design, schedule):
+    """Return a context of (program, seconds) in NumPy, or None."""
+    start = time.perf_counter()
+    program = numpy_program(design, keeps_best=schedule.patience is not None)
+    if program is None:
+        return None
+    seconds = {"building": time.perf_counter() - start, "tracing": 0.0}
+    return contextlib.nullcontext((program, seconds))
 
 
 def _check_finite(weights, schedule, history, program):

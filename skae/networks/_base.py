@@ -103,6 +103,13 @@ class Network(BaseEstimator):
         """
         return None
 
+    def numpy_plan(self, input_shape, output_shape, latent_dim):
+        """Return the `StackPlan` by which this network trains in NumPy, or None.
+
+        None: the network needs Keras to train. Raises what ``build`` would raise.
+        """
+        return None
+
     def exported(self, weights):
         """Return a network and weights that do the same in layers of Keras alone.
 

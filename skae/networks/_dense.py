@@ -1,6 +1,7 @@
 """The fully connected network."""
 
 import functools
+import itertools
 from itertools import count, islice
 from math import prod
 
@@ -15,6 +16,7 @@ from skae.networks._layered import (
     row_input,
 )
 from skae.networks._numpy_layers import dense_layers, n_normalization_weights
+from skae.networks._plans import DensePlan, StackPlan
 
 
 class DenseNetwork(LayeredNetwork):
@@ -150,6 +152,35 @@ class DenseNetwork(LayeredNetwork):
         output = self._stack(codes, makers, "output", self.output_activation, seeds)
         output = reshaped(output, output_shape, "unflatten")
         return self._built(encoder, keras.Model(codes, output, name="decoder"))
+
+    def numpy_plan(self, input_shape, output_shape, latent_dim):
+        """Return the plan of this network, unless it has more than dense layers."""
+        if (
+            self.tied_weights
+            or self.dropout
+            or self.normalization
+            or self.activity_l1
+            or type(self).build is not DenseNetwork.build
+        ):
+            return None
+        self._inner_shapes(input_shape, output_shape)  # raises where they do not fit
+        width = self.latent_width(input_shape, latent_dim)
+        units = [int(n) for n in self.hidden_units]
+        encoder = self._half_plan(
+            [prod(input_shape), *units, width], "latent", self.latent_activation
+        )
+        decoder = self._half_plan(
+            [width, *units[::-1], prod(output_shape)], "output", self.output_activation
+        )
+        return StackPlan((*encoder, *decoder), width)
+
+    def _half_plan(self, sizes, last_name, last_activation):
+        """Return the plans of hidden layers and a last one, of these sizes."""
+        n_hidden = len(sizes) - 2
+        names = [*(f"hidden_{i}" for i in range(n_hidden)), last_name]
+        activations = [*[self.activation] * n_hidden, last_activation]
+        parts = names, sizes[:-1], sizes[1:], activations
+        return itertools.starmap(DensePlan, zip(*parts, strict=True))
 
     def numpy_layers(self, weights):
         """Return the layers of encoder and decoder in NumPy."""

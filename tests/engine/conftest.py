@@ -84,8 +84,8 @@ def make_job():
 def train(make_job):
     """Return a function that trains with the options of ``make_job``."""
 
-    def train(*args, **options):
-        return engine.train(*make_job(*args, **options))
+    def train(*args, mode="compiled", **options):
+        return engine.train(*make_job(*args, **options), mode)
 
     return train
 

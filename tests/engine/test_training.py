@@ -311,8 +311,21 @@ def test_another_optimizers_state_is_an_error(train, X):
         train(X, optimizer="sgd", optimizer_state=begun.state.optimizer)
 
 
+_PARTS = "building", "tracing", "validation", "training"
+
+
 def test_it_says_where_the_time_went(train, builds, X):
     first, second = train(X).seconds, train(X).seconds
-    assert list(first) == list(second) == ["building", "tracing", "training"]
-    assert min(first.values()) > 0
+    assert list(first) == list(second) == [*_PARTS]
+    assert min(first[name] for name in _PARTS if name != "validation") > 0
     assert second["building"] == second["tracing"] == 0 < second["training"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "compiled"])
+def test_validation_is_timed_where_the_user_wants_to_know(
+    mode, train, assert_same, capsys, X
+):
+    options = {"validation": engine.Rows(X[:10] + 1), "mode": mode}
+    told = train(X, verbose=2, **options)
+    assert 0 < told.seconds["validation"] < told.seconds["training"]
+    assert_same(told, train(X, **options))

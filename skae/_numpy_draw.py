@@ -1,0 +1,81 @@
+"""The draws of a corruption in NumPy."""
+
+import numpy as np
+
+
+class NumpyDraw:
+    """The draws of ``Corruption.apply`` in NumPy.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+
+    rows : ndarray of shape (m, *shape)
+        Training rows, which extremes and swapped values come from.
+
+    extremes : tuple of two ndarrays, default=None
+        The rows' smallest and largest values; None computes them.
+    """
+
+    where = staticmethod(np.where)
+    clip = staticmethod(np.clip)
+    exp = staticmethod(np.exp)
+
+    def __init__(self, rng, rows, extremes=None):
+        self._rng = rng
+        self._rows = rows
+        self._extremes = extremes
+
+    @property
+    def low(self):
+        """Smallest training value of each feature."""
+        return self._both()[0]
+
+    @property
+    def high(self):
+        """Largest training value of each feature."""
+        return self._both()[1]
+
+    def normal(self, x):
+        """Return standard normal draws of x's shape."""
+        return self._rng.standard_normal(x.shape, _dtype_of(x))
+
+    def uniform(self, x):
+        """Return draws from [0, 1) of x's shape."""
+        return self._rng.random(x.shape, _dtype_of(x))
+
+    def uniform_per_row(self, x):
+        """Return one draw from [0, 1) per row, shaped to multiply x."""
+        return self._rng.random((len(x),) + (1,) * (x.ndim - 1), _dtype_of(x))
+
+    def other_rows(self, x):
+        """Return x's entries taken from random training rows, feature by feature."""
+        flat = self._rows.reshape(len(self._rows), -1)
+        shape = len(x), flat.shape[1]
+        chosen = self._rng.integers(len(flat), size=shape)
+        return flat[chosen, np.arange(shape[1])].reshape(x.shape)
+
+    def _both(self):
+        if self._extremes is None:
+            self._extremes = feature_extremes(self._rows)
+        return self._extremes
+
+
+def _dtype_of(x):
+    """Return what draws for an array are made in."""
+    return np.float32 if x.dtype == np.float32 else np.float64
+
+
+def feature_extremes(X):
+    """Return the smallest and largest value per column, or per channel for n-D X.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, *shape)
+
+    Returns
+    -------
+    low, high : ndarray of shape (shape[-1],)
+    """
+    axes = tuple(range(X.ndim - 1))
+    return X.min(axis=axes), X.max(axis=axes)

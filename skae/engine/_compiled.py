@@ -1,0 +1,72 @@
+"""Lending compiled programs to trainings. Imports TensorFlow."""
+
+import contextlib
+
+from skae._describe import CannotDescribeError, digest
+from skae.engine import _cache
+from skae.engine._callbacks import make_callbacks, may_keep_model, watches_parts
+from skae.engine._keras import keras_config
+from skae.engine._modes import make_program
+
+
+def lend(design, rows, validation, schedule, seed, mode):
+    """Return this training's own callbacks, and a context of (program, seconds).
+
+    Parameters
+    ----------
+    design : Design
+
+    rows : Rows
+
+    validation : Rows or None
+
+    schedule : Schedule
+
+    seed : int
+
+    mode : {"auto", "compiled", "xla", "uncompiled"}
+    """
+    callbacks = make_callbacks(schedule.callbacks)
+    has_validation = validation is not None
+    flags = {
+        "has_targets": rows.y is not None,
+        "is_weighted": rows.weight is not None,
+        "has_validation": has_validation,
+        "keeps_best": schedule.patience is not None,
+        "by_parts": schedule.verbose >= 2
+        or any(watches_parts(c, has_validation) for c in callbacks),
+    }
+    mode = "compiled" if mode == "auto" else mode
+    key = None
+    if not any(map(may_keep_model, schedule.callbacks)):
+        key = _program_key(design, flags, mode)
+    return callbacks, _lent(key, lambda: make_program(design, flags, mode, seed))
+
+
+@contextlib.contextmanager
+def _lent(key, build):
+    """Give the block (program, seconds that it took to make it)."""
+    seconds = {"building": 0.0, "tracing": 0.0}
+
+    def timed_build():
+        program = build()
+        seconds.update(program.seconds)
+        return program
+
+    with _cache.borrowed(key, timed_build) as program:
+        yield program, seconds
+
+
+def _program_key(design, flags, mode):
+    """Return what tells one compiled computation from another, or None.
+
+    The learning rate is not part of it: it is a variable of the program.
+    """
+    architecture = design.architecture
+    parts = [architecture.network, architecture.shapes]
+    parts += [design.loss, design.optimizer, design.corruption]
+    parts += [flags, mode]
+    try:
+        return digest(parts, special=keras_config)
+    except CannotDescribeError:
+        return None  # the program is used once

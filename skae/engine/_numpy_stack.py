@@ -1,0 +1,134 @@
+"""A stack of dense layers that learns, in NumPy."""
+
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from skae.engine._numpy_layers import ACTIVATIONS, DenseLayer
+
+
+class Stack:
+    """Dense layers whose weights lie in one flat array, as their gradients do.
+
+    Parameters
+    ----------
+    plan : skae.networks.StackPlan
+
+    loss : object
+        From ``numpy_loss``.
+
+    Attributes
+    ----------
+    weights, gradients : float32 ndarray of shape (n_weights,)
+
+    names, shapes : list
+        Of kernel and bias of each layer, in the order of the flat arrays.
+    """
+
+    def __init__(self, plan, loss):
+        self._loss = loss
+        self.names = [f"{p.name}/{v}" for p in plan.layers for v in ("kernel", "bias")]
+        self.shapes = [s for p in plan.layers for s in ((p.n_in, p.n_out), (p.n_out,))]
+        sizes = [int(np.prod(shape)) for shape in self.shapes]
+        self.weights = np.zeros(sum(sizes), np.float32)
+        self.gradients = np.zeros_like(self.weights)
+        weights, gradients = self._views(self.weights), self._views(self.gradients)
+        self._layers = [
+            DenseLayer(p.activation, *weights[i : i + 2], *gradients[i : i + 2])
+            for i, p in zip(range(0, len(weights), 2), plan.layers, strict=True)
+        ]
+        self._widths = [p.n_out for p in plan.layers]
+        # What the loss makes of the last layer's output is its gradient already.
+        self._is_direct = loss.activation is not None or (
+            ACTIVATIONS[plan.layers[-1].activation] is ACTIVATIONS[None]
+        )
+        self._memory = {}
+
+    def load(self, weights):
+        """Write weights, a list of arrays."""
+        for view, array in zip(self._views(self.weights), weights, strict=True):
+            view[...] = array
+
+    def copied_weights(self):
+        """Return the weights, a list of new arrays."""
+        return [view.copy() for view in self._views(self.weights)]
+
+    def descend(self, x, target, weight):
+        """Compute the gradients of a batch; return its loss.
+
+        Parameters
+        ----------
+        x, target : float32 ndarray of shape (n, n_in) and (n, n_out)
+
+        weight : ndarray of shape (n,) or None
+        """
+        memory = self._memory_for(len(x))
+        outputs, gradients = memory.outputs, memory.gradients
+        self._forward(x, outputs)
+        gradient = outputs[-1]
+        if not self._is_direct:
+            gradient = memory.last
+            np.copyto(gradient, outputs[-1])
+        loss = self._loss(gradient, target, weight)
+        *before, last = self._layers
+        inputs = [x, *outputs[:-1]]
+        below = gradients[-1] if before else None
+        if self._is_direct:
+            last.linear_backward(inputs[-1], gradient, below)
+        else:
+            last.backward(inputs[-1], outputs[-1], gradient, below)
+        for i in range(len(before) - 1, -1, -1):
+            below = gradients[i - 1] if i else None
+            before[i].backward(inputs[i], outputs[i], gradients[i], below)
+        return loss
+
+    def loss(self, x, target, weight):
+        """Return the loss of rows."""
+        outputs = self._memory_for(len(x)).outputs
+        self._forward(x, outputs)
+        return self._loss.value(outputs[-1], target, weight)
+
+    def _forward(self, x, outputs):
+        """Fill the layers' outputs, but for the activation that the loss takes over."""
+        *before, last = self._layers
+        for layer, out in zip(before, outputs, strict=False):
+            layer.forward(x, out)
+            x = out
+        if self._loss.activation is None:
+            last.forward(x, outputs[-1])
+        else:
+            last.linear(x, outputs[-1])
+
+    def _memory_for(self, n):
+        """Return the arrays that n rows need on their way."""
+        if n not in self._memory:
+            self._memory[n] = _Memory(n, self._widths)
+        return self._memory[n]
+
+    def _views(self, flat):
+        """Return the variables that lie in a flat array."""
+        cuts = np.cumsum([0] + [int(np.prod(shape)) for shape in self.shapes])
+        pairs = zip(pairwise(cuts), self.shapes, strict=True)
+        return [flat[i:j].reshape(shape) for (i, j), shape in pairs]
+
+
+class _Memory:
+    """The arrays that so many rows need on their way through layers of these widths."""
+
+    def __init__(self, n, widths):
+        self._n, self._widths = n, widths
+        self.outputs = self._arrays(widths)
+
+    @cached_property
+    def gradients(self):
+        """Gradients of the outputs of all layers but the last."""
+        return self._arrays(self._widths[:-1])
+
+    @cached_property
+    def last(self):
+        """The gradient of the last layer's output."""
+        return self._arrays(self._widths[-1:])[0]
+
+    def _arrays(self, widths):
+        return [np.empty((self._n, width), np.float32) for width in widths]

@@ -1,0 +1,42 @@
+"""The data of a compiled program: their specification, tensors, and batches."""
+
+import tensorflow as tf
+
+from skae.engine._data import as_arrays, needs_extremes
+from skae.engine._draws import TensorDraw
+
+
+def data_signature(design, has_targets, is_weighted, has_validation):
+    """Return the specification of a program's data, a dict of name to tensor."""
+
+    def rows(*shape):
+        return tf.TensorSpec((None, *shape), tf.float32)
+
+    x = rows(*design.architecture.input_shape)
+    y = rows(*design.architecture.output_shape)
+    data = {"x": x}
+    if has_targets:
+        data["y"] = y
+    if is_weighted:
+        data["weight"] = rows()
+    if needs_extremes(design.corruption):
+        data["low"] = data["high"] = tf.TensorSpec(x.shape[-1:], tf.float32)
+    if has_validation:
+        data |= {"val_x": x, "val_y": y, "val_weight": rows()}
+    return data
+
+
+def as_tensors(design, rows, validation, noise_seed):
+    """Return a program's data as tensors; documented as ``as_arrays``."""
+    arrays = as_arrays(design, rows, validation, noise_seed)
+    return {name: tf.constant(array, tf.float32) for name, array in arrays.items()}
+
+
+def batch_of(data, rows, corruption, seed):
+    """Return inputs, damaged afresh, targets, and weights (or None) of some rows."""
+    x = tf.gather(data["x"], rows)
+    y = tf.gather(data["y"], rows) if "y" in data else x
+    weight = tf.gather(data["weight"], rows) if "weight" in data else None
+    if corruption is not None:
+        x = tf.ensure_shape(corruption.apply(x, TensorDraw(seed, data)), x.shape)
+    return x, y, weight

@@ -1,0 +1,303 @@
+"""Dense networks trained in NumPy: the same numbers as the compiled program."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from skae import engine
+from skae.corruptions import (
+    GaussianNoise,
+    MaskingNoise,
+    SaltAndPepperNoise,
+    SwapNoise,
+)
+from skae.engine._numpy_layers import ACTIVATIONS
+from skae.engine._numpy_optimizers import OPTIMIZERS
+from skae.engine._numpy_program import numpy_program
+from skae.engine._threads import one_blas_thread
+from skae.networks import DenseNetwork
+
+ROUNDING = 1e-6
+
+
+@pytest.fixture
+def U(rng):
+    """Rows within the range of every activation."""
+    return rng.uniform(0.05, 0.95, size=(50, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def both(train, make_job):
+    """Return a function that trains in NumPy and compiled, and compares the two."""
+
+    def both(*args, **options):
+        design, _, _, schedule, _, _ = make_job(*args, **options)
+        assert numpy_program(design, schedule.patience is not None) is not None
+        ours = train(*args, mode="auto", **options)
+        compiled = train(*args, mode="compiled", **options)
+        assert ours.history.keys() == compiled.history.keys()
+        for name, losses in compiled.history.items():
+            np.testing.assert_allclose(ours.history[name], losses, rtol=ROUNDING)
+        for one, other in zip(ours.state.weights, compiled.state.weights, strict=True):
+            assert one.dtype == np.float32
+            np.testing.assert_allclose(one, other, rtol=ROUNDING, atol=ROUNDING)
+        pairs = zip(ours.state.optimizer, compiled.state.optimizer, strict=True)
+        for one, other in pairs:
+            assert np.shape(one) == np.shape(other)
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=ROUNDING)
+        assert ours.latent_shape == compiled.latent_shape
+        return ours
+
+    return both
+
+
+# ---------------------------------------------------------- the same as compiled
+
+
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name])
+def test_activations(activation, both, U):
+    for options in (
+        {"activation": activation},
+        {"latent_activation": activation, "output_activation": activation},
+    ):
+        both(U, network=DenseNetwork((5,), **options))
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "binary_crossentropy"])
+def test_losses(loss, is_weighted, both, rng, U):
+    weight = None
+    if is_weighted:
+        weight = rng.exponential(size=50).astype(np.float32)
+        weight /= weight.mean()
+    rows, validation = (engine.Rows(x, None, weight) for x in (U, U[::-1] ** 2))
+    network = DenseNetwork((5,), output_activation="sigmoid")
+    scale = 1 if loss == "binary_crossentropy" else 4  # both sides of Huber's delta
+    rows = engine.Rows(U, scale * U, weight)
+    both(rows, validation, loss=loss, network=network)
+
+
+def test_the_cross_entropy_of_certain_outputs_is_finite(both, U):
+    # Logits of a hundred: a probability of 1 to the last bit.
+    network = DenseNetwork((), output_activation="sigmoid")
+    weights = [np.full((6, 2), 10, np.float32), np.zeros(2, np.float32)]
+    weights += [np.full((2, 6), 10, np.float32), np.zeros(6, np.float32)]
+    ours = both(U, loss="bce", network=network, weights=weights, epochs=1)
+    assert np.isfinite(ours.history["loss"]).all()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_optimizers(optimizer, both, X):
+    both(X, optimizer=optimizer, learning_rate=0.05, epochs=5)
+
+
+def test_steps_over_several_blocks_of_weights(both, monkeypatch, X):
+    from skae.engine import _numpy_optimizers
+
+    monkeypatch.setattr(_numpy_optimizers, "_BLOCK", 7)
+    both(X)
+
+
+def test_targets_and_early_stopping(both, rng, X):
+    y = rng.normal(size=(50, 3)).astype(np.float32)
+    rows, validation = engine.Rows(X, y), engine.Rows(X[:20] + 1, y[:20])
+    trained = both(rows, validation, patience=2, epochs=200, learning_rate=0.05)
+    assert len(trained.history["loss"]) < 200
+
+
+def test_validation_in_blocks(both, monkeypatch, X):
+    from skae.engine import _numpy_program
+
+    monkeypatch.setattr(_numpy_program, "_BLOCK_ROWS", 7)
+    both(X, engine.Rows(X + 1))
+
+
+def test_rows_with_a_shape(both, rng):
+    X = rng.normal(size=(20, 4, 3)).astype(np.float32)
+    both(X, engine.Rows(X[:7]))
+
+
+def test_fresh_weights_are_those_that_keras_would_get(make_job, X):
+    network = DenseNetwork((5, 4))
+    design, _, _, _, state, seed = make_job(X, network=network, seed=3)
+    fresh = numpy_program(design, False).fresh_weights(design, seed)
+    for one, other in zip(fresh, state.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_training_continues_in_either(optimizer, train, X):
+    options = {"optimizer": optimizer, "epochs": 2}
+
+    def run(first, second):
+        begun = train(X, mode=first, **options).state
+        state = {"weights": begun.weights, "optimizer_state": begun.optimizer}
+        return train(X, first_epoch=2, mode=second, **options, **state).state.weights
+
+    there = run("auto", "auto")
+    for weights in (run("auto", "compiled"), run("compiled", "auto")):
+        for one, other in zip(there, weights, strict=True):
+            np.testing.assert_allclose(one, other, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_a_state_comes_back_to_the_same_bits(X):
+    def optimizer():
+        arrays = np.ones(20, np.float32), np.linspace(-1, 1, 20, dtype=np.float32)
+        return OPTIMIZERS["adam"](*arrays, [(4, 4), (4,)])
+
+    one, other = optimizer(), optimizer()
+    one.step()
+    other.load(one.state())
+    for a, b in zip(one.state(), other.state(), strict=True):
+        assert np.array_equal(a, b)
+
+
+# --------------------------------------------------------------------- corruption
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [
+        GaussianNoise(0.3),
+        GaussianNoise((0.1, 0.5), clip=(-1, 1)),
+        MaskingNoise(),
+        SaltAndPepperNoise(),
+        SwapNoise(),
+    ],
+    ids=lambda c: type(c).__name__,
+)
+@pytest.mark.parametrize("shape", [(6,), (3, 2)])
+def test_corruptions(corruption, shape, train, assert_same, X):
+    X = X.reshape(-1, *shape)
+    options = {"corruption": corruption, "batch_size": 50, "mode": "auto"}
+    trained = train(X, engine.Rows(X[:20]), **options)
+    assert_same(trained, train(X, engine.Rows(X[:20]), **options))
+    clean = train(X, engine.Rows(X[:20]), batch_size=50, mode="auto")
+    assert trained.history["loss"][0] != clean.history["loss"][0]
+    other = train(X, engine.Rows(X[:20]), **options, seed=1)
+    assert trained.history != other.history
+
+
+def test_noise_is_fresh_in_every_epoch(train, X):
+    options = {"batch_size": 50, "mode": "auto", "optimizer": "sgd", "epochs": 3}
+    still = {**options, "learning_rate": 1e-30}
+    loss = train(X, corruption=GaussianNoise(0.5), **still).history["loss"]
+    assert len(set(loss)) == 3
+    assert loss == pytest.approx([np.mean(loss)] * 3, rel=0.3)
+
+
+# ------------------------------------------------------------------- what needs Keras
+
+
+class Squared(DenseNetwork):
+    """Builds something else than a DenseNetwork."""
+
+    def build(self, *shapes):
+        return super().build(*shapes)
+
+
+def test_what_numpy_cannot_serve_goes_to_keras(keras, make_job, X):
+    for options in (
+        {"network": DenseNetwork((), dropout=0.5)},
+        {"network": DenseNetwork((), tied_weights=True)},
+        {"network": DenseNetwork((3,), normalization="batch")},
+        {"network": DenseNetwork((), activity_l1=0.1)},
+        {"network": DenseNetwork((), latent_activation="gelu")},
+        {"network": Squared(())},
+        {"loss": keras.losses.MeanSquaredError()},
+        {"loss": "log_cosh"},
+        {"loss": "binary_crossentropy"},  # of an output that is no sigmoid
+        {"optimizer": keras.optimizers.Adam()},
+        {"optimizer": "rmsprop"},
+    ):
+        assert numpy_program(make_job(X, **options)[0], False) is None, options
+    assert numpy_program(make_job(X)[0], False) is not None
+
+
+def test_callbacks_see_a_model_of_keras(keras, train, X):
+    seen = []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *args: seen.append(args))
+    watched, alone = train(X, mode="auto", callbacks=[note]), train(X, mode="auto")
+    assert len(seen) == 3
+    np.testing.assert_allclose(
+        watched.history["loss"], alone.history["loss"], rtol=ROUNDING
+    )
+
+
+def test_tensorflow_is_not_imported():
+    check = """
+    import sys
+    import numpy as np
+    from skae import ReconstructionOutlierDetector
+
+    X = np.random.default_rng(0).normal(size=(100, 5))
+    ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X).predict(X)
+    assert not {"tensorflow", "keras"} & set(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(check)], check=True)
+
+
+# ------------------------------------------------------------------------ threads
+
+
+def blas_threads():
+    return [
+        one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"
+    ]
+
+
+def test_blas_gets_its_threads_back():
+    before = blas_threads()
+    with one_blas_thread():
+        assert set(blas_threads()) == {1}
+        with one_blas_thread():
+            pass
+        assert set(blas_threads()) == {1}
+    with pytest.raises(KeyError), one_blas_thread():
+        raise KeyError
+    assert blas_threads() == before
+
+
+def test_fits_in_threads_are_the_fits_alone(train, assert_same, rng):
+    X = rng.normal(size=(300, 30)).astype(np.float32)
+    before = blas_threads()
+
+    def fit(seed):
+        return train(X, network=DenseNetwork((40,)), seed=seed, mode="auto")
+
+    alone = [fit(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone, pool.map(fit, range(4)), strict=True):
+            assert_same(one, other)
+    assert blas_threads() == before
+
+
+def test_the_number_of_threads_changes_no_bit():
+    script = """
+    import hashlib
+    import numpy as np
+    from skae import AutoencoderTransformer
+
+    X = np.random.default_rng(0).normal(size=(600, 140))
+    model = AutoencoderTransformer(8, epochs=2, random_state=0).fit(X)
+    weights = b"".join(w.tobytes() for w in model.autoencoder_.weights)
+    print(hashlib.sha256(weights).hexdigest())
+    """
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": n_threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for n_threads in ("1", "2")
+    }
+    assert len(found) == 1
+    assert len(found.pop()) == 65

@@ -15,16 +15,20 @@ class NumpyDraw:
 
     extremes : tuple of two ndarrays, default=None
         The rows' smallest and largest values; None computes them.
+
+    dtype : dtype, default=np.float64
+        What draws are made in; float32 takes half the time.
     """
 
     where = staticmethod(np.where)
     clip = staticmethod(np.clip)
     exp = staticmethod(np.exp)
 
-    def __init__(self, rng, rows, extremes=None):
+    def __init__(self, rng, rows, extremes=None, dtype=np.float64):
         self._rng = rng
         self._rows = rows
         self._extremes = extremes
+        self._dtype = dtype
 
     @property
     def low(self):
@@ -38,32 +42,29 @@ class NumpyDraw:
 
     def normal(self, x):
         """Return standard normal draws of x's shape."""
-        return self._rng.standard_normal(x.shape, _dtype_of(x))
+        return self._rng.standard_normal(x.shape, self._dtype).astype(
+            x.dtype, copy=False
+        )
 
     def uniform(self, x):
         """Return draws from [0, 1) of x's shape."""
-        return self._rng.random(x.shape, _dtype_of(x))
+        return self._rng.random(x.shape, self._dtype)
 
     def uniform_per_row(self, x):
         """Return one draw from [0, 1) per row, shaped to multiply x."""
-        return self._rng.random((len(x),) + (1,) * (x.ndim - 1), _dtype_of(x))
+        return self._rng.random((len(x),) + (1,) * (x.ndim - 1), self._dtype)
 
     def other_rows(self, x):
         """Return x's entries taken from random training rows, feature by feature."""
+        chosen = self._rng.integers(len(self._rows), size=x.shape)
         flat = self._rows.reshape(len(self._rows), -1)
-        shape = len(x), flat.shape[1]
-        chosen = self._rng.integers(len(flat), size=shape)
-        return flat[chosen, np.arange(shape[1])].reshape(x.shape)
+        picked = np.take_along_axis(flat, chosen.reshape(len(x), -1), axis=0)
+        return picked.reshape(x.shape)
 
     def _both(self):
         if self._extremes is None:
             self._extremes = feature_extremes(self._rows)
         return self._extremes
-
-
-def _dtype_of(x):
-    """Return what draws for an array are made in."""
-    return np.float32 if x.dtype == np.float32 else np.float64
 
 
 def feature_extremes(X):

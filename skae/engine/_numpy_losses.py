@@ -15,8 +15,8 @@ class _Loss:
     #: The activation of the last layer that the loss takes over, or None.
     activation = None
 
-    def __call__(self, output, target, weight):
-        """Return the loss of a batch, and overwrite the output with its gradient.
+    def __call__(self, output, target, weight, n_rows):
+        """Return a share of a batch's loss, and overwrite the output by its gradient.
 
         Parameters
         ----------
@@ -27,11 +27,14 @@ class _Loss:
         weight : ndarray of shape (n,) or None
             With mean 1 over all rows.
 
+        n_rows : int
+            How many rows the batch has; these may be a part of them.
+
         Returns
         -------
         loss : float
         """
-        count = output.size
+        count = n_rows * output.shape[1]
         if weight is None:
             loss = self._sum(output, target)
             output *= self._slope / count

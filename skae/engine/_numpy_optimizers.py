@@ -1,10 +1,11 @@
 """Optimizers in NumPy, as Keras defines them, with Keras's defaults.
 
-An optimizer works on one flat array of all weights, block by block, so that what a
-block needs stays in the processor's cache. Its state comes and goes as the list of
-variables that Keras's optimizer of the same name has.
+An optimizer works on one flat array of all weights, block by block: what a block needs
+stays in the processor's cache, and threads can share the blocks. Its state comes and
+goes as the list of variables that Keras's optimizer of the same name has.
 """
 
+import functools
 from itertools import pairwise
 
 import numpy as np
@@ -18,8 +19,10 @@ class SGD:
 
     Parameters
     ----------
-    weights, gradients : ndarray of shape (n,)
-        The latter are scratch memory once a step is taken.
+    weights : float32 ndarray of shape (n,)
+
+    gradients : list of float32 ndarray of shape (n,)
+        The gradient is their sum. They are scratch memory once a step is taken.
 
     shapes : list of tuple of int
         Of the variables that lie in the flat arrays, one after the other.
@@ -28,9 +31,18 @@ class SGD:
     learning_rate = 0.01
 
     def __init__(self, weights, gradients, shapes):
-        self._weights, self._gradients = weights, gradients
         self._shapes = shapes
         self._n_steps = 0
+        self._moments = self._fresh_moments(weights)
+        cuts = [*range(0, len(weights), _BLOCK), len(weights)]
+        self._blocks = [
+            (
+                weights[i:j],
+                [gradient[i:j] for gradient in gradients],
+                [moment[i:j] for moment in self._moments],
+            )
+            for i, j in pairwise(cuts)
+        ]
 
     def load(self, state):
         """Begin with a state, as ``state`` returns it."""
@@ -41,11 +53,26 @@ class SGD:
         """Return the variables that Keras's optimizer has."""
         return [np.asarray(self._n_steps), np.asarray(self.learning_rate, np.float32)]
 
-    def step(self):
-        """Take a step down the gradients."""
+    def tasks(self):
+        """Return functions that take a step together, in any order, in any thread."""
         self._n_steps += 1
-        self._gradients *= np.float32(self.learning_rate)
-        np.subtract(self._weights, self._gradients, out=self._weights)
+        constants = self._constants()
+        return [
+            functools.partial(self._step, *block, *constants) for block in self._blocks
+        ]
+
+    def _fresh_moments(self, weights):
+        return []
+
+    def _constants(self):
+        """Return what a step does not compute anew for every block."""
+        return (np.float32(self.learning_rate),)
+
+    @staticmethod
+    def _step(weights, gradients, moments, rate):
+        gradient = _sum(gradients)
+        gradient *= rate
+        np.subtract(weights, gradient, out=weights)
 
 
 class Adam(SGD):
@@ -63,34 +90,31 @@ class Adam(SGD):
     """
 
     learning_rate = 0.001
-    _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
-
-    def __init__(self, weights, gradients, shapes):
-        super().__init__(weights, gradients, shapes)
-        self._first, self._second = np.zeros_like(weights), np.zeros_like(weights)
-        arrays = weights, gradients, self._first, self._second
-        cuts = [*range(0, len(weights), _BLOCK), len(weights)]
-        self._blocks = [tuple(a[i:j] for a in arrays) for i, j in pairwise(cuts)]
+    _BETAS, _EPSILON = (0.9, 0.999), 1e-7
 
     def load(self, state):
         """Begin with a state, as ``state`` returns it."""
         super().load(state)
-        for moment, kept, beta in (
-            (self._first, state[2::2], self._BETA_1),
-            (self._second, state[3::2], self._BETA_2),
+        for i, (moment, beta) in enumerate(
+            zip(self._moments, self._BETAS, strict=True)
         ):
-            flat = np.concatenate([np.ravel(one) for one in kept], dtype=np.float64)
-            moment[:] = flat / (1 - beta)
+            kept = [np.ravel(one) for one in state[2 + i :: 2]]
+            moment[:] = np.concatenate(kept, dtype=np.float64) / (1 - beta)
 
     def state(self):
         """Return the variables that Keras's optimizer has; moments in float64.
 
         So that they come back to the same bits: they are kept in another scale.
         """
-        first = self._parts(self._first.astype(np.float64) * (1 - self._BETA_1))
-        second = self._parts(self._second.astype(np.float64) * (1 - self._BETA_2))
+        first, second = (
+            self._parts(moment.astype(np.float64) * (1 - beta))
+            for moment, beta in zip(self._moments, self._BETAS, strict=True)
+        )
         pairs = zip(first, second, strict=True)
         return [*super().state(), *(one for pair in pairs for one in pair)]
+
+    def _fresh_moments(self, weights):
+        return [np.zeros_like(weights), np.zeros_like(weights)]
 
     def _parts(self, flat):
         """Return the variables that lie in a flat array."""
@@ -98,28 +122,37 @@ class Adam(SGD):
         parts = np.split(flat, cuts[:-1])
         return [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
 
-    def step(self):
-        """Take a step."""
-        self._n_steps += 1
-        beta_1, beta_2 = np.float32(self._BETA_1), np.float32(self._BETA_2)
-        one, n_steps = np.float32(1), np.float32(self._n_steps)
+    def _constants(self):
         # Keras computes the powers in float32, too.
-        power_1, power_2 = np.power(beta_1, n_steps), np.power(beta_2, n_steps)
-        rate = np.float32(self.learning_rate) * np.sqrt(one - power_2) / (one - power_1)
-        root = np.sqrt(1 - self._BETA_2)
-        rate = np.float32(rate * (1 - self._BETA_1) / root)
-        epsilon = np.float32(self._EPSILON / root)
-        for weights, gradients, first, second in self._blocks:
-            np.multiply(first, beta_1, out=first)
-            np.add(first, gradients, out=first)
-            np.multiply(second, beta_2, out=second)
-            np.multiply(gradients, gradients, out=gradients)
-            np.add(second, gradients, out=second)
-            np.sqrt(second, out=gradients)
-            np.add(gradients, epsilon, out=gradients)
-            np.divide(first, gradients, out=gradients)
-            np.multiply(gradients, rate, out=gradients)
-            np.subtract(weights, gradients, out=weights)
+        betas = np.asarray(self._BETAS, np.float32)
+        powers = np.power(betas, np.float32(self._n_steps))
+        rate = np.float32(self.learning_rate) * np.sqrt(1 - powers[1]) / (1 - powers[0])
+        root = np.sqrt(1 - self._BETAS[1])
+        rate = np.float32(rate * (1 - self._BETAS[0]) / root)
+        return *betas, rate, np.float32(self._EPSILON / root)
+
+    @staticmethod
+    def _step(weights, gradients, moments, beta_1, beta_2, rate, epsilon):
+        gradient = _sum(gradients)
+        first, second = moments
+        np.multiply(first, beta_1, out=first)
+        np.add(first, gradient, out=first)
+        np.multiply(second, beta_2, out=second)
+        np.multiply(gradient, gradient, out=gradient)
+        np.add(second, gradient, out=second)
+        np.sqrt(second, out=gradient)
+        np.add(gradient, epsilon, out=gradient)
+        np.divide(first, gradient, out=gradient)
+        np.multiply(gradient, rate, out=gradient)
+        np.subtract(weights, gradient, out=weights)
+
+
+def _sum(gradients):
+    """Return the sum of gradients, in the memory of the first."""
+    total, *others = gradients
+    for other in others:
+        np.add(total, other, out=total)
+    return total
 
 
 #: Keras name: class.

@@ -5,6 +5,7 @@ same methods. It neither imports TensorFlow nor traces anything: a small fit is 
 before TensorFlow would be imported, and nothing of it stays in memory.
 """
 
+import functools
 import time
 
 import numpy as np
@@ -17,13 +18,16 @@ from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
 from skae.engine._numpy_stack import Stack
-from skae.engine._threads import one_blas_thread
+from skae.engine._threads import Team, allowed_threads, one_blas_thread
 
+# A part of a batch has at least so many multiplications in a layer's pass: about half a
+# millisecond for both ways.
+_PART_WORK = 1 << 22
 # Validation rows that pass the network at a time.
 _BLOCK_ROWS = 1024
 
 
-def numpy_program(design, keeps_best):
+def numpy_program(design, keeps_best, batch_size):
     """Return a NumpyProgram, or None where the design needs Keras.
 
     Parameters
@@ -32,6 +36,8 @@ def numpy_program(design, keeps_best):
 
     keeps_best : bool
         Whether the best weights are kept.
+
+    batch_size : int
     """
     plan = design.architecture.network.numpy_plan(*design.architecture.shapes)
     if plan is None or any(p.activation not in ACTIVATIONS for p in plan.layers):
@@ -40,7 +46,7 @@ def numpy_program(design, keeps_best):
     optimizer = isinstance(design.optimizer, str) and OPTIMIZERS.get(design.optimizer)
     if loss is None or not optimizer:
         return None
-    return NumpyProgram(design, plan, loss, optimizer, keeps_best)
+    return NumpyProgram(design, plan, loss, optimizer, keeps_best, batch_size)
 
 
 class NumpyProgram:
@@ -56,6 +62,9 @@ class NumpyProgram:
         An instance and a class, from ``_numpy_losses`` and ``_numpy_optimizers``.
 
     keeps_best : bool
+
+    batch_size : int
+        Of the batches to come; large ones are cut into parts, which threads share.
 
     Attributes
     ----------
@@ -74,13 +83,16 @@ class NumpyProgram:
     warning = None
     by_parts = False
 
-    def __init__(self, design, plan, loss, optimizer, keeps_best):
+    def __init__(self, design, plan, loss, optimizer, keeps_best, batch_size):
         self._design = design
-        self._stack = Stack(plan, loss)
-        arrays = self._stack.weights, self._stack.gradients, self._stack.shapes
-        self._optimizer = optimizer(*arrays)
-        self._best = _Best(self._stack.weights) if keeps_best else None
-        self._batches = {}
+        first = Stack(plan, loss)
+        n_parts = _n_parts(len(first.weights), batch_size)
+        others = (Stack(plan, loss, first.weights) for _ in range(n_parts - 1))
+        self._parts = [_Part(design, stack) for stack in (first, *others)]
+        self._stack = first
+        gradients = [part.stack.gradients for part in self._parts]
+        self._optimizer = optimizer(first.weights, gradients, first.shapes)
+        self._best = _Best(first.weights) if keeps_best else None
         self.latent_shape = (plan.width,)
         self.validation_seconds = 0.0
 
@@ -131,10 +143,12 @@ class NumpyProgram:
     def run_epochs(self, data, orders, seeds, batch_size, patience):
         """Train over whole epochs; as ``Program.run_epochs``, on arrays."""
         losses, val_losses, waited = [], [], 0
+        n_threads = min(len(self._parts), allowed_threads())
         # The loop looks at losses and weights.
-        with one_blas_thread(), np.errstate(all="ignore"):
+        quiet = np.errstate(all="ignore")
+        with one_blas_thread(), quiet, Team(n_threads) as team:
             for order, seed in zip(orders, seeds, strict=True):
-                losses.append(self._run_epoch(data, order, seed, batch_size))
+                losses.append(self._run_epoch(team, data, order, seed, batch_size))
                 watched = losses[-1]
                 val_losses.append(np.nan)
                 if "val_x" in data:
@@ -145,40 +159,26 @@ class NumpyProgram:
                     break
         return _column(losses), _column(val_losses), waited >= patience
 
-    def _run_epoch(self, data, order, seed, batch_size):
+    def _run_epoch(self, team, data, order, seed, batch_size):
         """Return the mean loss over rows of one epoch of steps."""
-        rng, total = np.random.default_rng(seed), 0.0
-        order = order.astype(np.intp)
+        total, order = 0.0, order.astype(np.intp)
+        for number, part in enumerate(self._parts):
+            part.seed([*seed, number])
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            total += self._stack.descend(*self._batch(data, rows, rng)) * len(rows)
-            self._optimizer.step()
+            n_rows = len(rows)
+            size = -(-n_rows // len(self._parts))
+            shares = team.run(
+                [
+                    functools.partial(
+                        part.descend, data, rows[i * size : (i + 1) * size], n_rows
+                    )
+                    for i, part in enumerate(self._parts)
+                ]
+            )
+            total += sum(shares) * n_rows
+            team.run(self._optimizer.tasks())
         return total / len(order)
-
-    def _batch(self, data, rows, rng):
-        """Return inputs, damaged afresh, targets and weights of some rows."""
-        arrays = self._memory_for(len(rows), data)
-        for name, array in arrays.items():
-            np.take(data[name], rows, axis=0, out=array, mode="clip")
-        x = arrays["x"]
-        y = arrays.get("y", x)
-        corruption = self._design.corruption
-        if corruption is not None:
-            shape = -1, *self._design.architecture.input_shape
-            extremes = (data["low"], data["high"]) if "low" in data else None
-            draw = NumpyDraw(rng, data["x"].reshape(shape), extremes)
-            damaged = corruption.apply(x.reshape(shape), draw)
-            x = np.asarray(damaged, np.float32).reshape(x.shape)
-        return x, y, arrays.get("weight")
-
-    def _memory_for(self, n, data):
-        """Return the arrays that a batch of n rows is gathered in."""
-        if n not in self._batches:
-            names = data.keys() & {"x", "y", "weight"}
-            self._batches[n] = {
-                name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
-            }
-        return self._batches[n]
 
     def _validation_loss(self, data):
         """Return the mean loss over validation rows."""
@@ -189,6 +189,56 @@ class NumpyProgram:
             total += self._stack.loss(x, y, weight) * len(x)
         self.validation_seconds += time.perf_counter() - start
         return total / n
+
+
+class _Part:
+    """One of the parts into which every batch is cut: its stack, memory and draws.
+
+    Parameters
+    ----------
+    design : Design
+
+    stack : Stack
+    """
+
+    def __init__(self, design, stack):
+        self.stack = stack
+        self._corruption = design.corruption
+        self._shape = -1, *design.architecture.input_shape
+        self._memory = {}
+
+    def seed(self, seed):
+        """Begin an epoch's draws."""
+        if self._corruption is not None:
+            self._rng = np.random.default_rng(seed)
+
+    def descend(self, data, rows, n_rows):
+        """Compute the gradients of some of a batch's rows; return their loss."""
+        return self.stack.descend(*self._gathered(data, rows), n_rows)
+
+    def _gathered(self, data, rows):
+        """Return inputs, damaged afresh, targets and weights of some rows."""
+        arrays = self._memory_for(len(rows), data)
+        for name, array in arrays.items():
+            np.take(data[name], rows, axis=0, out=array, mode="clip")
+        x = arrays["x"]
+        y = arrays.get("y", x)
+        if self._corruption is not None:
+            extremes = (data["low"], data["high"]) if "low" in data else None
+            rows = data["x"].reshape(self._shape)
+            draw = NumpyDraw(self._rng, rows, extremes, np.float32)
+            damaged = self._corruption.apply(x.reshape(self._shape), draw)
+            x = np.asarray(damaged, np.float32).reshape(x.shape)
+        return x, y, arrays.get("weight")
+
+    def _memory_for(self, n, data):
+        """Return the arrays that n rows are gathered in."""
+        if n not in self._memory:
+            names = data.keys() & {"x", "y", "weight"}
+            self._memory[n] = {
+                name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
+            }
+        return self._memory[n]
 
 
 class _Best:
@@ -210,6 +260,12 @@ class _Best:
     def restore(self):
         """Put the best weights where they came from."""
         np.copyto(self._weights, self._kept)
+
+
+def _n_parts(n_weights, batch_size):
+    """Return into how many parts to cut a batch: as many as are worth a thread."""
+    work = n_weights * batch_size
+    return max(n for n in (1, 2, 4) if n == 1 or work >= n * _PART_WORK)
 
 
 def _flat(array):

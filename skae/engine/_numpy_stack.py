@@ -18,6 +18,9 @@ class Stack:
     loss : object
         From ``numpy_loss``.
 
+    weights : float32 ndarray of shape (n_weights,), default=None
+        Of another stack of the same plan, to share them; None makes new ones.
+
     Attributes
     ----------
     weights, gradients : float32 ndarray of shape (n_weights,)
@@ -26,14 +29,16 @@ class Stack:
         Of kernel and bias of each layer, in the order of the flat arrays.
     """
 
-    def __init__(self, plan, loss):
+    def __init__(self, plan, loss, weights=None):
         self._loss = loss
         self.names = [f"{p.name}/{v}" for p in plan.layers for v in ("kernel", "bias")]
         self.shapes = [s for p in plan.layers for s in ((p.n_in, p.n_out), (p.n_out,))]
         sizes = [int(np.prod(shape)) for shape in self.shapes]
-        self.weights = np.zeros(sum(sizes), np.float32)
+        if weights is None:
+            weights = np.zeros(sum(sizes), np.float32)
+        self.weights = weights
         self.gradients = np.zeros_like(self.weights)
-        weights, gradients = self._views(self.weights), self._views(self.gradients)
+        weights, gradients = self._views(weights), self._views(self.gradients)
         self._layers = [
             DenseLayer(p.activation, *weights[i : i + 2], *gradients[i : i + 2])
             for i, p in zip(range(0, len(weights), 2), plan.layers, strict=True)
@@ -54,14 +59,17 @@ class Stack:
         """Return the weights, a list of new arrays."""
         return [view.copy() for view in self._views(self.weights)]
 
-    def descend(self, x, target, weight):
-        """Compute the gradients of a batch; return its loss.
+    def descend(self, x, target, weight, n_rows):
+        """Compute the gradients of some of a batch's rows; return their loss.
 
         Parameters
         ----------
         x, target : float32 ndarray of shape (n, n_in) and (n, n_out)
 
         weight : ndarray of shape (n,) or None
+
+        n_rows : int
+            How many rows the batch has.
         """
         memory = self._memory_for(len(x))
         outputs, gradients = memory.outputs, memory.gradients
@@ -70,7 +78,7 @@ class Stack:
         if not self._is_direct:
             gradient = memory.last
             np.copyto(gradient, outputs[-1])
-        loss = self._loss(gradient, target, weight)
+        loss = self._loss(gradient, target, weight, n_rows)
         *before, last = self._layers
         inputs = [x, *outputs[:-1]]
         below = gradients[-1] if before else None

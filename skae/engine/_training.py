@@ -57,7 +57,7 @@ def train(design, rows, validation, schedule, state, seed, mode):
 def _in_numpy(design, schedule):
     """Return a context of (program, seconds) in NumPy, or None."""
     start = time.perf_counter()
-    program = numpy_program(design, keeps_best=schedule.patience is not None)
+    program = numpy_program(design, schedule.patience is not None, schedule.batch_size)
     if program is None:
         return None
     seconds = {"building": time.perf_counter() - start, "tracing": 0.0}

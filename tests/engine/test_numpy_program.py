@@ -38,7 +38,7 @@ def both(train, make_job):
 
     def both(*args, **options):
         design, _, _, schedule, _, _ = make_job(*args, **options)
-        assert numpy_program(design, schedule.patience is not None) is not None
+        assert numpy_program(design, schedule.patience is not None, 16) is not None
         ours = train(*args, mode="auto", **options)
         compiled = train(*args, mode="compiled", **options)
         assert ours.history.keys() == compiled.history.keys()
@@ -126,7 +126,7 @@ def test_rows_with_a_shape(both, rng):
 def test_fresh_weights_are_those_that_keras_would_get(make_job, X):
     network = DenseNetwork((5, 4))
     design, _, _, _, state, seed = make_job(X, network=network, seed=3)
-    fresh = numpy_program(design, False).fresh_weights(design, seed)
+    fresh = numpy_program(design, False, 16).fresh_weights(design, seed)
     for one, other in zip(fresh, state.weights, strict=True):
         assert np.array_equal(one, other)
 
@@ -148,11 +148,12 @@ def test_a_training_continues_in_either(optimizer, train, X):
 
 def test_a_state_comes_back_to_the_same_bits(X):
     def optimizer():
-        arrays = np.ones(20, np.float32), np.linspace(-1, 1, 20, dtype=np.float32)
+        arrays = np.ones(20, np.float32), [np.linspace(-1, 1, 20, dtype=np.float32)]
         return OPTIMIZERS["adam"](*arrays, [(4, 4), (4,)])
 
     one, other = optimizer(), optimizer()
-    one.step()
+    for task in one.tasks():
+        task()
     other.load(one.state())
     for a, b in zip(one.state(), other.state(), strict=True):
         assert np.array_equal(a, b)
@@ -216,8 +217,8 @@ def test_what_numpy_cannot_serve_goes_to_keras(keras, make_job, X):
         {"optimizer": keras.optimizers.Adam()},
         {"optimizer": "rmsprop"},
     ):
-        assert numpy_program(make_job(X, **options)[0], False) is None, options
-    assert numpy_program(make_job(X)[0], False) is not None
+        assert numpy_program(make_job(X, **options)[0], False, 16) is None, options
+    assert numpy_program(make_job(X)[0], False, 16) is not None
 
 
 def test_callbacks_see_a_model_of_keras(keras, train, X):

@@ -94,6 +94,37 @@ def conv_strided(seed):
     )
 
 
+class ClippedNoise(layers.Layer):
+    """Gaussian noise while training, clipped to [0, 1]; Keras's own stops at 1."""
+
+    def __init__(self, std, seed):
+        super().__init__()
+        self._std = std
+        self._seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, x, training=False):
+        """Return images with noise."""
+        if not training:
+            return x
+        noise = keras.random.normal(keras.ops.shape(x), seed=self._seeds)
+        return keras.ops.clip(x + self._std * noise, 0.0, 1.0)
+
+
+def dense_denoiser(seed):
+    """Return dense layers 784-512-32-512-784 for images; noise of 3 while training."""
+    layer = _seeded(seed)
+    return keras.Sequential(
+        [
+            keras.Input(IMAGE),
+            ClippedNoise(3.0, seed),
+            layers.Flatten(),
+            *(layer(layers.Dense, n, activation="relu") for n in (512, 32, 512)),
+            layer(layers.Dense, N_PIXELS, activation="sigmoid"),
+            layers.Reshape(IMAGE),
+        ]
+    )
+
+
 def _seeded(seed):
     """Return a function that makes layers, each with a seed of its own."""
     seeds = iter(np.random.SeedSequence(seed).generate_state(16))

@@ -10,8 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-# Adam passes ten times over four arrays of a block: together half a megabyte.
-_BLOCK = 1 << 15
+# Moments below this are set to zero, every so many steps.
+_NOTHING, _FLUSH_EVERY = 1e-30, 128
+# Adam passes ten times over four arrays of a block: together two megabytes.
+_BLOCK = 1 << 17
 
 
 class SGD:
@@ -56,13 +58,50 @@ class SGD:
     def tasks(self):
         """Return functions that take a step together, in any order, in any thread."""
         self._n_steps += 1
+        if self._n_steps % _FLUSH_EVERY == 0:
+            self._flush()
         constants = self._constants()
         return [
             functools.partial(self._step, *block, *constants) for block in self._blocks
         ]
 
+    @property
+    def n_steps(self):
+        """Steps that were taken."""
+        return self._n_steps
+
+    def moments(self):
+        """Return lists of views of what is kept beside the weights."""
+        return [parted(moment, self._shapes) for moment in self._moments]
+
+    def count(self, n_steps):
+        """Note steps that somebody else took, with ``stepped``."""
+        self._n_steps += n_steps
+
+    @staticmethod
+    def stepped(sqrt, state, gradients, n_steps, rate):
+        """Return weights and moments after a step, without changing any.
+
+        Parameters
+        ----------
+        sqrt : callable
+
+        state : list of list of tensor
+            Weights, then each moment, one tensor per variable.
+
+        gradients : list of tensor
+
+        n_steps, rate : tensor of shape ()
+            Number of this step, from 1, and the learning rate.
+        """
+        pairs = zip(state[0], gradients, strict=True)
+        return [[weight - rate * gradient for weight, gradient in pairs]]
+
     def _fresh_moments(self, weights):
         return []
+
+    def _flush(self):
+        """Let nothing decay into the smallest numbers, which are slow to handle."""
 
     def _constants(self):
         """Return what a step does not compute anew for every block."""
@@ -107,7 +146,7 @@ class Adam(SGD):
         So that they come back to the same bits: they are kept in another scale.
         """
         first, second = (
-            self._parts(moment.astype(np.float64) * (1 - beta))
+            parted(moment.astype(np.float64) * (1 - beta), self._shapes)
             for moment, beta in zip(self._moments, self._BETAS, strict=True)
         )
         pairs = zip(first, second, strict=True)
@@ -116,20 +155,36 @@ class Adam(SGD):
     def _fresh_moments(self, weights):
         return [np.zeros_like(weights), np.zeros_like(weights)]
 
-    def _parts(self, flat):
-        """Return the variables that lie in a flat array."""
-        cuts = np.cumsum([np.prod(shape, dtype=int) for shape in self._shapes])
-        parts = np.split(flat, cuts[:-1])
-        return [p.reshape(s) for p, s in zip(parts, self._shapes, strict=True)]
+    def _flush(self):
+        # Far below what the update's epsilon lets through.
+        for moment in self._moments:
+            moment[np.abs(moment) < _NOTHING] = 0
+
+    @classmethod
+    def stepped(cls, sqrt, state, gradients, n_steps, rate):
+        """Return weights and moments after a step, without changing any."""
+        weights, first, second = state
+        betas = [np.float32(beta) for beta in cls._BETAS]
+        rate, epsilon = cls._scaled(sqrt, rate, [beta**n_steps for beta in betas])
+        first = [betas[0] * m + g for m, g in zip(first, gradients, strict=True)]
+        second = [betas[1] * v + g * g for v, g in zip(second, gradients, strict=True)]
+        triples = zip(weights, first, second, strict=True)
+        weights = [w - rate * (m / (sqrt(v) + epsilon)) for w, m, v in triples]
+        return [weights, first, second]
+
+    @classmethod
+    def _scaled(cls, sqrt, rate, powers):
+        """Return learning rate and epsilon for the moments as they are kept."""
+        rate = rate * sqrt(1 - powers[1]) / (1 - powers[0])
+        root = np.sqrt(1 - cls._BETAS[1])
+        rate = rate * np.float32((1 - cls._BETAS[0]) / root)
+        return rate, np.float32(cls._EPSILON / root)
 
     def _constants(self):
         # Keras computes the powers in float32, too.
         betas = np.asarray(self._BETAS, np.float32)
         powers = np.power(betas, np.float32(self._n_steps))
-        rate = np.float32(self.learning_rate) * np.sqrt(1 - powers[1]) / (1 - powers[0])
-        root = np.sqrt(1 - self._BETAS[1])
-        rate = np.float32(rate * (1 - self._BETAS[0]) / root)
-        return *betas, rate, np.float32(self._EPSILON / root)
+        return *betas, *self._scaled(np.sqrt, np.float32(self.learning_rate), powers)
 
     @staticmethod
     def _step(weights, gradients, moments, beta_1, beta_2, rate, epsilon):
@@ -145,6 +200,13 @@ class Adam(SGD):
         np.divide(first, gradient, out=gradient)
         np.multiply(gradient, rate, out=gradient)
         np.subtract(weights, gradient, out=weights)
+
+
+def parted(flat, shapes):
+    """Return the variables of these shapes that lie in a flat array, as views."""
+    cuts = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
+    parts = np.split(flat, cuts[:-1])
+    return [p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)]
 
 
 def _sum(gradients):

@@ -5,8 +5,11 @@ same methods. It neither imports TensorFlow nor traces anything: a small fit is 
 before TensorFlow would be imported, and nothing of it stays in memory.
 """
 
+import contextlib
 import functools
+import os
 import time
+from math import ceil
 
 import numpy as np
 
@@ -19,25 +22,28 @@ from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
 from skae.engine._numpy_stack import Stack
 from skae.engine._threads import Team, allowed_threads, one_blas_thread
+from skae.networks import import_quietly
 
-# A part of a batch has at least so many multiplications in a layer's pass: about half a
-# millisecond for both ways.
-_PART_WORK = 1 << 22
+# A part of a batch has at least so many multiplications in a layer's pass; with fewer,
+# threads wait for each other longer than they work.
+_PART_WORK = 6_000_000
+# Trainings that are expected to take longer are left to XLA, where batches are not cut.
+_XLA_SECONDS = 6.0
 # Validation rows that pass the network at a time.
 _BLOCK_ROWS = 1024
 
 
-def numpy_program(design, keeps_best, batch_size):
+def numpy_program(design, schedule, n_rows):
     """Return a NumpyProgram, or None where the design needs Keras.
 
     Parameters
     ----------
     design : Design
 
-    keeps_best : bool
-        Whether the best weights are kept.
+    schedule : Schedule
 
-    batch_size : int
+    n_rows : int
+        Number of training rows.
     """
     plan = design.architecture.network.numpy_plan(*design.architecture.shapes)
     if plan is None or any(p.activation not in ACTIVATIONS for p in plan.layers):
@@ -46,7 +52,7 @@ def numpy_program(design, keeps_best, batch_size):
     optimizer = isinstance(design.optimizer, str) and OPTIMIZERS.get(design.optimizer)
     if loss is None or not optimizer:
         return None
-    return NumpyProgram(design, plan, loss, optimizer, keeps_best, batch_size)
+    return NumpyProgram(design, plan, loss, optimizer, schedule, n_rows)
 
 
 class NumpyProgram:
@@ -61,10 +67,11 @@ class NumpyProgram:
     loss, optimizer : object
         An instance and a class, from ``_numpy_losses`` and ``_numpy_optimizers``.
 
-    keeps_best : bool
+    schedule : Schedule
+        Large batches are cut into parts, which threads share; epochs of long trainings
+        with small batches are left to XLA.
 
-    batch_size : int
-        Of the batches to come; large ones are cut into parts, which threads share.
+    n_rows : int
 
     Attributes
     ----------
@@ -83,15 +90,18 @@ class NumpyProgram:
     warning = None
     by_parts = False
 
-    def __init__(self, design, plan, loss, optimizer, keeps_best, batch_size):
-        self._design = design
+    def __init__(self, design, plan, loss, optimizer, schedule, n_rows):
+        self._design, self._plan = design, plan
         first = Stack(plan, loss)
-        n_parts = _n_parts(len(first.weights), batch_size)
+        n_parts = _n_parts(len(first.weights), schedule.batch_size)
+        seconds = _expected_seconds(len(first.weights), schedule, n_rows)
+        self._uses_xla = n_parts == 1 and seconds > _XLA_SECONDS
         others = (Stack(plan, loss, first.weights) for _ in range(n_parts - 1))
         self._parts = [_Part(design, stack) for stack in (first, *others)]
         self._stack = first
         gradients = [part.stack.gradients for part in self._parts]
         self._optimizer = optimizer(first.weights, gradients, first.shapes)
+        keeps_best = schedule.patience is not None
         self._best = _Best(first.weights) if keeps_best else None
         self.latent_shape = (plan.width,)
         self.validation_seconds = 0.0
@@ -143,12 +153,14 @@ class NumpyProgram:
     def run_epochs(self, data, orders, seeds, batch_size, patience):
         """Train over whole epochs; as ``Program.run_epochs``, on arrays."""
         losses, val_losses, waited = [], [], 0
-        n_threads = min(len(self._parts), allowed_threads())
         # The loop looks at losses and weights.
-        quiet = np.errstate(all="ignore")
-        with one_blas_thread(), quiet, Team(n_threads) as team:
+        with (
+            np.errstate(all="ignore"),
+            one_blas_thread(),
+            self._epochs(data, batch_size) as run_epoch,
+        ):
             for order, seed in zip(orders, seeds, strict=True):
-                losses.append(self._run_epoch(team, data, order, seed, batch_size))
+                losses.append(run_epoch(order, seed) / len(order))
                 watched = losses[-1]
                 val_losses.append(np.nan)
                 if "val_x" in data:
@@ -159,8 +171,32 @@ class NumpyProgram:
                     break
         return _column(losses), _column(val_losses), waited >= patience
 
-    def _run_epoch(self, team, data, order, seed, batch_size):
-        """Return the mean loss over rows of one epoch of steps."""
+    @contextlib.contextmanager
+    def _epochs(self, data, batch_size):
+        """Give the block a function that trains an epoch and returns losses' sum."""
+        rows = {name: array for name, array in data.items() if name[:3] != "val"}
+        if self._uses_xla:
+            import_quietly()
+            from skae.engine import _xla_epochs
+
+            optimizer = type(self._optimizer)
+            arguments = self._plan, self._design, optimizer, batch_size, rows
+            with _xla_epochs.borrowed(*arguments) as epochs:
+                tensors = epochs.tensors(rows)
+                yield functools.partial(self._run_xla_epoch, epochs, tensors)
+            return
+        with Team(min(len(self._parts), allowed_threads())) as team:
+            yield functools.partial(self._run_epoch, team, rows, batch_size)
+
+    def _run_xla_epoch(self, epochs, data, order, seed):
+        optimizer = self._optimizer
+        state = [self._stack.variables, *optimizer.moments()]
+        numbers = optimizer.n_steps, optimizer.learning_rate
+        total, n_steps = epochs.run(data, order, seed, state, *numbers)
+        optimizer.count(n_steps)
+        return total
+
+    def _run_epoch(self, team, data, batch_size, order, seed):
         total, order = 0.0, order.astype(np.intp)
         for number, part in enumerate(self._parts):
             part.seed([*seed, number])
@@ -178,7 +214,7 @@ class NumpyProgram:
             )
             total += sum(shares) * n_rows
             team.run(self._optimizer.tasks())
-        return total / len(order)
+        return total
 
     def _validation_loss(self, data):
         """Return the mean loss over validation rows."""
@@ -263,14 +299,31 @@ class _Best:
 
 
 def _n_parts(n_weights, batch_size):
-    """Return into how many parts to cut a batch: as many as are worth a thread."""
-    work = n_weights * batch_size
-    return max(n for n in (1, 2, 4) if n == 1 or work >= n * _PART_WORK)
+    """Return into how many parts to cut a batch: as many as are worth a thread.
+
+    It depends on the machine, but not on how many threads this process may use: worker
+    processes may use fewer, and should come to the same bits.
+    """
+    work, n_cores = n_weights * batch_size, os.cpu_count() or 1
+    return max(
+        n for n in (1, 2, 4) if n == 1 or (work >= n * _PART_WORK and n <= n_cores)
+    )
+
+
+def _expected_seconds(n_weights, schedule, n_rows):
+    """Return about how long a training takes, in one thread and without stopping early.
+
+    A rough count of multiplications, passes over the weights, and calls of functions,
+    with speeds that were measured once: it need not be right elsewhere, but the same.
+    """
+    step = n_weights * (6 * schedule.batch_size / 70e9 + 1.2e-9) + 5e-5
+    return schedule.epochs * ceil(n_rows / schedule.batch_size) * step
 
 
 def _flat(array):
-    """Return rows without their shape."""
-    return array if array.ndim == 1 else array.reshape(len(array), -1)
+    """Return rows without their shape; contiguous, since `take` copies others."""
+    flat = array if array.ndim == 1 else array.reshape(len(array), -1)
+    return np.ascontiguousarray(flat)
 
 
 def _column(values):

@@ -1,11 +1,11 @@
 """A stack of dense layers that learns, in NumPy."""
 
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
 from skae.engine._numpy_layers import ACTIVATIONS, DenseLayer
+from skae.engine._numpy_optimizers import parted
 
 
 class Stack:
@@ -25,6 +25,9 @@ class Stack:
     ----------
     weights, gradients : float32 ndarray of shape (n_weights,)
 
+    variables : list of ndarray
+        Views of the weights: kernel and bias of each layer.
+
     names, shapes : list
         Of kernel and bias of each layer, in the order of the flat arrays.
     """
@@ -37,8 +40,9 @@ class Stack:
         if weights is None:
             weights = np.zeros(sum(sizes), np.float32)
         self.weights = weights
-        self.gradients = np.zeros_like(self.weights)
-        weights, gradients = self._views(weights), self._views(self.gradients)
+        self.gradients = np.zeros_like(weights)
+        self.variables = parted(weights, self.shapes)
+        weights, gradients = self.variables, parted(self.gradients, self.shapes)
         self._layers = [
             DenseLayer(p.activation, *weights[i : i + 2], *gradients[i : i + 2])
             for i, p in zip(range(0, len(weights), 2), plan.layers, strict=True)
@@ -52,12 +56,12 @@ class Stack:
 
     def load(self, weights):
         """Write weights, a list of arrays."""
-        for view, array in zip(self._views(self.weights), weights, strict=True):
+        for view, array in zip(self.variables, weights, strict=True):
             view[...] = array
 
     def copied_weights(self):
         """Return the weights, a list of new arrays."""
-        return [view.copy() for view in self._views(self.weights)]
+        return [view.copy() for view in self.variables]
 
     def descend(self, x, target, weight, n_rows):
         """Compute the gradients of some of a batch's rows; return their loss.
@@ -113,12 +117,6 @@ class Stack:
         if n not in self._memory:
             self._memory[n] = _Memory(n, self._widths)
         return self._memory[n]
-
-    def _views(self, flat):
-        """Return the variables that lie in a flat array."""
-        cuts = np.cumsum([0] + [int(np.prod(shape)) for shape in self.shapes])
-        pairs = zip(pairwise(cuts), self.shapes, strict=True)
-        return [flat[i:j].reshape(shape) for (i, j), shape in pairs]
 
 
 class _Memory:

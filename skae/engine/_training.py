@@ -29,7 +29,7 @@ def train(design, rows, validation, schedule, state, seed, mode):
     start = time.perf_counter()
     callbacks, lent = [], None
     if mode == "auto" and not schedule.callbacks:
-        lent = _in_numpy(design, schedule)
+        lent = _in_numpy(design, schedule, len(rows.x))
     if lent is None:
         import_quietly()
         from skae.engine import _compiled
@@ -54,10 +54,10 @@ def train(design, rows, validation, schedule, state, seed, mode):
     return Trained(trained, history, seconds, program.latent_shape)
 
 
-def _in_numpy(design, schedule):
+def _in_numpy(design, schedule, n_rows):
     """Return a context of (program, seconds) in NumPy, or None."""
     start = time.perf_counter()
-    program = numpy_program(design, schedule.patience is not None, schedule.batch_size)
+    program = numpy_program(design, schedule, n_rows)
     if program is None:
         return None
     seconds = {"building": time.perf_counter() - start, "tracing": 0.0}

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -32,13 +33,24 @@ def U(rng):
     return rng.uniform(0.05, 0.95, size=(50, 6)).astype(np.float32)
 
 
+@pytest.fixture(params=["numpy", "xla"])
+def kind(request, monkeypatch):
+    """Train all in NumPy, or leave all epochs to XLA."""
+    from skae.engine import _cache, _numpy_program
+
+    if request.param == "xla":
+        monkeypatch.setattr(_numpy_program, "_XLA_SECONDS", 0.0)
+    yield request.param
+    _cache.clear()
+
+
 @pytest.fixture
-def both(train, make_job):
+def both(train, make_job, kind):
     """Return a function that trains in NumPy and compiled, and compares the two."""
 
     def both(*args, **options):
         design, _, _, schedule, _, _ = make_job(*args, **options)
-        assert numpy_program(design, schedule.patience is not None, 16) is not None
+        assert numpy_program(design, schedule, 50) is not None
         ours = train(*args, mode="auto", **options)
         compiled = train(*args, mode="compiled", **options)
         assert ours.history.keys() == compiled.history.keys()
@@ -60,6 +72,10 @@ def both(train, make_job):
 # ---------------------------------------------------------- the same as compiled
 
 
+ONLY_NUMPY = pytest.mark.parametrize("kind", ["numpy"], indirect=True)
+
+
+@ONLY_NUMPY
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name])
 def test_activations(activation, both, U):
     for options in (
@@ -83,6 +99,7 @@ def test_losses(loss, is_weighted, both, rng, U):
     both(rows, validation, loss=loss, network=network)
 
 
+@ONLY_NUMPY
 def test_the_cross_entropy_of_certain_outputs_is_finite(both, U):
     # Logits of a hundred: a probability of 1 to the last bit.
     network = DenseNetwork((), output_activation="sigmoid")
@@ -97,6 +114,54 @@ def test_optimizers(optimizer, both, X):
     both(X, optimizer=optimizer, learning_rate=0.05, epochs=5)
 
 
+@pytest.mark.parametrize("n_parts", [2, 4])
+def test_batches_in_parts(n_parts, train, monkeypatch, X):
+    from skae.engine import _numpy_program
+
+    monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: n_parts)
+    options = {"batch_size": 15, "mode": "auto"}  # the last batch has 5 rows
+    cut = train(X, **options)
+    monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: 1)
+    whole = train(X, **options)
+    np.testing.assert_allclose(cut.history["loss"], whole.history["loss"], rtol=1e-6)
+    monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: n_parts)
+    monkeypatch.setattr(_numpy_program, "allowed_threads", lambda: 1)
+    alone = train(X, **options)
+    assert cut.history == alone.history
+    for one, other in zip(cut.state.weights, alone.state.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_an_error_in_a_thread_reaches_the_user(train, monkeypatch, X):
+    from skae.engine import _numpy_program
+
+    class Broken(GaussianNoise):
+        def apply(self, x, draw):
+            if len(X) > 8 and threading.current_thread() is not threading.main_thread():
+                raise KeyError("broken")
+            return super().apply(x, draw)
+
+    monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: 2)
+    monkeypatch.setattr(_numpy_program, "allowed_threads", lambda: 2)
+    with pytest.raises(KeyError, match="broken"):
+        train(X, corruption=Broken(), mode="auto")
+    assert threading.active_count() < 20
+
+
+def test_moments_decay_to_zero_and_not_into_denormals(train):
+    X = np.zeros((64, 4), np.float32)
+    X[:, 0] = np.linspace(-1, 1, 64)
+    weights = [np.zeros((4, 2), np.float32), np.full(2, -1, np.float32)]
+    weights += [np.zeros((2, 4), np.float32), np.ones(4, np.float32)]
+    network = DenseNetwork((), latent_activation="relu")  # dead: no gradient below
+    options = {"network": network, "weights": weights, "epochs": 300, "batch_size": 8}
+    moments = train(X, mode="auto", **options).state.optimizer[2:]
+    sizes = np.abs(np.concatenate([np.ravel(m) for m in moments]))
+    assert (sizes > 0).any()
+    assert not ((sizes > 0) & (sizes < 1e-37)).any()
+
+
+@ONLY_NUMPY
 def test_steps_over_several_blocks_of_weights(both, monkeypatch, X):
     from skae.engine import _numpy_optimizers
 
@@ -111,6 +176,7 @@ def test_targets_and_early_stopping(both, rng, X):
     assert len(trained.history["loss"]) < 200
 
 
+@ONLY_NUMPY
 def test_validation_in_blocks(both, monkeypatch, X):
     from skae.engine import _numpy_program
 
@@ -125,14 +191,14 @@ def test_rows_with_a_shape(both, rng):
 
 def test_fresh_weights_are_those_that_keras_would_get(make_job, X):
     network = DenseNetwork((5, 4))
-    design, _, _, _, state, seed = make_job(X, network=network, seed=3)
-    fresh = numpy_program(design, False, 16).fresh_weights(design, seed)
+    design, _, _, schedule, state, seed = make_job(X, network=network, seed=3)
+    fresh = numpy_program(design, schedule, 50).fresh_weights(design, seed)
     for one, other in zip(fresh, state.weights, strict=True):
         assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_training_continues_in_either(optimizer, train, X):
+def test_a_training_continues_in_either(optimizer, kind, train, X):
     options = {"optimizer": optimizer, "epochs": 2}
 
     def run(first, second):
@@ -159,6 +225,23 @@ def test_a_state_comes_back_to_the_same_bits(X):
         assert np.array_equal(a, b)
 
 
+def test_long_trainings_are_left_to_xla(make_job, monkeypatch):
+    from skae.engine import _numpy_program
+
+    def uses_xla(n_rows, **options):
+        X = np.empty((1, 784), np.float32)
+        options = {"network": DenseNetwork(()), "latent_dim": 64, **options}
+        weights = [np.zeros(1)]
+        design, _, _, schedule, _, _ = make_job(X, weights=weights, **options)
+        return numpy_program(design, schedule, n_rows)._uses_xla
+
+    monkeypatch.setattr(_numpy_program.os, "cpu_count", lambda: 2)
+    assert uses_xla(60_000, batch_size=32, epochs=10)
+    assert not uses_xla(60_000, batch_size=32, epochs=1)
+    assert not uses_xla(6000, batch_size=32, epochs=10)
+    assert not uses_xla(60_000, batch_size=256, epochs=50)  # threads share it
+
+
 # --------------------------------------------------------------------- corruption
 
 
@@ -174,7 +257,7 @@ def test_a_state_comes_back_to_the_same_bits(X):
     ids=lambda c: type(c).__name__,
 )
 @pytest.mark.parametrize("shape", [(6,), (3, 2)])
-def test_corruptions(corruption, shape, train, assert_same, X):
+def test_corruptions(corruption, shape, kind, train, assert_same, X):
     X = X.reshape(-1, *shape)
     options = {"corruption": corruption, "batch_size": 50, "mode": "auto"}
     trained = train(X, engine.Rows(X[:20]), **options)
@@ -185,7 +268,7 @@ def test_corruptions(corruption, shape, train, assert_same, X):
     assert trained.history != other.history
 
 
-def test_noise_is_fresh_in_every_epoch(train, X):
+def test_noise_is_fresh_in_every_epoch(kind, train, X):
     options = {"batch_size": 50, "mode": "auto", "optimizer": "sgd", "epochs": 3}
     still = {**options, "learning_rate": 1e-30}
     loss = train(X, corruption=GaussianNoise(0.5), **still).history["loss"]
@@ -217,8 +300,10 @@ def test_what_numpy_cannot_serve_goes_to_keras(keras, make_job, X):
         {"optimizer": keras.optimizers.Adam()},
         {"optimizer": "rmsprop"},
     ):
-        assert numpy_program(make_job(X, **options)[0], False, 16) is None, options
-    assert numpy_program(make_job(X)[0], False, 16) is not None
+        job = make_job(X, **options)
+        assert numpy_program(job[0], job[3], 50) is None, options
+    job = make_job(X)
+    assert numpy_program(job[0], job[3], 50) is not None
 
 
 def test_callbacks_see_a_model_of_keras(keras, train, X):

@@ -1,0 +1,202 @@
+"""The cases of ``speed.py`` about searches: many fits, and what they leave behind."""
+
+import functools
+import tempfile
+
+import numpy as np
+from _clock import in_turn, timed
+from _ecg import BATCH_SIZE, EPOCHS, ecg_split, in_unit_range, tutorial_detector
+from _jobs import Findings, Job
+from _measurements import Bar, Measurement, collect
+from _speed import JOBS, faster, run_script
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.model_selection import GridSearchCV
+
+from skae import InlierKFold, Quantile, outlier_f1
+from skae.engine import import_quietly
+
+WIDTHS = (2, 4, 8, 12, 16)
+LEVELS = (0.8, 0.84, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.98, 0.99)
+N_FOLDS = 3
+N_SEARCHES = 5
+# Three trainings of every network, and 150 of the rival's: minutes each.
+N_RIVAL_SEARCHES = 2
+
+
+class SciKerasDetector(OutlierMixin, BaseEstimator):
+    """The tutorials' detector around SciKeras's wrapper, as a user would write it."""
+
+    def __init__(self, latent_dim=8, level=0.95, epochs=EPOCHS, random_state=0):
+        self.latent_dim = latent_dim
+        self.level = level
+        self.epochs = epochs
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Train on the normal rows, and put the threshold at a quantile."""
+        from scikeras.wrappers import KerasRegressor
+
+        normals = X if y is None else X[y == 1]
+        self.network_ = KerasRegressor(
+            build_network,
+            model__latent_dim=self.latent_dim,
+            loss="mae",
+            optimizer="adam",
+            epochs=self.epochs,
+            batch_size=BATCH_SIZE,
+            random_state=self.random_state,
+            verbose=0,
+        ).fit(normals, normals)
+        self.threshold_ = np.quantile(self._errors(normals), self.level)
+        return self
+
+    def score_samples(self, X):
+        """Return minus the mean absolute error of each row."""
+        return -self._errors(X)
+
+    def predict(self, X):
+        """Return +1 for inliers and -1 for outliers."""
+        return np.where(self._errors(X) <= self.threshold_, 1, -1)
+
+    def _errors(self, X):
+        return np.mean(np.abs(self.network_.predict(X, batch_size=2048) - X), axis=1)
+
+
+def build_network(latent_dim=8):
+    """Return the layers 140-32-16 and back around a code."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((140,)),
+            layers.Dense(32, "relu"),
+            layers.Dense(16, "relu"),
+            layers.Dense(latent_dim, "relu"),
+            layers.Dense(16, "relu"),
+            layers.Dense(32, "relu"),
+            layers.Dense(140, "sigmoid"),
+        ]
+    )
+
+
+def _search(detector, grid, X, y):
+    """Return the best test F1 of a grid search."""
+    cv = InlierKFold(N_FOLDS)
+    return GridSearchCV(detector, grid, scoring=outlier_f1, cv=cv).fit(X, y).best_score_
+
+
+def _by_skae(X, y, seed, epochs, memory=None, n_jobs=None):
+    detector = tutorial_detector(seed, epochs).set_params(memory=memory)
+    grid = {"latent_dim": WIDTHS, "threshold": [Quantile(q) for q in LEVELS]}
+    cv = InlierKFold(N_FOLDS)
+    search = GridSearchCV(detector, grid, scoring=outlier_f1, cv=cv, n_jobs=n_jobs)
+    return search.fit(X, y).best_score_
+
+
+def _remembering(X, y, seed, epochs, n_jobs=None):
+    with tempfile.TemporaryDirectory() as folder:
+        return _by_skae(X, y, seed, epochs, folder, n_jobs)
+
+
+def _by_scikeras(X, y, seed, epochs):
+    detector = SciKerasDetector(epochs=epochs, random_state=seed)
+    return _search(detector, {"latent_dim": WIDTHS, "level": LEVELS}, X, y)
+
+
+def _by_hand(X, y, seed, epochs):
+    """Train every network once per fold, and try all thresholds on its errors."""
+    from sklearn.metrics import f1_score
+
+    scores = np.zeros((len(WIDTHS), len(LEVELS), N_FOLDS))
+    for fold, (train, test) in enumerate(InlierKFold(N_FOLDS).split(X, y)):
+        for i, width in enumerate(WIDTHS):
+            detector = SciKerasDetector(width, epochs=epochs, random_state=seed)
+            detector.fit(X[train])
+            errors, test_errors = detector._errors(X[train]), detector._errors(X[test])
+            for j, level in enumerate(LEVELS):
+                flagged = test_errors > np.quantile(errors, level)
+                scores[i, j, fold] = f1_score(y[test] == -1, flagged)
+    best = scores.mean(axis=2)
+    i, j = np.unravel_index(best.argmax(), best.shape)
+    SciKerasDetector(WIDTHS[i], LEVELS[j], epochs, seed).fit(X, y)
+    return best.max()
+
+
+def grid_search(size):
+    """A grid search on ECG5000: 5 widths x 10 thresholds x 3 folds, and the refit.
+
+    The tutorials' detector; thresholds are quantiles. skae runs with ``memory``, new
+    for every search: each network is trained once per fold. The rivals wrap SciKeras's
+    KerasRegressor: one in the same GridSearchCV, the other written by hand, training
+    each network once per fold, too. Every search takes the rows in another order and
+    another seed. The loss is 1 - the best F1 of the outliers.
+    """
+    import_quietly()
+    split = in_unit_range(ecg_split(size))
+    epochs = size.count(EPOCHS)
+    skae = {
+        "skae": functools.partial(_remembering, epochs=epochs),
+        "skae, n_jobs=2": functools.partial(_remembering, epochs=epochs, n_jobs=2),
+        "skae, memory=None": functools.partial(_by_skae, epochs=epochs),
+    }
+    rivals = {
+        "SciKeras": functools.partial(_by_scikeras, epochs=epochs),
+        "SciKeras, by hand": functools.partial(_by_hand, epochs=epochs),
+    }
+
+    def rounds(contenders, n_rounds):
+        found = {name: [] for name in contenders}
+        for turn in range(n_rounds):
+            order = np.random.default_rng(turn).permutation(len(split.X_train))
+            X, y = split.X_train[order], split.y_train[order]
+            for name, contender in in_turn(contenders, turn):
+                seconds, score = timed(contender, X, y, seed=turn)
+                found[name].append((seconds, 1 - score))
+        return found
+
+    for contender in skae.values():  # joblib's workers start, too
+        contender(split.X_train[::4], split.y_train[::4], seed=99)
+    found = rounds(skae, min(size.n_repeats, N_SEARCHES))
+    found |= rounds(rivals, min(size.n_repeats, N_RIVAL_SEARCHES))
+    measured = []
+    for i, quantity in enumerate(("seconds", "1 - F1")):
+        for name, values in found.items():
+            measured.append(Measurement(quantity, name, tuple(v[i] for v in values)))
+    mine = np.median([seconds for seconds, _ in found["skae"]])
+    for rival in rivals:
+        ratio = np.median([seconds for seconds, _ in found[rival]]) / mine
+        bar = Bar(">=", 60) if rival == "SciKeras" else None
+        measured.append(
+            Measurement(f"median {faster(rival)[0]}", "skae", (ratio,), bar)
+        )
+    return Findings(measured)
+
+
+def many_fits(size):
+    """200 fits of varying shape in one process: does memory grow?
+
+    The default detector for two epochs, in a process of its own per repeat, on 50 to
+    2,000 rows of 5 to 100 columns. "in NumPy" trains as it is; "in TensorFlow" has
+    batch normalisation, so that every shape builds and traces a program. Growth is of
+    resident memory, after the first 20 fits.
+    """
+    n_repeats = min(size.n_repeats, 5)
+    n_fits = 24 if size.is_quick else 200
+    kinds = {"skae, in NumPy": "none", "skae, in TensorFlow": "batch"}
+    rounds = []
+    for turn in range(n_repeats):
+        rounds.append(
+            {
+                ("megabytes of growth", name): run_script(
+                    "_speed_many_fits.py", kind, turn, n_fits
+                )
+                for name, kind in kinds.items()
+            }
+        )
+    bars = {("megabytes of growth", name): Bar("<", 100) for name in kinds}
+    return Findings(collect(rounds, bars))
+
+
+JOBS.add(Job("grid-search", grid_search, one_value_per="search"))
+JOBS.add(Job("many-fits", many_fits, one_value_per="process"))

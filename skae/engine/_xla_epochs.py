@@ -1,0 +1,126 @@
+"""Epochs of a dense training as one XLA program each: for long trainings.
+
+XLA makes few kernels of all that lies between the matrix products, and takes a third
+less time than NumPy where batches are small; but TensorFlow has to be imported, and
+every number of rows is compiled anew. Imports TensorFlow.
+"""
+
+import keras
+import tensorflow as tf
+
+from skae._describe import digest
+from skae.engine import _cache
+from skae.engine._keras import RowLoss
+from skae.engine._tensors import batch_of
+from skae.networks import without_chatter
+
+
+def borrowed(plan, design, optimizer, batch_size, data):
+    """Return a context of a program for these data, from the pool or new."""
+    shapes = [(name, array.shape) for name, array in sorted(data.items())]
+    layers = [vars(layer) for layer in plan.layers]
+    parts = [layers, design.architecture.input_shape, design.loss, optimizer.__name__]
+    key = digest(["xla", *parts, design.corruption, batch_size, shapes])
+    return _cache.borrowed(key, lambda: XlaEpochs(plan, design, optimizer, batch_size))
+
+
+class XlaEpochs:
+    """One epoch of steps, compiled for a design and for a number of rows.
+
+    Parameters
+    ----------
+    plan : skae.networks.StackPlan
+
+    design : Design
+
+    optimizer : type
+        From ``_numpy_optimizers``; its moments are taken over as they are.
+
+    batch_size : int
+    """
+
+    def __init__(self, plan, design, optimizer, batch_size):
+        self._loss = RowLoss(design.loss)
+        self._corruption = design.corruption
+        self._shape = -1, *design.architecture.input_shape
+        self._optimizer = optimizer
+        self._batch_size = batch_size
+        self._activations = [keras.activations.get(p.activation) for p in plan.layers]
+        self._epoch = tf.function(self._steps, autograph=False, jit_compile=True)
+
+    def tensors(self, data):
+        """Return data as ``run`` takes them."""
+        return {name: tf.constant(array) for name, array in data.items()}
+
+    def run(self, data, order, seed, state, n_steps, rate):
+        """Run an epoch; return the sum over rows of the losses, and the steps made.
+
+        Parameters
+        ----------
+        data : dict of str to tensor
+            Rows are flat.
+
+        order : int32 ndarray of shape (n,)
+
+        seed : int32 ndarray of shape (2,)
+
+        state : list of list of ndarray
+            The weights, then each of the optimizer's moments; overwritten.
+
+        n_steps : int
+            Steps that were taken before.
+
+        rate : float
+            The learning rate.
+        """
+        given = [[tf.constant(array) for array in part] for part in state]
+        numbers = tf.constant(n_steps, tf.float32), tf.constant(rate, tf.float32)
+        with without_chatter():
+            loss, made = self._epoch(
+                data, tf.constant(order), tf.constant(seed), given, *numbers
+            )
+        for part, tensors in zip(state, made, strict=True):
+            for array, tensor in zip(part, tensors, strict=True):
+                array[...] = tensor.numpy()
+        return float(loss), -(-len(order) // self._batch_size)
+
+    # ----------------------------------------- what is compiled, from outside in
+
+    def _steps(self, data, order, seed, state, n_steps, rate):
+        size, n = self._batch_size, order.shape[0]
+        n_whole = n // size
+
+        def step(number, total, state, n_rows):
+            rows = tf.slice(order, [number * size], [n_rows])
+            batch = self._batch(data, rows, tf.stack([seed[0], seed[1] + number]))
+            loss, gradients = self._descend(*batch, state[0])
+            count = n_steps + tf.cast(number + 1, tf.float32)
+            state = self._optimizer.stepped(tf.sqrt, state, gradients, count, rate)
+            return number + 1, total + tf.cast(loss, tf.float64) * n_rows, state
+
+        number, total, state = tf.while_loop(
+            lambda number, *_: number < n_whole,
+            lambda *now: step(*now, size),
+            (tf.constant(0), tf.constant(0.0, tf.float64), state),
+            parallel_iterations=1,
+        )
+        if n % size:
+            _, total, state = step(number, total, state, n % size)
+        return total, state
+
+    def _batch(self, data, rows, seed):
+        """Return flat inputs, damaged afresh, targets, and weights of some rows."""
+        shaped = {**data, "x": tf.reshape(data["x"], self._shape)}
+        targets = tf.gather(data["y" if "y" in data else "x"], rows)
+        x, _, weight = batch_of(shaped, rows, self._corruption, seed)
+        return tf.reshape(x, (rows.shape[0], -1)), targets, weight
+
+    def _descend(self, x, targets, weight, weights):
+        """Return the loss of a batch, and its gradients."""
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            pairs = zip(weights[::2], weights[1::2], self._activations, strict=True)
+            for kernel, bias, activation in pairs:
+                x = activation(tf.matmul(x, kernel) + bias)
+            loss = self._loss.reduced(targets, x, weight)
+        return loss, tape.gradient(loss, weights)

@@ -13,12 +13,5 @@ from _tutorial import JOBS
 for theme in ("dense", "conv", "denoise", "codes", "ecg", "own"):
     importlib.import_module(f"_rows_{theme}")
 
-# Rows that are yet to be run in full: they have no table and no picture.
-PENDING = frozenset(
-    {"mnist-denoise", "mnist-denoise-extreme"}
-    | {"own-denoise-fashion", "own-denoise-mnist"}
-    | {"own-transform-fashion", "own-transform-mnist"}
-)
-
 if __name__ == "__main__":
     JOBS.main(__doc__)

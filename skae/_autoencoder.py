@@ -4,15 +4,19 @@ It knows arrays and networks, not estimators: no validation, no parameters to se
 methods trust their input. It pickles without Keras, and scores without TensorFlow.
 """
 
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from skae import engine
+from skae._scaling import is_affine
 
 # Rows are handled in blocks of about this many numbers, so that scoring a large array
 # needs little memory beside the array.
 _BLOCK_SIZE = 1 << 18
+# With fewer blocks, starting threads is not worth it.
+_MANY_BLOCKS = 8
 
 
 class Autoencoder:
@@ -65,26 +69,55 @@ class Autoencoder:
     def encode(self, X):
         """Return the codes, of shape (n, width), of rows in the input space."""
         codes = np.empty((len(X), self.width), X.dtype)
-        for rows in blocks(len(X), self._row_size):
-            codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
+        with engine.one_blas_thread():
+            for rows in blocks(len(X), self._row_size):
+                codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
         return codes
 
     def decode(self, codes):
         """Return the rows, of shape (n, *output_shape), that codes stand for."""
         shape = self.architecture.output_shape
         decoded = np.empty((len(codes), *shape), codes.dtype)
-        for rows in blocks(len(codes), self._row_size):
-            scaled = self.decode_scaled(codes[rows])
-            decoded[rows] = self.target_scaler.inverse_transform(scaled)
+        with engine.one_blas_thread():
+            for rows in blocks(len(codes), self._row_size):
+                scaled = self.decode_scaled(codes[rows])
+                decoded[rows] = self.target_scaler.inverse_transform(scaled)
         return decoded
 
     def reconstruct(self, X):
         """Return the network's output, of shape (n, *output_shape), in y's units."""
         shape = self.architecture.output_shape
         output = np.empty((len(X), *shape), X.dtype)
-        for rows, _, scaled in self.scaled_pairs(X):
+
+        def keep(rows, _, scaled):
             output[rows] = self.target_scaler.inverse_transform(scaled)
+
+        self.for_blocks(X, keep)
         return output
+
+    def for_blocks(self, X, use):
+        """Call ``use(rows, scaled inputs, scaled outputs)`` for every block of X.
+
+        Where there are many blocks and the network runs in NumPy, threads share them:
+        what ``use`` writes must not depend on the order.
+        """
+        slices = list(blocks(len(X), self._row_size))
+
+        def one_block(rows):
+            scaled = self.scaler.transform(X[rows])
+            use(rows, scaled, self.reconstruct_scaled(scaled))
+
+        if len(slices) < _MANY_BLOCKS or not self._runs_in_threads(X.dtype):
+            with engine.one_blas_thread():
+                for rows in slices:
+                    one_block(rows)
+        else:
+            engine.run_in_threads([partial(one_block, rows) for rows in slices])
+
+    def _runs_in_threads(self, dtype):
+        """Return whether a forward pass is NumPy's alone, from end to end."""
+        scalers = self.scaler, self.target_scaler
+        return self.forward.runs_in_numpy(dtype) and all(map(is_affine, scalers))
 
     def scaled_pairs(self, X):
         """Yield (rows, scaled inputs, scaled outputs) block by block."""

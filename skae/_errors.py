@@ -45,7 +45,8 @@ class ErrorMeasure:
     def of_rows(self, autoencoder, X):
         """Return the error of each row, float64 of shape (n,)."""
         errors = np.empty(len(X))
-        for rows, scaled, output in autoencoder.scaled_pairs(X):
+
+        def measure(rows, scaled, output):
             if self.has_terms:
                 values = self._values(scaled, output)
                 errors[rows] = values.mean(axis=(*range(1, X.ndim),))
@@ -54,6 +55,8 @@ class ErrorMeasure:
                 errors[rows] = _reconstruction_error(
                     scaled, output, self.values, self.feature_scale
                 )
+
+        autoencoder.for_blocks(X, measure)
         return errors
 
     def of_features(self, autoencoder, X):
@@ -63,10 +66,13 @@ class ErrorMeasure:
         """
         errors = np.empty(X.shape)
         one_each = (-1, *[1] * (X.ndim - 1))
-        for rows, scaled, output in autoencoder.scaled_pairs(X):
+
+        def measure(rows, scaled, output):
             errors[rows] = self._values(scaled, output)
             if self.has_terms:
                 errors[rows] += self._terms(autoencoder, scaled).reshape(one_each)
+
+        autoencoder.for_blocks(X, measure)
         errors /= X[0].size
         return errors
 

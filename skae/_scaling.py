@@ -26,6 +26,11 @@ def make_scaler(scaler):
     return TransformerScaler(scaler)
 
 
+def is_affine(scaler):
+    """Return whether a fitted scaler computes in NumPy alone: no user's code in it."""
+    return isinstance(scaler, (IdentityScaler, ChannelScaler))
+
+
 class IdentityScaler(BaseEstimator):
     """The scaler of ``scaler=None``: changes nothing."""
 

@@ -55,12 +55,14 @@ MODULES = (
 ) = (importlib.import_module(f"_{name}") for name in MODULES)
 report = importlib.import_module("report")
 SCRIPTS = {
-    name: importlib.import_module(name) for name in ("tutorials", "defaults", "timings")
+    name: importlib.import_module(name)
+    for name in ("tutorials", "defaults", "timings", "speed")
 }
 ALL_JOBS = [(name, job) for name, script in SCRIPTS.items() for job in script.JOBS]
-WITHOUT_DATA = {"digits-code", "digits-denoise", "import"}
+WITHOUT_DATA = {"digits-code", "digits-denoise", "import", "many-fits", "curves"}
 # Jobs that only look, or that compare and take the outcome as it is.
 WITHOUT_BARS = {"mnist-latent-map", "codes-as-images", "ecg-lstm", "modes"}
+WITHOUT_BARS |= {"score-in-keras", "curves"}
 MAX_PICTURE_BYTES = 150_000
 
 # Bars that do not depend on time or training, and how many verdicts they give.
@@ -492,6 +494,7 @@ SAME_NETWORKS = {
     "conv_small": (networks.CONV_SMALL, (28, 28, 1), None, {}),
     "conv": (networks.CONV, (28, 28, 1), None, {}),
     "conv_strided": (networks.CONV_STRIDED, (28, 28, 1), None, {}),
+    "dense_denoiser": (networks.dense(512), (28, 28, 1), 32, {}),
 }
 
 
@@ -540,7 +543,7 @@ def test_every_job_runs(script, job, monkeypatch, request):
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert len({(one["quantity"], one["contender"]) for one in found}) == len(found)
     assert any(one["bar"] for one in found) == (job not in WITHOUT_BARS)
-    assert (result.figure is not None) == (script == "tutorials")
+    assert (result.figure is not None) == (script == "tutorials" or job == "curves")
     assert len({one["contender"] for one in found}) >= 2
     sure = [one["met"] for one in found if one["quantity"] in SURE]
     assert sure == [True] * SURE_VERDICTS.get(job, 0)
@@ -581,8 +584,8 @@ def test_committed_results_are_whole_runs_of_jobs(script):
 
 
 def test_committed_pictures_are_small_and_belong_to_a_result():
-    folder = jobs.RESULTS / "tutorials"
-    drawn = {path.name: path.stat().st_size for path in folder.glob("*.png")}
-    run = {*SCRIPTS["tutorials"].JOBS} - SCRIPTS["tutorials"].PENDING
-    assert set(drawn) == {f"{job}.png" for job in run}
+    drawn = {path: path.stat().st_size for path in jobs.RESULTS.rglob("*.png")}
+    run = [record for script in SCRIPTS for record in report.read(script)]
+    named = {record["picture"] for record in run} - {None}
+    assert {path.name for path in drawn} == named
     assert max(drawn.values()) <= MAX_PICTURE_BYTES

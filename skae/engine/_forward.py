@@ -60,6 +60,10 @@ class Forward:
             return self._in_keras("terms", x)
         return self.architecture.network.numpy_terms(layers, x.reshape(len(x), -1))
 
+    def runs_in_numpy(self, dtype):
+        """Return whether rows of this dtype need neither TensorFlow nor Keras."""
+        return self._numpy_layers(dtype) is not None
+
     def _numpy_layers(self, dtype):
         """Return the layers of encoder and decoder, or None where Keras is needed."""
         if dtype not in self._layers:

@@ -1,4 +1,4 @@
-"""Threads for training in NumPy: a team of our own, instead of BLAS's.
+"""Threads for NumPy: a team of our own, instead of BLAS's.
 
 With BLAS's threads, the last bits of a product depend on their number, and worker
 processes have fewer; on a busy machine they wait for each other many times longer than
@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
 _n_inside = 0
-_limiter = None
+_before = []  # the libraries' numbers of threads outside of all blocks
 
 
 @contextlib.contextmanager
@@ -34,36 +34,38 @@ def one_blas_thread():
 
 
 def _enter():
-    global _n_inside, _limiter
+    global _n_inside
     with _lock:
         if _n_inside == 0:
-            _limiter = _blas().limit(limits=1)
+            _before[:] = [library.get_num_threads() for library in _libraries()]
+            for library in _libraries():
+                library.set_num_threads(1)
         _n_inside += 1
 
 
 def _leave():
-    global _n_inside, _limiter
+    global _n_inside
     with _lock:
         _n_inside -= 1
         if _n_inside == 0:
-            _limiter.restore_original_limits()
-            _limiter = None
+            for library, number in zip(_libraries(), _before, strict=True):
+                library.set_num_threads(number)
 
 
 @functools.cache
-def _blas():
-    """Return the controller of the BLAS libraries that are loaded; finding takes ms."""
-    return ThreadpoolController().select(user_api="blas")
+def _libraries():
+    """Return the BLAS libraries that NumPy may use; finding them takes milliseconds."""
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    of_numpy = [one for one in found if "numpy" in one.filepath]
+    return of_numpy or found
 
 
 def allowed_threads():
     """Return how many threads BLAS would use: joblib's workers have fewer."""
     with _lock:
-        if _limiter is not None:  # a training has set it to one
-            original = _limiter.get_original_num_threads().values()
-        else:
-            original = [one["num_threads"] for one in _blas().info()]
-    return max([1, *(n for n in original if n)])
+        inside = _before if _n_inside else []
+        numbers = inside or [one.get_num_threads() for one in _libraries()]
+    return max([1, *numbers])
 
 
 class Team:
@@ -117,6 +119,12 @@ class Team:
         while (job := inbox.get()) is not None:
             place, share = job
             self._done.put((place, _call(share)))
+
+
+def run_in_threads(tasks):
+    """Call all tasks, which multiply matrices in NumPy, in as many threads as BLAS."""
+    with one_blas_thread(), Team(allowed_threads()) as team:
+        team.run(tasks)
 
 
 def _call(tasks):

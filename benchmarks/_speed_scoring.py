@@ -1,0 +1,237 @@
+"""The cases of ``speed.py`` that score."""
+
+import functools
+import pickle
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from _clock import in_turn, timed
+from _ecg import ecg_split, in_unit_range, tutorial_detector
+from _jobs import Findings, Job
+from _measurements import Bar, Measurement, collect
+from _speed import JOBS, faster, notes, present, run_script
+from _speed_rivals import pyod_detector
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+
+from skae import ConvNetwork, ReconstructionOutlierDetector, RecurrentNetwork
+from skae.engine import import_quietly
+
+N_CALLS = 100
+N_ROWS = (1, 100, 5000)
+LIMITS = {"Model.predict": 200, "PyOD": 2, "IsolationForest": 20}
+
+
+def score(size):
+    """``score_samples`` of heartbeats, validation included: 1, 100 and 5,000 rows.
+
+    The default detector. The rivals run the same network, as ``to_keras()`` returns
+    it, with the same scaler, and the mean squared error written out in NumPy: through
+    ``Model.predict`` (in one batch), and by calling the model. PyOD's AutoEncoder has
+    the same layers; PCA keeps as many components as the code is wide; IsolationForest
+    is another method. Every call gets other rows.
+    """
+    import_quietly()
+    split = ecg_split(size)
+    X = np.concatenate([split.X_train, split.X_test])
+    contenders = present(_scorers(split.normals, size))
+    measured = []
+    for n_rows in N_ROWS:
+        measured += _race_calls(contenders, X, min(n_rows, len(X)), size)
+    return Findings(measured, tuple(notes()))
+
+
+def _scorers(normals, size):
+    """Return functions from rows to scores, by name."""
+    # How long a score takes does not depend on how long the network was trained.
+    detector = ReconstructionOutlierDetector(
+        error="mse", epochs=size.count(5), random_state=0
+    ).fit(normals)
+    model, scaler = detector.to_keras(), detector.scaler_
+
+    def written_out(reconstruct):
+        def score_samples(X):
+            scaled = scaler.transform(X)
+            return -np.mean(np.square(reconstruct(scaled) - scaled), axis=1)
+
+        return score_samples
+
+    scorers = {
+        "skae": detector.score_samples,
+        "Model.predict": written_out(
+            functools.partial(model.predict, batch_size=5000, verbose=0)
+        ),
+        "Model(...)": written_out(lambda scaled: model(scaled).numpy()),
+        "PyOD": None,
+        "IsolationForest": IsolationForest(random_state=0).fit(normals).score_samples,
+        "PCA": _pca_scorer(PCA(4).fit(normals)),
+    }
+    scorers = present(scorers)
+    if "PyOD" in scorers:
+        scorers["PyOD"] = pyod_detector(normals, 0, 2, 128, (768, 4)).decision_function
+    return scorers
+
+
+def _pca_scorer(pca):
+    def score_samples(X):
+        restored = pca.inverse_transform(pca.transform(X))
+        return -np.mean(np.square(restored - X), axis=1)
+
+    return score_samples
+
+
+def _race_calls(contenders, X, n_rows, size):
+    """Return milliseconds and ratios of calls with so many rows."""
+    words = f"{n_rows:,} row{'s' * (n_rows > 1)}"
+    n_calls = size.count(N_CALLS if n_rows < 5000 else 11)
+    rng = np.random.default_rng(n_rows)
+    for contender in contenders.values():
+        contender(X[:n_rows])
+    rounds = []
+    for turn in range(n_calls):
+        rows = X[rng.permutation(len(X))[:n_rows]]
+        seconds = {
+            name: timed(contender, rows)[0]
+            for name, contender in in_turn(contenders, turn)
+        }
+        rounds.append(
+            {(f"{words}, ms", name): 1000 * seconds[name] for name in contenders}
+            | {
+                (f"{words}, {faster(rival)[0]}", "skae"): seconds[rival]
+                / seconds["skae"]
+                for rival in contenders
+                if rival != "skae"
+            }
+        )
+    bars = {}
+    if n_rows == 1:
+        bars = {
+            (f"{words}, {faster(rival)[0]}", "skae"): Bar(">=", limit)
+            for rival, limit in LIMITS.items()
+            if rival in contenders
+        }
+    return collect(rounds, bars)
+
+
+def score_in_keras(size):
+    """``score_samples`` of convolutional and recurrent networks, beside Model.predict.
+
+    Heartbeats as series of 140 x 1. Model.predict gets all rows in one batch; the error
+    is written out in NumPy. Every call gets other rows.
+    """
+    import_quietly()
+    X = ecg_split(size).normals[..., np.newaxis]
+    networks = {
+        "convolutions": ConvNetwork((16, 8)),
+        "LSTM": RecurrentNetwork((16,)),
+    }
+    measured = []
+    for words, network in networks.items():
+        detector = ReconstructionOutlierDetector(
+            network=network, error="mse", epochs=1, scaler=None, random_state=0
+        ).fit(X[:200])
+        model = detector.to_keras()
+
+        def by_keras(X, model=model):
+            restored = model.predict(X, batch_size=len(X), verbose=0)
+            return -np.mean(np.square(restored - X), axis=(1, 2))
+
+        contenders = {"skae": detector.score_samples, "Model.predict": by_keras}
+        for n_rows in (1, 100, min(2000, len(X))):
+            for one in _race_calls(contenders, X, n_rows, size):
+                quantity = f"{words}: {one.quantity}"
+                measured.append(Measurement(quantity, one.contender, one.values))
+    return Findings(measured)
+
+
+N_BULK = 1_000_000
+
+
+def score_bulk(size):
+    """``score_samples`` of 1,000,000 x 140 rows by the tutorials' ECG network.
+
+    140-32-16-8 and back, mean absolute errors. Every time is that of a process of its
+    own, after one call on few rows; Model.predict takes the best of several batch
+    sizes. Peak memory is what the process needs beside its packages, over the size of
+    the rows, which it holds.
+    """
+    n_rows = 2000 if size.is_quick else N_BULK
+    normals = in_unit_range(ecg_split(size)).normals
+    measured = []
+    with tempfile.TemporaryDirectory() as folder:
+        detector = tutorial_detector(0, size.count(20)).fit(normals)
+        path = Path(folder, "detector.pkl")
+        path.write_bytes(pickle.dumps(detector))
+        for dtype in ("float64", "float32"):
+            rounds = []
+            for turn in range(min(size.n_repeats, 5)):
+                found = {
+                    name: run_script("_speed_bulk.py", name, path, n_rows, dtype, turn)
+                    for name, _ in in_turn({"skae": 0, "Model.predict": 0}, turn)
+                }
+                ratio = found["Model.predict"][0] / found["skae"][0]
+                rounds.append(
+                    {(f"{dtype}: seconds", name): one[0] for name, one in found.items()}
+                    | {
+                        (f"{dtype}: peak memory, over the rows'", name): one[1]
+                        for name, one in found.items()
+                    }
+                    | {(f"{dtype}: {faster('Model.predict')[0]}", "skae"): ratio}
+                )
+            bars = {
+                (f"{dtype}: {faster('Model.predict')[0]}", "skae"): Bar(">=", 5),
+                (f"{dtype}: peak memory, over the rows'", "skae"): Bar("<=", 1.5),
+            }
+            measured += collect(rounds, bars)
+    return Findings(measured)
+
+
+def unpickle(size):
+    """A fresh process that unpickles a fitted dense detector, and scores one row.
+
+    Beside it, the same with a network that needs TensorFlow, and a process that loads
+    the network's Keras file and predicts. The interpreter's start is counted.
+    """
+    normals = in_unit_range(ecg_split(size)).normals
+    import_quietly()
+    with tempfile.TemporaryDirectory() as folder:
+        dense = tutorial_detector(0, 2).fit(normals)
+        normalised = tutorial_detector(0, 2).set_params(
+            network=RecurrentNetwork((8,), input_shape=(140, 1))
+        )
+        paths = {
+            "skae": Path(folder, "dense.pkl"),
+            "skae, in TensorFlow": Path(folder, "lstm.pkl"),
+            "Keras": Path(folder, "model.keras"),
+        }
+        paths["skae"].write_bytes(pickle.dumps(dense))
+        paths["skae, in TensorFlow"].write_bytes(
+            pickle.dumps(normalised.fit(normals[:100]))
+        )
+        dense.to_keras().save(paths["Keras"])
+        np.save(Path(folder, "row.npy"), normals[:1])
+        rounds = []
+        for turn in range(min(size.n_repeats, 5)):
+            seconds = {
+                name: timed(run_script, "_speed_unpickle.py", path)[0]
+                for name, path in in_turn(paths, turn)
+            }
+            rounds.append(
+                {("seconds", name): seconds[name] for name in paths}
+                | {
+                    faster(rival): seconds[rival] / seconds["skae"]
+                    for rival in list(paths)[1:]
+                }
+            )
+    bars = {faster(rival): Bar(">=", 4) for rival in list(paths)[1:]}
+    return Findings(collect(rounds, bars))
+
+
+for name, find, per in (
+    ("score", score, "call"),
+    ("score-in-keras", score_in_keras, "call"),
+    ("score-bulk", score_bulk, "process"),
+    ("unpickle", unpickle, "process"),
+):
+    JOBS.add(Job(name, find, one_value_per=per))

@@ -21,6 +21,7 @@ from skae._validation import (
     StrOptions,
     check_parameters,
     check_sample_weight,
+    is_checked,
 )
 from skae.networks import DenseNetwork, as_network
 
@@ -138,6 +139,9 @@ class BaseAutoencoder(BaseEstimator):
 
     def _check_X(self, X, *, reset=False, min_samples=1):
         """Return X as a float array of the fitted row shape."""
+        unnamed = not reset and not hasattr(self, "feature_names_in_")
+        if unnamed and is_checked(X, self.input_shape_, min_samples):
+            return X
         X = validate_data(
             self,
             X,

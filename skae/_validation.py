@@ -94,3 +94,30 @@ def normal_rows(y, X, name, *, at_least):
             f"but at least {at_least} normal rows (any other label) are needed."
         )
     return normal
+
+
+def is_checked(X, row_shape, min_samples):
+    """Return whether scikit-learn's validation would return X as it is.
+
+    That validation takes longer than scoring a row. What it looks at is looked at here,
+    too; whatever is unusual is left to it, with its messages.
+
+    Parameters
+    ----------
+    X : object
+        What a user passed.
+
+    row_shape : tuple of int
+
+    min_samples : int
+    """
+    if (
+        type(X) is not np.ndarray
+        or X.dtype not in (np.float64, np.float32)
+        or X.shape[1:] != row_shape
+        or len(X) < min_samples
+        or not X.flags.c_contiguous
+    ):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))  # a sum that overflows is looked at closer

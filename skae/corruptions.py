@@ -1,7 +1,7 @@
 """Corruptions: processes that damage inputs, so that a network learns to repair them.
 
 A corruption is written once, against the few operations that ``apply`` is handed, and
-runs in two places: inside the engine's compiled program, where fresh noise is drawn at
+runs in two places: inside the engine's programs, where fresh noise is drawn at
 every step, and in NumPy, where a denoiser scores itself. It acts in scaled space.
 """
 

@@ -1,0 +1,55 @@
+"""What is taken for checked is what scikit-learn's validation returns as it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils.validation import check_array
+
+from skae import AutoencoderTransformer
+from skae._validation import is_checked
+
+rng = np.random.default_rng(0)
+PLAIN = {
+    "float64": rng.normal(size=(5, 3)),
+    "float32": rng.normal(size=(5, 3)).astype(np.float32),
+    "one row": rng.normal(size=(1, 3)),
+    "huge, but its sum is not": np.array([[1e308, -1e308, 1.0]]),
+}
+UNUSUAL = {
+    "a list": [[1.0, 2.0, 3.0]],
+    "a frame": pd.DataFrame(PLAIN["float64"]),
+    "integers": np.ones((5, 3), int),
+    "float16": np.ones((5, 3), np.float16),
+    "strings": np.array([["a", "b", "c"]]),
+    "big-endian": np.ones((5, 3), ">f8"),
+    "Fortran order": np.asfortranarray(rng.normal(size=(5, 3))),
+    "every second row": rng.normal(size=(10, 3))[::2],
+    "a matrix": np.ma.masked_array(rng.normal(size=(5, 3))),
+    "no rows": np.empty((0, 3)),
+    "too wide": np.ones((5, 4)),
+    "one axis": np.ones(3),
+    "NaN": np.array([[1.0, np.nan, 3.0]]),
+    "infinity": np.array([[1.0, np.inf, 3.0]]),
+    "both infinities": np.array([[-np.inf, np.inf, 3.0]]),
+    "finite with an infinite sum": np.array([[1e308, 1e308, 1.0]]),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_arrays_are_checked(name):
+    X = PLAIN[name]
+    assert is_checked(X, (3,), 1)
+    assert check_array(X, dtype=(np.float64, np.float32), order="C") is X
+    assert not is_checked(X, (3,), 6)
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_all_else_is_left_to_scikit_learn(name):
+    assert not is_checked(UNUSUAL[name], (3,), 1)
+
+
+def test_names_that_are_missing_are_still_noticed():
+    frame = pd.DataFrame(PLAIN["float64"], columns=["a", "b", "c"])
+    transformer = AutoencoderTransformer(1, epochs=1).fit(frame)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        transformer.transform(PLAIN["float64"])

@@ -14,6 +14,7 @@ from sklearn.preprocessing import RobustScaler
 
 from skae import DenseNetwork, ReconstructionOutlierDetector, _autoencoder, engine
 from skae._autoencoder import Autoencoder, blocks
+from skae._errors import ErrorMeasure
 from skae._scaling import make_scaler
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -176,6 +177,46 @@ def test_results_do_not_depend_on_the_size_of_blocks(X, monkeypatch, block_size)
     monkeypatch.setattr(_autoencoder, "_BLOCK_SIZE", block_size)
     for found, wanted in zip(results(), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
+
+
+@pytest.fixture
+def in_threads(monkeypatch):
+    """Let blocks be small and shared by two threads; a list of how many there were."""
+    lists, run = [], engine.run_in_threads
+
+    def counted(tasks):
+        lists.append(len(tasks))
+        run(tasks)
+
+    monkeypatch.setattr(_autoencoder, "_BLOCK_SIZE", 1)
+    monkeypatch.setattr(engine, "run_in_threads", counted)
+    monkeypatch.setattr(engine._threads, "allowed_threads", lambda: 2)
+    return lists
+
+
+@FLOATS
+def test_threads_share_many_blocks_and_change_no_bit(X, in_threads, monkeypatch, dtype):
+    X, value = X.astype(dtype), made(X)
+    measure = ErrorMeasure("mse")
+
+    def results():
+        return [
+            value.reconstruct(X),
+            measure.of_rows(value, X),
+            measure.of_features(value, X),
+        ]
+
+    shared = results()
+    assert in_threads == [10, 10, 10]  # blocks of 32 rows
+    monkeypatch.setattr(_autoencoder, "_MANY_BLOCKS", 11)
+    for found, alone in zip(shared, results(), strict=True):
+        assert np.array_equal(found, alone)
+    assert len(in_threads) == 3
+
+
+def test_users_scalers_stay_in_one_thread(X, in_threads):
+    made(X, scaler=RobustScaler()).reconstruct(X)
+    assert in_threads == []
 
 
 @pytest.mark.parametrize("units", [(16,), (4096,)])

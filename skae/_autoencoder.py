@@ -40,6 +40,12 @@ class Autoencoder:
         self.scaler = scaler
         self.target_scaler = target_scaler
         self.history = history
+        # Numbers that one row takes where it is widest: hidden layers count, too.
+        shapes = forward.architecture
+        widest_layer = max(weight.shape[-1] for weight in forward.weights)
+        self._row_size = max(
+            prod(shapes.input_shape), prod(shapes.output_shape), widest_layer
+        )
 
     @property
     def architecture(self):
@@ -69,7 +75,7 @@ class Autoencoder:
     def encode(self, X):
         """Return the codes, of shape (n, width), of rows in the input space."""
         codes = np.empty((len(X), self.width), X.dtype)
-        with engine.one_blas_thread():
+        with engine.OneBlasThread():
             for rows in blocks(len(X), self._row_size):
                 codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
         return codes
@@ -78,7 +84,7 @@ class Autoencoder:
         """Return the rows, of shape (n, *output_shape), that codes stand for."""
         shape = self.architecture.output_shape
         decoded = np.empty((len(codes), *shape), codes.dtype)
-        with engine.one_blas_thread():
+        with engine.OneBlasThread():
             for rows in blocks(len(codes), self._row_size):
                 scaled = self.decode_scaled(codes[rows])
                 decoded[rows] = self.target_scaler.inverse_transform(scaled)
@@ -108,7 +114,7 @@ class Autoencoder:
             use(rows, scaled, self.reconstruct_scaled(scaled))
 
         if len(slices) < _MANY_BLOCKS or not self._runs_in_threads(X.dtype):
-            with engine.one_blas_thread():
+            with engine.OneBlasThread():
                 for rows in slices:
                     one_block(rows)
         else:
@@ -172,13 +178,6 @@ class Autoencoder:
     def to_keras(self):
         """Return a new ``keras.Model`` with these weights; it works in scaled space."""
         return engine.keras_model(self.architecture, self.weights)
-
-    @property
-    def _row_size(self):
-        """Numbers that one row takes where it is widest: hidden layers count, too."""
-        shapes = self.architecture
-        widest_layer = max(weight.shape[-1] for weight in self.weights)
-        return max(prod(shapes.input_shape), prod(shapes.output_shape), widest_layer)
 
 
 def blocks(n, row_size):

@@ -135,6 +135,10 @@ class BaseAutoencoder(BaseEstimator):
         """Return the width of the code, or None for the network's own."""
         return self.latent_dim
 
+    def __sklearn_is_fitted__(self):
+        """Return whether there is a network."""
+        return hasattr(self, "autoencoder_")
+
     # ---------------------------------------------------------------- checks
 
     def _check_X(self, X, *, reset=False, min_samples=1):
@@ -153,8 +157,7 @@ class BaseAutoencoder(BaseEstimator):
         )
         if 0 in X.shape[1:]:
             raise ValueError(
-                f"X has rows of shape {X.shape[1:]}, which hold no number; pass rows "
-                "with at least one."
+                f"X has rows of shape {X.shape[1:]}, without a number; pass others."
             )
         if reset:
             self.input_shape_ = X.shape[1:]

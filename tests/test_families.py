@@ -373,6 +373,9 @@ def expected_failures(estimator):
             network=VariationalNetwork(DenseNetwork((8,))), latent_dim=2, epochs=20
         ),
         DenoisingRegressor(network=KerasNetwork(one_layer), latent_dim=8, epochs=60),
+        AutoencoderTransformer(
+            latent_dim=2, network=RecurrentNetwork((3,), input_shape=(-1, 1)), epochs=5
+        ),
     ],
     expected_failed_checks=expected_failures,
 )

@@ -19,13 +19,14 @@ from skae.engine._job import (
 )
 from skae.engine._losses import reads_probabilities
 from skae.engine._order import batch_orders
-from skae.engine._threads import one_blas_thread, run_in_threads
+from skae.engine._threads import OneBlasThread, run_in_threads
 from skae.networks import import_quietly
 
 __all__ = [
     "Architecture",
     "Design",
     "Forward",
+    "OneBlasThread",
     "Rows",
     "Schedule",
     "State",
@@ -36,7 +37,6 @@ __all__ = [
     "initial_weights",
     "keras_config",
     "keras_model",
-    "one_blas_thread",
     "output_range",
     "reads_probabilities",
     "run_in_threads",

@@ -21,7 +21,7 @@ from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
 from skae.engine._numpy_stack import Stack
-from skae.engine._threads import Team, allowed_threads, one_blas_thread
+from skae.engine._threads import OneBlasThread, Team, allowed_threads
 from skae.networks import import_quietly
 
 # A part of a batch has at least so many multiplications in a layer's pass; with fewer,
@@ -156,7 +156,7 @@ class NumpyProgram:
         # The loop looks at losses and weights.
         with (
             np.errstate(all="ignore"),
-            one_blas_thread(),
+            OneBlasThread(),
             self._epochs(data, batch_size) as run_epoch,
         ):
             for order, seed in zip(orders, seeds, strict=True):

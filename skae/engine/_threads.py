@@ -6,7 +6,6 @@ they work. Here the work is cut into the same parts on every machine, and a team
 size does them.
 """
 
-import contextlib
 import contextvars
 import functools
 import threading
@@ -19,37 +18,29 @@ _n_inside = 0
 _before = []  # the libraries' numbers of threads outside of all blocks
 
 
-@contextlib.contextmanager
-def one_blas_thread():
+class OneBlasThread:
     """Let the block's matrix products use one thread; blocks in threads may overlap.
 
     The setting is the whole process's: the first block to begin makes it, and the last
     one to end puts back what was before.
     """
-    _enter()
-    try:
-        yield
-    finally:
-        _leave()
 
+    def __enter__(self):
+        global _n_inside
+        with _lock:
+            if _n_inside == 0:
+                _before[:] = [library.get_num_threads() for library in _libraries()]
+                for library in _libraries():
+                    library.set_num_threads(1)
+            _n_inside += 1
 
-def _enter():
-    global _n_inside
-    with _lock:
-        if _n_inside == 0:
-            _before[:] = [library.get_num_threads() for library in _libraries()]
-            for library in _libraries():
-                library.set_num_threads(1)
-        _n_inside += 1
-
-
-def _leave():
-    global _n_inside
-    with _lock:
-        _n_inside -= 1
-        if _n_inside == 0:
-            for library, number in zip(_libraries(), _before, strict=True):
-                library.set_num_threads(number)
+    def __exit__(self, *exc):
+        global _n_inside
+        with _lock:
+            _n_inside -= 1
+            if _n_inside == 0:
+                for library, number in zip(_libraries(), _before, strict=True):
+                    library.set_num_threads(number)
 
 
 @functools.cache
@@ -123,7 +114,7 @@ class Team:
 
 def run_in_threads(tasks):
     """Call all tasks, which multiply matrices in NumPy, in as many threads as BLAS."""
-    with one_blas_thread(), Team(allowed_threads()) as team:
+    with OneBlasThread(), Team(allowed_threads()) as team:
         team.run(tasks)
 
 

@@ -21,7 +21,7 @@ from skae.corruptions import (
 from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_optimizers import OPTIMIZERS
 from skae.engine._numpy_program import numpy_program
-from skae.engine._threads import one_blas_thread
+from skae.engine._threads import OneBlasThread
 from skae.networks import DenseNetwork
 
 ROUNDING = 1e-6
@@ -341,12 +341,12 @@ def blas_threads():
 
 def test_blas_gets_its_threads_back():
     before = blas_threads()
-    with one_blas_thread():
+    with OneBlasThread():
         assert set(blas_threads()) == {1}
-        with one_blas_thread():
+        with OneBlasThread():
             pass
         assert set(blas_threads()) == {1}
-    with pytest.raises(KeyError), one_blas_thread():
+    with pytest.raises(KeyError), OneBlasThread():
         raise KeyError
     assert blas_threads() == before
 

@@ -3,6 +3,7 @@
 import functools
 import pickle
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +210,9 @@ def unpickle(size):
         paths["skae, in TensorFlow"].write_bytes(
             pickle.dumps(normalised.fit(normals[:100]))
         )
-        dense.to_keras().save(paths["Keras"])
+        with warnings.catch_warnings():  # Keras 3.15 has one for NumPy 2
+            warnings.simplefilter("ignore", DeprecationWarning)
+            dense.to_keras().save(paths["Keras"])
         np.save(Path(folder, "row.npy"), normals[:1])
         rounds = []
         for turn in range(min(size.n_repeats, 5)):

@@ -68,17 +68,14 @@ def build_network(latent_dim=8):
     import keras
     from keras import layers
 
-    return keras.Sequential(
-        [
-            keras.Input((140,)),
-            layers.Dense(32, "relu"),
-            layers.Dense(16, "relu"),
-            layers.Dense(latent_dim, "relu"),
-            layers.Dense(16, "relu"),
-            layers.Dense(32, "relu"),
-            layers.Dense(140, "sigmoid"),
-        ]
-    )
+    # Seeds: without one, Keras draws it from the process's random state.
+    def dense(units, activation, seed):
+        start = keras.initializers.GlorotUniform(seed=seed)
+        return layers.Dense(units, activation, kernel_initializer=start)
+
+    sizes = (32, 16, latent_dim, 16, 32)
+    hidden = [dense(n, "relu", seed) for seed, n in enumerate(sizes)]
+    return keras.Sequential([keras.Input((140,)), *hidden, dense(140, "sigmoid", 5)])
 
 
 @dataclass(frozen=True)

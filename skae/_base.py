@@ -157,7 +157,7 @@ class BaseAutoencoder(BaseEstimator):
         )
         if 0 in X.shape[1:]:
             raise ValueError(
-                f"X has rows of shape {X.shape[1:]}, without a number; pass others."
+                f"X has rows of shape {X.shape[1:]}, which hold no number; pass others."
             )
         if reset:
             self.input_shape_ = X.shape[1:]

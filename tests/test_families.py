@@ -9,6 +9,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -297,6 +298,8 @@ def test_a_search_over_the_routed_names_of_a_scikeras_wrapper(users_code):
 
 
 def test_a_search_over_a_functions_parameters_in_two_processes(users_code):
+    # Workers that an earlier test started do not know the folder of users_code.
+    get_reusable_executor().shutdown(wait=True)
     search = GridSearchCV(
         made(AutoencoderTransformer, KerasNetwork(users_code.build)),
         {"network__units": [4, 8]},

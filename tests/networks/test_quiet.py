@@ -35,7 +35,7 @@ QUIET = """
     from sklearn.base import clone
 
     estimator = clone(AutoencoderTransformer(
-        network=DenseNetwork((4,)),
+        network=DenseNetwork((4,), normalization="layer"),  # trains in TensorFlow
         corruption=GaussianNoise(0.1),
         patience=2,
         epochs=3,

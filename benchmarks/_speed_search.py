@@ -131,9 +131,10 @@ def grid_search(size):
     The tutorials' detector; thresholds are quantiles. skae runs with ``memory``, new
     for every search: each network is trained once per fold. The rivals wrap SciKeras's
     KerasRegressor: one in the same GridSearchCV, the other written by hand, training
-    each network once per fold, too; they search once, and have no seed, which would
-    cost them time. Every search takes the rows in another order and another seed. F1 is
-    the best mean over the test folds, of the outliers.
+    each network once per fold, too. They search once, after skae's searches, not in
+    turn with them; their layers have seeds, their batch order has none, since setting
+    TensorFlow's costs time. Every search takes the rows in another order. F1 is the
+    best mean over the test folds, of the outliers.
     """
     import_quietly()
     split = in_unit_range(ecg_split(size))

@@ -24,10 +24,10 @@ from skae.engine._numpy_stack import Stack
 from skae.engine._threads import OneBlasThread, Team, allowed_threads
 from skae.networks import import_quietly
 
-# A part of a batch has at least so many multiplications in a layer's pass; with fewer,
-# threads wait for each other longer than they work.
+# Fewer multiplications in a part of a batch are not worth the wait for a thread.
 _PART_WORK = 6_000_000
 # Trainings that are expected to take longer are left to XLA, where batches are not cut.
+# Where TensorFlow is yet to be imported, NumPy would be ahead up to about twice this.
 _XLA_SECONDS = 6.0
 # Validation rows that pass the network at a time.
 _BLOCK_ROWS = 1024

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import _environment
-from _measurements import Measurement
+from _measurements import Measurement, significant
 from _text import as_text
 
 RESULTS = Path(__file__).parent / "results"
-NUMBERS = re.compile(r"\[\s+([-+.\de,\s]+?)\s+\]")
+NUMBERS = re.compile(r"\[\s+((?:[-+.\de,\s]|null)+?)\s+\]")
 # Enough to see that a script works.
 QUICK_ROWS = 300
+N_SEEDS = 5
 DOTS_PER_INCH = 80
 N_COLORS = 128
 
@@ -32,9 +33,11 @@ N_COLORS = 128
 class Size:
     """How much of a job to run: all, or enough to see that it works."""
 
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = tuple(range(N_SEEDS))
     n_repeats: int = 11
     is_quick: bool = False
+    # What a script's own arguments say; None where it runs without a command line.
+    options: argparse.Namespace | None = None
 
     def rows(self, X):
         """Return the rows to use."""
@@ -65,12 +68,39 @@ class Epochs:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Numbers in rows and columns, where each measurement alone would say little.
+
+    ``rows`` maps the name of a row to a number, or None, per column.
+    """
+
+    title: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: dict[str, list[float | None]]
+
+    def record(self):
+        """Return it as JSON keeps it."""
+        rows = {
+            name: [None if value is None else significant(value) for value in values]
+            for name, values in self.rows.items()
+        }
+        return {
+            "title": self.title,
+            "corner": self.corner,
+            "columns": list(self.columns),
+            "rows": rows,
+        }
+
+
+@dataclass(frozen=True)
 class Findings:
-    """What a job found: numbers, and perhaps sentences and a matplotlib Figure."""
+    """What a job found: numbers, and perhaps more of them, sentences and a Figure."""
 
     measurements: list[Measurement]
     notes: tuple[str, ...] = ()
     figure: Any = None
+    grids: tuple[Grid, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,10 +149,19 @@ class Jobs:
     ----------
     name : str
         The script's name, and that of its folder of results.
+
+    n_seeds : int, default=5
+        Number of seeds where the command line names none.
+
+    add_options : callable, default=None
+        Adds the script's own arguments to a parser; jobs find them in
+        ``size.options``.
     """
 
-    def __init__(self, name):
+    def __init__(self, name, *, n_seeds=N_SEEDS, add_options=None):
         self.name = name
+        self._n_seeds = n_seeds
+        self._add_options = add_options
         self._jobs = {}
 
     def __iter__(self):
@@ -178,6 +217,7 @@ class Jobs:
             "versions": _environment.versions(),
             "measurements": [one.record() for one in found.measurements],
             "notes": list(found.notes),
+            "grids": [one.record() for one in found.grids],
             "picture": None if found.figure is None else f"{name}.png",
         }
         return Result(record, found.figure)
@@ -188,6 +228,8 @@ class Jobs:
         size = Size(seeds=tuple(range(args.seeds)), n_repeats=args.repeats)
         if args.quick:
             size = QUICK
+        if self._add_options is not None:
+            size = replace(size, options=args)
         folder = args.output or (None if args.quick else RESULTS)
         for name in args.jobs or list(self):
             result = self.run(name, size)
@@ -211,11 +253,11 @@ class Jobs:
             help="where results go (benchmarks/results; with --quick nowhere)",
         )
         parser.add_argument(
-            "--seeds", type=_positive, default=len(Size().seeds), help="number of seeds"
+            "--seeds", type=positive, default=self._n_seeds, help="number of seeds"
         )
         parser.add_argument(
             "--repeats",
-            type=_positive,
+            type=positive,
             default=Size().n_repeats,
             help="number of times that times are taken",
         )
@@ -224,6 +266,8 @@ class Jobs:
             action="store_true",
             help="one seed, two epochs, few rows: only to see that it runs",
         )
+        if self._add_options is not None:
+            self._add_options(parser)
         return parser
 
     def _known(self, name):
@@ -235,7 +279,7 @@ class Jobs:
         return name
 
 
-def _positive(text):
+def positive(text):
     """Return a positive integer of the command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive integer")

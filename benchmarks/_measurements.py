@@ -13,6 +13,11 @@ RELATIONS = {
 SIGNIFICANT_DIGITS = 6
 
 
+def significant(value):
+    """Return a number with as many digits as are kept."""
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
 @dataclass(frozen=True)
 class Bar:
     """What a measurement should reach: in the median, or with every single value."""
@@ -46,7 +51,7 @@ class Measurement:
 
     def record(self):
         """Return it as JSON keeps it; the verdict is on the numbers that are kept."""
-        values = [float(f"{value:.{SIGNIFICANT_DIGITS}g}") for value in self.values]
+        values = [significant(value) for value in self.values]
         return {
             "quantity": self.quantity,
             "contender": self.contender,

@@ -36,6 +36,7 @@ def as_text(record):
             *_source(record),
             table(record["measurements"]),
             *map(_wrapped, record.get("notes", [])),
+            *_grids(record),
             *_picture(record),
             _wrapped(closing),
         ]
@@ -53,6 +54,18 @@ def _source(record):
     made = f" Networks were trained for {epochs} epochs." if epochs else ""
     # One line: a wrapped address could not be followed.
     return [f"Reference: {record['reference']}.{made}"]
+
+
+def _grids(record):
+    """Return titles and tables of numbers in rows and columns."""
+    for one in record.get("grids", []):
+        yield _wrapped(f"{one['title']}:")
+        lines = [
+            [name, *("" if value is None else number(value) for value in values)]
+            for name, values in one["rows"].items()
+        ]
+        head = [one["corner"], *one["columns"]]
+        yield _aligned(head, lines, right=one["columns"])
 
 
 def _picture(record):
@@ -88,11 +101,13 @@ def table(records):
     return _aligned(head, [[one[title] for title in head] for one in cells])
 
 
-def _aligned(head, lines):
-    """Return a Markdown table with columns of equal width."""
+def _aligned(head, lines, right=("median", "min", "max")):
+    """Return a Markdown table with columns of equal width.
+
+    Those that ``right`` names hold numbers, which stand to the right.
+    """
     widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    # Numbers to the right, words to the left.
-    right = [title in ("median", "min", "max") for title in head]
+    right = [title in right for title in head]
 
     def line(cells):
         padded = [

@@ -48,7 +48,7 @@ _PLACES = {
         "smallest_within_one_se",
         "ssim",
     ),
-    "skae.model_selection": ("InlierKFold",),
+    "skae.model_selection": ("InlierKFold", "compare_detectors"),
     "skae.inspection": (
         "ErrorHistogramDisplay",
         "FeatureErrorDisplay",

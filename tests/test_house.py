@@ -33,7 +33,7 @@ HOUSE = {
     "thresholds": (1, {"sklearn", "scipy"}),
     "corruptions": (1, {"sklearn", "scipy"}),
     "metrics": (1, {"sklearn", "scipy"}),
-    "model_selection": (1, {"sklearn", "scipy"}),
+    "model_selection": (1, {"sklearn", "scipy", "pandas"}),
     "inspection": (1, {"sklearn", "matplotlib", "pandas"}),
     "datasets": (1, {"sklearn", "pooch", "pandas", "tqdm"}),
     "_scaling": (1, {"sklearn"}),

@@ -18,8 +18,9 @@ import skae
 from skae import _job
 from skae.__main__ import main
 from skae._job import _contenders as contenders
-from skae._job._comparison import QUALITIES, TIMES, qualities
+from skae._job._comparison import QUALITIES, TIMES
 from skae.datasets import make_heartbeats
+from skae.model_selection._qualities import outlier_qualities
 
 FIGURES = ("loss_curve.png", "error_histogram.png", "reconstructions.png")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -108,9 +109,10 @@ def test_the_table_holds_every_method_and_every_column(labelled):
 def test_the_written_scores_are_those_of_the_table(labelled):
     table = pd.read_csv(labelled.folder / "table.csv", index_col="method")
     scores = pd.read_csv(labelled.folder / "scores.csv")
-    again = qualities(scores["label"], scores["score"], scores["flag"])
-    for key, value in again.items():
-        assert table.loc["autoencoder", key] == pytest.approx(value)
+    again = outlier_qualities(scores["label"], scores["score"], scores["flag"])
+    for column in QUALITIES:
+        expected = pytest.approx(again[column.key])
+        assert table.loc["autoencoder", column.key] == expected
 
 
 def test_the_written_rows_are_those_of_the_file(labelled, ecg):

@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score, precision_score, recall_score
+from sklearn.frozen import FrozenEstimator
 
-from skae.metrics import (
-    outlier_average_precision_score,
-    outlier_f1_score,
-    outlier_roc_auc_score,
-)
+from skae.model_selection import compare_detectors
 
 TIMING_REPEATS = 5
 
@@ -51,7 +47,7 @@ TIMES = (
 )
 
 
-def compare(found, X, y):
+def compare(found, X, y, split):
     """Return a table with a row for each fitted pipeline.
 
     Parameters
@@ -59,39 +55,29 @@ def compare(found, X, y):
     found : list of Found
 
     X : DataFrame of shape (n_samples, n_features)
-        Rows that none of them has seen.
+        All rows.
 
     y : ndarray of shape (n_samples,)
         +1 and -1; outliers are the positive class of all metrics.
+
+    split : tuple of (ndarray, ndarray)
+        Positions of the rows that they were searched and fitted on, and of those that
+        none of them has seen.
 
     Returns
     -------
     table : DataFrame
     """
-    rows = [
-        {
-            **qualities(y, one.pipeline.score_samples(X), one.pipeline.predict(X)),
-            "fit_seconds": one.fit_seconds,
-            "ms_per_row": milliseconds_per_row(one.pipeline.predict, X),
-        }
-        for one in found
-    ]
-    return pd.DataFrame(
-        rows, index=pd.Index([one.name for one in found], name="method")
+    # They are fitted already, and their seconds are known.
+    fitted = {one.name: FrozenEstimator(one.pipeline) for one in found}
+    table = compare_detectors(fitted, X, y, cv=[split])
+    X_test = X.iloc[split[1]]
+    return table[[column.key for column in QUALITIES]].assign(
+        fit_seconds=[one.fit_seconds for one in found],
+        ms_per_row=[
+            milliseconds_per_row(one.pipeline.predict, X_test) for one in found
+        ],
     )
-
-
-def qualities(y, scores, flags):
-    """Return the metrics of scores and flags, outliers being the positive class."""
-    positive = {"pos_label": -1, "zero_division": 0.0}
-    return {
-        "roc_auc": outlier_roc_auc_score(y, scores),
-        "average_precision": outlier_average_precision_score(y, scores),
-        "f1": outlier_f1_score(y, flags),
-        "accuracy": float(accuracy_score(y, flags)),
-        "precision": float(precision_score(y, flags, **positive)),
-        "recall": float(recall_score(y, flags, **positive)),
-    }
 
 
 def milliseconds_per_row(predict, X):

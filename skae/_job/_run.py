@@ -74,9 +74,14 @@ def run(data, say, note, *, output, seed=0, n_jobs=1, epochs="auto"):
 def _labelled(data, say, folder, *, network, n_jobs):
     """Compare the autoencoder with its rivals on rows that none has seen."""
     seed = network["seed"]
-    X_train, X_test, y_train, y_test = train_test_split(
-        data.X, data.y, test_size=TEST_FRACTION, stratify=data.y, random_state=seed
+    train, test = train_test_split(
+        np.arange(len(data.X)),
+        test_size=TEST_FRACTION,
+        stratify=data.y,
+        random_state=seed,
     )
+    X_train, X_test = data.X.iloc[train], data.X.iloc[test]
+    y_train, y_test = data.y[train], data.y[test]
     n_folds = min(N_FOLDS, int(np.sum(y_train == -1)))
     cv = InlierKFold(n_folds, shuffle=True, random_state=seed)
     # No fold trains on fewer rows than this.
@@ -100,7 +105,7 @@ def _labelled(data, say, folder, *, network, n_jobs):
             contenders.isolation_forest(widths, rules, seed=seed),
         )
     ]
-    table = compare(found, X_test, y_test)
+    table = compare(found, data.X, data.y, (train, test))
     winner = found[0]
     scores = score_table(winner, X_test, y_test)
     table.to_csv(folder / "table.csv")

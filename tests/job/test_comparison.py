@@ -2,17 +2,12 @@
 
 import numpy as np
 import pandas as pd
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.metrics import precision_recall_fscore_support
 
 from skae._job._comparison import (
     QUALITIES,
     TIMES,
     format_table,
     milliseconds_per_row,
-    qualities,
     verdict,
 )
 
@@ -26,28 +21,6 @@ def table(own, pca, forest):
         {key: [own, pca, forest] for key in KEYS}, index=NAMES, dtype=float
     )
     return values.assign(fit_seconds=[1.0, 0.02, 0.3], ms_per_row=[0.004, 0.01, 120])
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=30))
-def test_outliers_are_the_positive_class(pairs):
-    pairs = [(True, True), (False, False), *pairs]
-    y, flags = (np.where(column, -1, 1) for column in np.array(pairs).T)
-    found = qualities(y, flags.astype(float), flags)
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        y == -1, flags == -1, average="binary"
-    )
-    assert found["precision"] == pytest.approx(precision)
-    assert found["recall"] == pytest.approx(recall)
-    assert found["f1"] == pytest.approx(f1)
-    assert found["accuracy"] == pytest.approx(np.mean(y == flags))
-
-
-def test_nothing_flagged_is_zero_without_a_warning():
-    y = np.array([1, 1, -1])
-    found = qualities(y, np.array([0.0, 0.0, -1.0]), np.ones(3))
-    assert found["precision"] == found["recall"] == found["f1"] == 0
-    assert found["roc_auc"] == found["average_precision"] == 1
 
 
 def test_the_table_is_aligned_narrow_and_marks_the_best():

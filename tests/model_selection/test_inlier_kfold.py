@@ -1,4 +1,4 @@
-"""InlierKFold never trains on outliers; the one-standard-error rule chooses narrow."""
+"""InlierKFold never trains on outliers."""
 
 import pickle
 

@@ -1,12 +1,10 @@
-"""Cross-validation for detectors."""
+"""The splitter of detectors: trained on normal rows, tested on both classes."""
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
 from sklearn.utils import indexable
 
 from skae._validation import check_outlier_labels
-
-__all__ = ["InlierKFold"]
 
 
 class InlierKFold(BaseCrossValidator):

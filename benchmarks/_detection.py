@@ -1,0 +1,273 @@
+"""The jobs of ``detection.py``: two protocols over tables, and the heartbeats."""
+
+import argparse
+import importlib.metadata
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _detection_findings import AUC, PRECISION, findings_of
+from _detection_rivals import Case, contenders, known
+from _detection_tables import (
+    contaminated_split,
+    default_folder,
+    normals_split,
+    read_tables,
+)
+from _ecg import ecg_split
+from _jobs import Findings, Job, Jobs, positive
+from _measurements import Bar, collect
+from joblib import Parallel, delayed
+from sklearn.preprocessing import StandardScaler
+
+from skae import Contamination, Quantile, ReconstructionOutlierDetector
+from skae.model_selection import compare_detectors
+
+AHEAD = Bar(">", 0.0)
+NORMALS_BARS = {
+    name: AHEAD
+    for name in ("PCA", "IsolationForest", "LOF", "OneClassSVM", "5-NN", "PyOD AE")
+}
+CONTAMINATED_BARS = {"IsolationForest": Bar(">=", -0.01)}
+ECG_BAR = Bar(">=", 0.996, of_every=True)
+# Threshold rules whose share of false alarms is measured on the heartbeats: a name, a
+# rule, and the bar on that share, or None. A rule with a guarantee belongs here.
+RULES = {
+    "Contamination(0.1)": (Contamination(0.1), None),
+    "Quantile(0.95)": (Quantile(0.95), None),
+}
+
+
+def _add_options(parser):
+    """Add what ``detection.py`` alone can be told."""
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of tables, *.npz with X and y ($SKAE_DATA/adbench)",
+    )
+    parser.add_argument(
+        "--contenders",
+        type=_known,
+        metavar="NAME,...",
+        help="only some of the contenders, for instance skae,PCA,5-NN",
+    )
+    parser.add_argument(
+        "--jobs",
+        dest="n_jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="processes; with more than one, times cannot be compared",
+    )
+
+
+def _known(text):
+    try:
+        return known(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+JOBS = Jobs("detection", n_seeds=3, add_options=_add_options)
+
+
+@dataclass(frozen=True)
+class Race:
+    """Who competes, under which protocol.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The contenders.
+
+    split : callable
+        From a table, a seed and whether it is quick to a Split.
+
+    train_on : {"inliers", "all"}
+        As in `compare_detectors`.
+
+    is_quick : bool
+
+    training : dict
+        Parameters of skae's estimators; none, unless quick.
+    """
+
+    names: tuple[str, ...]
+    split: callable
+    train_on: str
+    is_quick: bool
+    training: dict
+
+    def case(self, seed):
+        """Return what the detectors of one seed are made for."""
+        return Case(seed, self.train_on == "all", self.training, self.is_quick)
+
+
+def normals(size):
+    """Tables of outliers, by detectors that learn half of the normal rows.
+
+    Scored on the other half and all anomalies; at most 5,000 training and 10,000 test
+    rows, drawn at random. All get the same rows, standardised by the training rows.
+    skae is its default detector, with nothing but a seed. PCA keeps as many components
+    as 90 % of the variance needs, since nobody says how many a table has;
+    IsolationForest, LocalOutlierFactor (novelty=True), OneClassSVM (gamma="scale"),
+    and PyOD's networks have their defaults; 5-NN is the mean distance to the 5 nearest
+    training rows.
+    """
+    return _over_tables(size, normals_split, "inliers", NORMALS_BARS)
+
+
+def contaminated(size):
+    """Tables of outliers, by detectors that learn all rows, the anomalies among them.
+
+    Nobody is told which these are. The same rows are trained on and scored: at most
+    5,000 of a table, drawn at random, with its share of anomalies. For 5-NN and
+    LocalOutlierFactor no row is its own neighbour. All else is as in normals.
+    """
+    return _over_tables(size, contaminated_split, "all", CONTAMINATED_BARS)
+
+
+def ecg(size):
+    """Odd heartbeats of ECG5000, by the same contenders.
+
+    Split as the tutorials split it: trained on the normal beats of the training part,
+    by which all beats are standardised, scored on the test part. The shares of normal
+    beats that the default detector flags, and of odd ones that it finds, are measured
+    for some threshold rules.
+    """
+    options = _options(size)
+    makers, notes = contenders(options.contenders)
+    split = ecg_split(size)
+    scaler = StandardScaler().fit(split.normals)
+    X = scaler.transform(np.concatenate([split.X_train, split.X_test]))
+    y = np.concatenate([split.y_train, split.y_test])
+    n_train = len(split.y_train)
+    cv = [(np.arange(n_train), np.arange(n_train, len(y)))]
+    _warm_up(makers, size)
+    rounds = []
+    for seed in size.seeds:
+        case = Case(seed, False, size.training(), size.is_quick)
+        detectors = {name: make(case) for name, make in makers.items()}
+        with _without_advice():
+            table = compare_detectors(detectors, X, y, cv=cv)
+        found = {
+            (quantity, name): table.loc[name, key]
+            for quantity, key in (
+                (AUC, "roc_auc"),
+                (PRECISION, "average_precision"),
+                ("fit, seconds", "fit_seconds"),
+            )
+            for name in makers
+        }
+        rounds.append(found | _alarms(case, X, y, cv))
+    bars = {(AUC, "skae"): ECG_BAR} if "skae" in makers else {}
+    bars |= {
+        ("normal beats flagged", f"skae, {name}"): bar
+        for name, (_, bar) in RULES.items()
+        if bar is not None
+    }
+    return Findings(collect(rounds, bars), notes)
+
+
+def _alarms(case, X, y, cv):
+    """Return the default detector's shares of flagged beats, by threshold rule."""
+    detectors = {
+        f"skae, {name}": ReconstructionOutlierDetector(
+            threshold=rule, random_state=case.seed, **case.training
+        )
+        for name, (rule, _) in RULES.items()
+    }
+    table = compare_detectors(detectors, X, y, cv=cv)
+    return {
+        (quantity, name): table.loc[name, key]
+        for quantity, key in (
+            ("normal beats flagged", "false_alarm_rate"),
+            ("odd beats found", "recall"),
+        )
+        for name in detectors
+    }
+
+
+def _over_tables(size, split, train_on, bars):
+    """Run all contenders on all tables with all seeds."""
+    options = _options(size)
+    makers, notes = contenders(options.contenders)
+    tables = read_tables(options.tables or default_folder(), size.is_quick)
+    race = Race(tuple(makers), split, train_on, size.is_quick, size.training())
+    _warm_up(makers, size)
+    # One after the other: the machine is the contender's own while it is timed.
+    played = Parallel(n_jobs=options.n_jobs)(
+        delayed(_play)(race, table, seed) for table in tables for seed in size.seeds
+    )
+    runs = pd.concat([runs for runs, _ in played], ignore_index=True)
+    failures = [words for _, failed in played for words in failed]
+    if options.n_jobs > 1:
+        notes += (
+            f"{options.n_jobs} processes shared the machine: times cannot be compared.",
+        )
+    return findings_of(runs, bars, (*notes, *_pyod_version(makers), *failures))
+
+
+def _play(race, table, seed):
+    """Return the numbers of all contenders on one split of a table, and failures."""
+    split = race.split(table, seed, race.is_quick)
+    makers, _ = contenders(race.names)
+    found, failures = [], []
+    for name, make in makers.items():
+        try:
+            with _without_advice():
+                one = compare_detectors(
+                    {name: make(race.case(seed))},
+                    split.X,
+                    split.y,
+                    cv=[(split.train, split.test)],
+                    train_on=race.train_on,
+                )
+        except Exception as exc:
+            # A rival may not be able to take every table of everybody's folder. skae
+            # has to.
+            if name.startswith("skae"):
+                raise
+            failures.append(f"{name} failed on {table.name}, seed {seed}: {exc}")
+        else:
+            found.append(one.reset_index().assign(table=table.name, seed=seed))
+    print(f"{table.name}, seed {seed}: done", file=sys.stderr, flush=True)
+    return pd.concat(found), failures
+
+
+def _options(size):
+    """Return what the command line said, or what it says where nothing is said."""
+    if size.options is not None:
+        return size.options
+    return argparse.Namespace(tables=None, contenders=None, n_jobs=1)
+
+
+def _warm_up(makers, size):
+    """Fit everybody once, untimed: a first fit imports what it needs."""
+    rows = np.random.default_rng(0).normal(size=(64, 3))
+    for make in makers.values():
+        with _without_advice():
+            make(Case(0, False, {"epochs": 2}, True)).fit(rows).score_samples(rows)
+
+
+def _without_advice():
+    """Return a context without the rivals' warnings, of duplicate rows for example."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def _pyod_version(makers):
+    """Return which PyOD competes, in words."""
+    if not any(name.startswith("PyOD") for name in makers):
+        return ()
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in OPTIONAL_SHOWN)
+    return (f"PyOD's networks: {', '.join(versions)}.",)
+
+
+OPTIONAL_SHOWN = ("pyod", "torch")
+
+for _find in (normals, contaminated, ecg):
+    JOBS.add(Job(_find.__name__, _find))

@@ -1,0 +1,183 @@
+"""What the runs of ``detection.py`` come to: means, ranks, wins, and losses by name."""
+
+import numpy as np
+from _detection_pictures import differences
+from _jobs import Findings, Grid
+from _measurements import Measurement
+from scipy import stats
+
+AUC, PRECISION = "ROC AUC", "average precision"
+OWN = "skae"
+ALPHA = 0.05
+
+
+def findings_of(runs, bars, notes):
+    """Return the findings of runs over tables.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A row for each table, seed and contender: ``table``, ``seed``, ``method``,
+        ``roc_auc``, ``average_precision``, ``fit_seconds``, ``score_seconds``.
+
+    bars : dict of str to Bar
+        How far skae's mean ROC AUC should be above a rival's.
+
+    notes : tuple of str
+        Sentences to stand before those on the results.
+
+    Returns
+    -------
+    findings : Findings
+    """
+    kept, left_out = complete_tables(runs)
+    auc = per_table(kept, "roc_auc")
+    means = kept.groupby(["seed", "method"], sort=False)["roc_auc"].mean().unstack()
+    means = means[list(auc)]
+    rivals = [name for name in auc if name != OWN]
+    measured = [Measurement(f"mean {AUC}", one, tuple(means[one])) for one in means]
+    own = OWN in auc
+    if own:
+        measured += [
+            Measurement(
+                f"mean {AUC}, above {rival}'s",
+                OWN,
+                tuple(means[OWN] - means[rival]),
+                bars.get(rival),
+            )
+            for rival in rivals
+        ]
+    precision = per_table(kept, "average_precision")
+    grids = [
+        summary(kept, auc, precision),
+        _grid(f"{AUC}, mean over the seeds", auc),
+        _grid(f"{PRECISION[0].upper()}{PRECISION[1:]}, mean over the seeds", precision),
+        _grid("Seconds to fit, median of the seeds", _times(kept, "fit_seconds")),
+    ]
+    if own and rivals:
+        grids.insert(1, ahead_of_own(auc))
+    return Findings(
+        measured,
+        (*notes, *left_out, *(losses(auc) if own else ()), *_test(auc)),
+        differences(auc, OWN) if own and rivals else None,
+        tuple(grids),
+    )
+
+
+def complete_tables(runs):
+    """Return the runs of tables on which nobody failed, and sentences on the others.
+
+    Means over tables compare only where they are means over the same ones.
+    """
+    n_methods, n_seeds = runs["method"].nunique(), runs["seed"].nunique()
+    counts = runs.groupby("table", sort=False)["method"].count()
+    left_out = list(counts.index[counts < n_methods * n_seeds])
+    if not left_out:
+        return runs, ()
+    return runs[~runs["table"].isin(left_out)], (
+        f"Left out for all, because somebody failed there: {', '.join(left_out)}.",
+    )
+
+
+def per_table(runs, key):
+    """Return the mean over the seeds: a row per table, a column per contender."""
+    means = runs.groupby(["table", "method"], sort=False)[key].mean().unstack()
+    return means.loc[runs["table"].unique(), runs["method"].unique()]
+
+
+def _times(runs, key):
+    """Return the median over the seeds: a row per table, a column per contender."""
+    medians = runs.groupby(["table", "method"], sort=False)[key].median().unstack()
+    return medians.loc[runs["table"].unique(), runs["method"].unique()]
+
+
+def ranks(auc):
+    """Return each contender's mean rank over the tables; 1 is the best."""
+    return (-auc).rank(axis=1).mean()
+
+
+def wins(auc):
+    """Return the number of tables on which nobody has a larger value."""
+    return auc.eq(auc.max(axis=1), axis=0).sum()
+
+
+def summary(runs, auc, precision):
+    """Return all contenders in one grid."""
+    columns = {
+        f"mean {AUC}": auc.mean(),
+        f"median {AUC}": auc.median(),
+        f"mean {PRECISION}": precision.mean(),
+        "mean rank": ranks(auc),
+        "wins": wins(auc),
+        "fit, s": _times(runs, "fit_seconds").mean(),
+        "score, s": _times(runs, "score_seconds").mean(),
+    }
+    title = (
+        f"Over {len(auc)} tables, of each table's mean over the seeds; ranks and wins "
+        f"by {AUC}, ties share a win; seconds are means over the tables"
+    )
+    rows = {
+        name: [float(values[name]) for values in columns.values()] for name in list(auc)
+    }
+    return Grid(title, "contender", tuple(columns), rows)
+
+
+def _grid(title, values):
+    """Return a grid with a row per table and a column per contender."""
+    rows = {name: list(map(float, row)) for name, row in values.iterrows()}
+    return Grid(title, "table", tuple(values), rows)
+
+
+def ahead_of_own(auc):
+    """Return by how much each rival is ahead of skae, where one is."""
+    leads = auc.drop(columns=OWN).sub(auc[OWN], axis=0)
+    leads = leads[(leads > 0).any(axis=1)]
+    rows = {
+        name: [float(lead) if lead > 0 else None for lead in row]
+        for name, row in leads.iterrows()
+    }
+    return Grid(
+        f"Tables on which a rival is ahead of skae, and by how much {AUC}",
+        "table",
+        tuple(leads),
+        rows,
+    )
+
+
+def losses(auc):
+    """Return a sentence on where skae loses."""
+    leads = auc.drop(columns=OWN).sub(auc[OWN], axis=0)
+    if leads.empty or leads.shape[1] == 0:
+        return ()
+    behind = leads.max(axis=1)
+    behind = behind[behind > 0].sort_values(ascending=False)
+    if behind.empty:
+        return (f"No rival is ahead of skae on any of the {len(auc)} tables.",)
+    listed = (
+        f"{name} ({leads.loc[name].idxmax()}, by {lead:.3f})"
+        for name, lead in behind.items()
+    )
+    return (
+        f"skae is behind at least one rival on {len(behind)} of {len(auc)} tables; the "
+        f"best one there, and its lead: {', '.join(listed)}.",
+    )
+
+
+def critical_difference(n_contenders, n_tables):
+    """Return Nemenyi's critical difference of mean ranks."""
+    spread = stats.studentized_range.ppf(1 - ALPHA, n_contenders, np.inf) / np.sqrt(2)
+    return float(spread * np.sqrt(n_contenders * (n_contenders + 1) / (6 * n_tables)))
+
+
+def _test(auc):
+    """Return what Friedman's and Nemenyi's tests say of the ranks, in words."""
+    n_tables, n_contenders = auc.shape
+    if n_contenders < 3 or n_tables < 2:
+        return ()
+    p = stats.friedmanchisquare(*auc.to_numpy().T).pvalue
+    difference = critical_difference(n_contenders, n_tables)
+    return (
+        f"Friedman's test that all rank alike: p = {p:.2g}. By Nemenyi's test, mean "
+        f"ranks that differ by less than {difference:.2f} may do so by chance "
+        f"({ALPHA:.0%}).",
+    )

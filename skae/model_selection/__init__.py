@@ -1,0 +1,6 @@
+"""Cross-validation and comparison of detectors."""
+
+from skae.model_selection._compare import compare_detectors
+from skae.model_selection._inlier_kfold import InlierKFold
+
+__all__ = ["InlierKFold", "compare_detectors"]

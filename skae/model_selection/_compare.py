@@ -1,0 +1,318 @@
+"""Detectors side by side: the same rows to train on, the same rows to be judged on."""
+
+import time
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+from sklearn.utils.parallel import Parallel, delayed
+
+from skae._validation import (
+    StrOptions,
+    check_outlier_labels,
+    safe_indexing,
+    validate_params,
+)
+from skae.model_selection._inlier_kfold import InlierKFold
+from skae.model_selection._qualities import outlier_qualities
+
+N_FOLDS = 5
+
+
+@validate_params(
+    {
+        "train_on": [StrOptions({"inliers", "all"})],
+        "n_jobs": [Integral, None],
+        "return_predictions": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def compare_detectors(
+    detectors,
+    X,
+    y,
+    *,
+    cv=None,
+    train_on="inliers",
+    n_jobs=None,
+    return_predictions=False,
+):
+    """Compare outlier detectors on the same rows, in one table.
+
+    Every detector is cloned, trained on the same normal rows and judged on the same
+    other rows, which hold outliers, too. Use it to see an autoencoder beside
+    IsolationForest, a one-class SVM or nearest neighbours, each as you would use it.
+
+    Parameters
+    ----------
+    detectors : dict of str to estimator
+        Any outlier detectors, or pipelines that end in one: with ``fit``, ``predict``
+        (+1 and -1), and ``score_samples`` or ``decision_function`` (high is normal).
+    X : array-like of shape (n_samples, ...)
+        Rows, as the detectors take them. To scale them, put the scaler into a pipeline,
+        so that it, too, sees training rows only.
+    y : array-like of shape (n_samples,)
+        Labels, +1 (normal) and -1 (outlier).
+    cv : int, splitter or iterable of (train, test), default=None
+        How rows are split; None is ``InlierKFold(5)``, an int ``InlierKFold(cv)``. A
+        split of your own is ``cv=[(train, test)]``, two arrays of row numbers.
+    train_on : {"inliers", "all"}, default="inliers"
+        Which of the training rows are trained on: those with ``y == 1``, or all of
+        them, as where nobody knows the labels.
+    n_jobs : int or None, default=None
+        Number of processes; None is 1. With more, detectors share the machine, and
+        their times tell little.
+    return_predictions : bool, default=False
+        Whether to return the scores and flags of all test rows, too.
+
+    Returns
+    -------
+    table : DataFrame
+        A row for each detector, in the order of `detectors`; its index is named
+        "method". The columns are means over the splits, outliers being the positive
+        class: ``roc_auc``, ``average_precision``, ``f1``, ``accuracy``, ``precision``,
+        ``recall``, ``false_alarm_rate`` (the share of normal rows that are flagged),
+        ``fit_seconds`` and ``score_seconds`` (one call for the scores of all test
+        rows of a split). Then the same names with ``_std``: the standard deviation
+        over the splits, NaN where there is one split only.
+    predictions : DataFrame
+        Only with ``return_predictions=True``: a row for each detector and test row,
+        with ``method``, ``split``, ``row`` (X's index, or the position), ``label``,
+        ``score`` and ``flag``.
+
+    Raises
+    ------
+    TypeError
+        If `detectors` is no dict, or if one of them is no outlier detector.
+    ValueError
+        If `detectors` is empty, if `y` holds other labels than +1 and -1, if a split
+        has no row to train on or lacks a class to test on, or if a detector returns
+        other flags than +1 and -1, or scores that are not finite.
+
+    See Also
+    --------
+    InlierKFold : The default splits.
+    sklearn.model_selection.cross_validate : One estimator, with scorers of your choice.
+
+    Notes
+    -----
+    Labels never reach ``fit``: they choose its rows, and they judge. What needs labels
+    to train, such as a search, comes first, on other rows: pass the estimator that it
+    found. One that is fitted already is judged as it is in a
+    ``sklearn.frozen.FrozenEstimator``; see that it has not been fitted to test rows.
+
+    The result is the same every time where detectors and `cv` have an int
+    ``random_state``; all but the seconds.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import IsolationForest
+    >>> from sklearn.neighbors import LocalOutlierFactor
+    >>> from skae import compare_detectors, make_heartbeats
+    >>> X, y = make_heartbeats(n_samples=300, random_state=0)
+    >>> table = compare_detectors(
+    ...     {
+    ...         "forest": IsolationForest(random_state=0),
+    ...         "LOF": LocalOutlierFactor(novelty=True),
+    ...     },
+    ...     X, y, cv=3,
+    ... )
+    >>> list(table.index), bool((table["roc_auc"] > 0.5).all())
+    (['forest', 'LOF'], True)
+    """
+    _check_detectors(detectors)
+    if y is None:
+        raise ValueError(
+            "compare_detectors needs y with the labels +1 (normal) and -1 (outlier), "
+            "but y is None. Without labels nothing says which detector is better."
+        )
+    X, y = indexable(X, y)
+    y = check_outlier_labels(y)
+    splits = _check_splits(cv, train_on, X, y)
+    work = [
+        (name, number, detector, train, test)
+        for name, detector in detectors.items()
+        for number, (train, test) in enumerate(splits)
+    ]
+    # Results come in the order of the work, whoever is ready first.
+    judged = Parallel(n_jobs=n_jobs)(
+        delayed(_judge)(name, detector, X, y, train, test)
+        for name, _, detector, train, test in work
+    )
+    table = _table([name for name, *_ in work], [numbers for numbers, *_ in judged])
+    if not return_predictions:
+        return table
+    return table, _predictions(work, [given for _, *given in judged], X, y)
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+def _check_detectors(detectors):
+    """Raise unless detectors is a dict of names to outlier detectors."""
+    if not isinstance(detectors, Mapping):
+        raise TypeError(
+            f"detectors must be a dict of names and detectors, but is a "
+            f"{type(detectors).__name__}. Pass, for instance, "
+            "{'forest': IsolationForest()}."
+        )
+    if not detectors:
+        raise ValueError(
+            "detectors must hold at least one detector, but is empty. Pass, for "
+            "instance, {'forest': IsolationForest()}."
+        )
+    for name, detector in detectors.items():
+        lacks = [verb for verb in ("fit", "predict") if not hasattr(detector, verb)]
+        if _scores_of(detector) is None:
+            lacks.append("score_samples or decision_function")
+        if isinstance(detector, type) or lacks:
+            what = detector if isinstance(detector, type) else type(detector)
+            lacking = f"without {' and '.join(lacks)}" if lacks else "not an instance"
+            raise TypeError(
+                f"detectors[{name!r}] must be an outlier detector with fit, predict "
+                f"and score_samples or decision_function, but is {what.__name__}, "
+                f"{lacking}. Pass an instance of a detector; LocalOutlierFactor needs "
+                "novelty=True."
+            )
+
+
+def _scores_of(detector):
+    """Return the method that scores rows, high for normal ones, or None."""
+    return getattr(
+        detector, "score_samples", getattr(detector, "decision_function", None)
+    )
+
+
+def _check_splits(cv, train_on, X, y):
+    """Return (training rows, test rows) of every split, as arrays of row numbers."""
+    everything = np.arange(len(y))
+    if train_on == "all" and isinstance(cv, InlierKFold):
+        raise ValueError(
+            f"cv is {cv!r}, which leaves the outliers out of training, but train_on is "
+            f"'all'. Pass cv={cv.n_splits!r} or a StratifiedKFold, or "
+            "train_on='inliers'."
+        )
+    if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
+        folds = InlierKFold(N_FOLDS if cv is None else int(cv)).split(X, y)
+        # Every row that is not tested: the outliers among them may be dropped below.
+        pairs = [(np.setdiff1d(everything, test), test) for _, test in folds]
+    else:
+        pairs = check_cv(cv).split(X, y)
+    splits = [
+        # Row numbers, also where masks were given.
+        (everything[np.asarray(train)], everything[np.asarray(test)])
+        for train, test in pairs
+    ]
+    if train_on == "inliers":
+        splits = [(train[y[train] == 1], test) for train, test in splits]
+    if not splits:
+        raise ValueError(
+            f"cv makes no splits: {cv!r}. Pass at least one (train, test), or a number "
+            "of folds."
+        )
+    for number, (train, test) in enumerate(splits):
+        _check_split(number, len(train), y[test], train_on)
+    return splits
+
+
+def _check_split(number, n_train, y_test, train_on):
+    """Raise unless one can train on a split, and test both classes."""
+    if n_train == 0:
+        kind = "inliers (y == +1)" if train_on == "inliers" else "rows"
+        raise ValueError(
+            f"Split {number} of cv has no {kind} to train on. Pass other splits, such "
+            "as InlierKFold()."
+        )
+    for label, kind in ((1, "inliers"), (-1, "outliers")):
+        if not (y_test == label).any():
+            raise ValueError(
+                f"Split {number} of cv has {len(y_test)} test rows, but no {kind} "
+                f"(y == {label:+d}) among them, and cannot be judged. Pass other "
+                "splits, such as InlierKFold()."
+            )
+
+
+# ------------------------------------------------------------------- what is measured
+
+
+def _judge(name, detector, X, y, train, test):
+    """Return the numbers of one detector on one split, its scores and its flags."""
+    detector = clone(detector)
+    X_train, X_test = safe_indexing(X, train), safe_indexing(X, test)
+    start = time.perf_counter()
+    detector.fit(X_train, None)  # FrozenEstimator asks for a y
+    fit_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    scores = _scores_of(detector)(X_test)
+    score_seconds = time.perf_counter() - start
+    scores = _check_returned(name, "scores", scores, len(test))
+    flags = _check_returned(name, "flags", detector.predict(X_test), len(test))
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"detectors[{name!r}] returned scores that are nan or infinite for "
+            f"{np.sum(~np.isfinite(scores))} of {len(test)} test rows. Scale the rows "
+            "in a pipeline, or leave this detector out."
+        )
+    if not np.isin(flags, (-1, 1)).all():
+        found = ", ".join(map(repr, np.unique(flags)[:5].tolist()))
+        raise ValueError(
+            f"detectors[{name!r}] must flag rows by +1 (normal) and -1 (outlier), but "
+            f"its predict returned {found}. Wrap it in a class whose predict and "
+            "score_samples follow scikit-learn, where high is normal."
+        )
+    numbers = {
+        **outlier_qualities(y[test], scores, flags),
+        "fit_seconds": fit_seconds,
+        "score_seconds": score_seconds,
+    }
+    return numbers, scores, flags
+
+
+def _check_returned(name, what, values, n_rows):
+    """Return one value per row as an array, or raise."""
+    values = np.asarray(values)
+    if values.shape != (n_rows,):
+        raise ValueError(
+            f"detectors[{name!r}] must return one value per row, {what} of shape "
+            f"{(n_rows,)}, but returned shape {values.shape}. Leave it out, or wrap it."
+        )
+    return values
+
+
+# ------------------------------------------------------------------- what is returned
+
+
+def _table(names, numbers):
+    """Return means over the splits, and standard deviations."""
+    import pandas as pd
+
+    splits = pd.DataFrame(numbers).groupby(pd.Index(names, name="method"), sort=False)
+    mean, std = splits.mean(), splits.std(ddof=0)
+    # One split has no spread: 0 would say that it is known to be small.
+    std = std.where(splits.size() > 1, axis=0)
+    return mean.join(std.add_suffix("_std"))
+
+
+def _predictions(work, given, X, y):
+    """Return scores and flags of all test rows, one table under the other."""
+    import pandas as pd
+
+    # Tuples, where the index has several levels.
+    labels = X.index.to_flat_index() if hasattr(X, "iloc") else np.arange(len(y))
+    parts = [
+        pd.DataFrame(
+            {
+                "method": name,
+                "split": number,
+                "row": labels[test],
+                "label": y[test],
+                "score": scores,
+                "flag": flags,
+            }
+        )
+        for (name, number, _, _, test), (scores, flags) in zip(work, given, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)

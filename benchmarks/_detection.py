@@ -111,12 +111,13 @@ def normals(size):
     """Tables of outliers, by detectors that learn half of the normal rows.
 
     Scored on the other half and all anomalies; at most 5,000 training and 10,000 test
-    rows, drawn at random. All get the same rows, standardised by the training rows.
-    skae is its default detector, with nothing but a seed. PCA keeps as many components
-    as 90 % of the variance needs, since nobody says how many a table has;
-    IsolationForest, LocalOutlierFactor (novelty=True), OneClassSVM (gamma="scale"),
-    and PyOD's networks have their defaults; 5-NN is the mean distance to the 5 nearest
-    training rows.
+    rows, drawn at random, of each class its share, but 100 anomalies where there are as
+    many. All get the same rows, standardised by the training rows. skae is its default
+    detector, with nothing but a seed. PCA's reconstruction error is that of as many
+    components as keep 80 % of the variance, since nobody says how many a table has, and
+    textbooks advise 70 to 90 %. IsolationForest, LocalOutlierFactor (novelty=True),
+    OneClassSVM (gamma="scale") and PyOD's networks have their defaults; 5-NN is the
+    mean distance to the 5 nearest training rows.
     """
     return _over_tables(size, normals_split, "inliers", NORMALS_BARS)
 
@@ -126,7 +127,8 @@ def contaminated(size):
 
     Nobody is told which these are. The same rows are trained on and scored: at most
     5,000 of a table, drawn at random, with its share of anomalies. For 5-NN and
-    LocalOutlierFactor no row is its own neighbour. All else is as in normals.
+    LocalOutlierFactor no row is its own neighbour; the latter's scores come with its
+    fit. All else is as in normals.
     """
     return _over_tables(size, contaminated_split, "all", CONTAMINATED_BARS)
 

@@ -106,7 +106,7 @@ def _aligned(head, lines, right=("median", "min", "max")):
 
     Those that ``right`` names hold numbers, which stand to the right.
     """
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+    widths = [max(2, *map(len, one)) for one in zip(head, *lines, strict=True)]
     right = [title in right for title in head]
 
     def line(cells):
@@ -162,7 +162,7 @@ def overview(records):
         for cells in map(_cells, record["measurements"])
         if cells["reference"] or cells["bar"]
     ]
-    return _aligned(["row", *columns], lines)
+    return _aligned(["row", *columns], lines) if lines else "Not yet run in full."
 
 
 def number(value):

@@ -1,0 +1,339 @@
+"""The benchmark of detectors: its rows, its rivals and what it makes of their runs."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.neighbors import LocalOutlierFactor
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not BENCHMARKS.is_dir():
+    pytest.skip("not a checkout: no benchmarks", allow_module_level=True)
+# Scripts import their neighbours by name, as Python lets scripts do.
+sys.path.append(str(BENCHMARKS))
+
+detection, findings, pictures, rivals, tables = (
+    importlib.import_module(f"_detection{name}")
+    for name in ("", "_findings", "_pictures", "_rivals", "_tables")
+)
+jobs, text = (importlib.import_module(name) for name in ("_jobs", "_text"))
+measurements = importlib.import_module("_measurements")
+Bar = measurements.Bar
+
+CHEAP = ["skae", "PCA", "IsolationForest", "LOF", "5-NN"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of tables as unlike each other as they come."""
+    rng = np.random.default_rng(0)
+    files = {
+        # Integers, a column that is constant, and labels of shape (n, 1).
+        "10_ints": (rng.integers(0, 9, (60, 4)), np.arange(60)[:, None] < 6),
+        "2_constant": (np.ones((40, 3)), np.arange(40) % 8 == 0),
+        "wide": (rng.normal(size=(30, 50)).astype(np.float32), np.arange(30) < 3),
+        "3_few": (rng.normal(size=(6, 2)), np.arange(6) < 1),
+    }
+    for name, (X, y) in files.items():
+        np.savez(tmp_path / f"{name}.npz", X=X, y=y.astype(np.int8))
+    return tmp_path
+
+
+def options(folder, names=CHEAP, n_jobs=1):
+    return SimpleNamespace(tables=folder, contenders=names, n_jobs=n_jobs)
+
+
+# ---------------------------------------------------------------------------- tables
+
+
+def test_tables_come_in_the_order_of_their_numbers(folder):
+    read = tables.read_tables(folder)
+    assert [one.name for one in read] == ["2_constant", "3_few", "10_ints", "wide"]
+    for one in read:
+        assert one.X.dtype == np.float64
+        assert set(one.y) == {1, -1}
+        assert one.y.shape == (len(one.X),)
+    assert (read[2].y == -1).sum() == 6
+    assert len(tables.read_tables(folder, is_quick=True)) == tables.QUICK_TABLES
+
+
+def test_what_cannot_be_used_says_so(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="no tables, .* Pass a folder with --tables"):
+        tables.read_tables(tmp_path)
+    np.savez(tmp_path / "bad.npz", X=np.ones((9, 2)), y=np.zeros(9))
+    with pytest.raises(SystemExit, match=r"bad.npz has 9 rows, 9 labels, 0 anomalies"):
+        tables.read_tables(tmp_path)
+    monkeypatch.setenv("SKAE_DATA", str(tmp_path))
+    assert tables.default_folder() == tmp_path / "adbench"
+
+
+@pytest.mark.parametrize(("n_train", "n_test"), [(5000, 10_000), (20, 30)])
+def test_half_of_the_normal_rows_are_trained_on(monkeypatch, n_train, n_test):
+    monkeypatch.setattr(tables, "MAX_TRAIN", n_train)
+    monkeypatch.setattr(tables, "MAX_TEST", n_test)
+    X = np.random.default_rng(0).normal(3, 5, size=(111, 2))
+    table = tables.Table("it", X, np.where(np.arange(111) < 10, -1, 1))
+    split = tables.normals_split(table, 0)
+    assert len(split.train) == min(50, n_train)
+    assert len(split.test) == min(61, n_test)
+    assert (split.y[split.train] == 1).all()
+    assert (split.y[split.test] == -1).sum() == 10
+    assert not set(split.train) & set(split.test)
+    assert len({*split.train, *split.test}) == len(split.train) + len(split.test)
+    np.testing.assert_allclose(split.X[split.train].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(split.X[split.train].std(axis=0), 1)
+    again, other = (tables.normals_split(table, seed) for seed in (0, 1))
+    np.testing.assert_array_equal(again.train, split.train)
+    np.testing.assert_array_equal(again.test, split.test)
+    assert set(other.train) != set(split.train)
+
+
+def test_contaminated_rows_are_trained_on_and_scored(monkeypatch):
+    monkeypatch.setattr(tables, "MAX_TRAIN", 50)
+    table = tables.Table("it", np.eye(100), np.repeat([1, -1], [98, 2]))
+    split = tables.contaminated_split(table, 0)
+    np.testing.assert_array_equal(split.train, split.test)
+    assert len(set(split.train)) == 50
+    assert (split.y[split.train] == -1).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("n_outliers", "n_kept", "expected"),
+    [(1, 1000, 1), (90, 1000, 90), (900, 1000, 100), (4000, 1000, 400), (900, 50, 25)],
+)
+def test_rare_outliers_are_kept(n_outliers, n_kept, expected):
+    y = np.repeat([1, -1], [10_000 - n_outliers, n_outliers])
+    kept = tables.thinned(np.arange(10_000), y, n_kept, np.random.default_rng(0))
+    assert len(set(kept)) == n_kept
+    assert (y[kept] == -1).sum() == expected
+
+
+# ---------------------------------------------------------------------------- rivals
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(60, 2)) @ rng.normal(size=(2, 5)) + 0.05 * rng.normal(
+        size=(60, 5)
+    )
+
+
+def test_pca_never_keeps_every_component(rows):
+    errors = rivals.PCAErrors().fit(rows)
+    assert errors.pca_.n_components_ < 5
+    pca = PCA(errors.pca_.n_components_).fit(rows)
+    expected = np.square(pca.inverse_transform(pca.transform(rows)) - rows).mean(axis=1)
+    np.testing.assert_allclose(errors.score_samples(rows), -expected)
+    round_cloud = np.random.default_rng(0).normal(size=(100, 2))
+    assert rivals.PCAErrors().fit(round_cloud).pca_.n_components_ == 1
+    assert rivals.PCAErrors().fit(round_cloud[:, :1]).pca_.n_components_ == 1
+
+
+def test_a_training_row_is_not_its_own_neighbour(rows):
+    new, own = (
+        rivals.NeighborDistance(scores_training_rows=flag).fit(rows)
+        for flag in (False, True)
+    )
+    distances = np.sort(np.linalg.norm(rows[:, None] - rows[None], axis=2), axis=1)
+    for detector, first in ((new, 0), (own, 1)):
+        expected = distances[:, first : first + 5].mean(axis=1)
+        np.testing.assert_allclose(-detector.score_samples(rows), expected, atol=1e-6)
+    few = rivals.NeighborDistance(scores_training_rows=True).fit(rows[:3])
+    assert np.isfinite(few.score_samples(rows[:3])).all()
+
+
+def test_the_factor_of_training_rows_is_theirs(rows):
+    detector = rivals.TrainingLOF().fit(rows)
+    expected = LocalOutlierFactor().fit(rows).negative_outlier_factor_
+    np.testing.assert_array_equal(detector.score_samples(rows), expected)
+    with pytest.raises(ValueError, match="scores the rows that it was trained on"):
+        detector.score_samples(rows[:3])
+
+
+def test_flags_follow_the_training_errors(rows):
+    detector = rivals.PCAErrors().fit(rows)
+    assert (detector.predict(rows) == -1).mean() == pytest.approx(rivals.FLAGGED)
+
+
+def test_who_is_not_installed_is_noted(monkeypatch):
+    monkeypatch.setattr(rivals, "OPTIONAL", {"no_such_package": ("PyOD AE",)})
+    makers, notes = rivals.contenders()
+    assert "PyOD AE" not in makers
+    assert notes == ("Not installed (no_such_package), and so not compared: PyOD AE.",)
+    assert rivals.contenders(["PCA", "skae"]) == (
+        {"PCA": rivals.RIVALS["PCA"], "skae": rivals.skae_default},
+        (),
+    )
+
+
+def test_only_known_contenders_are_taken(capsys):
+    assert rivals.known("PCA,skae") == ["PCA", "skae"]
+    with pytest.raises(SystemExit):
+        detection.JOBS.main("Words.", ["--contenders", "PCA,COPOD"])
+    assert "'COPOD' does not compete; choose from skae, PCA" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------- findings
+
+
+def made_runs():
+    """Return runs of three contenders over three tables with two seeds."""
+    auc = {"skae": (0.9, 0.8, 0.7), "A": (0.8, 0.8, 0.9), "B": (0.7, 0.6, 0.5)}
+    return pd.DataFrame(
+        {
+            "table": f"t{place}",
+            "seed": seed,
+            "method": name,
+            "roc_auc": value + 0.01 * seed,
+            "average_precision": value / 2,
+            "fit_seconds": 2.0,
+            "score_seconds": 1.0,
+        }
+        for place in range(3)
+        for seed in (0, 1)
+        for name, values in auc.items()
+        for value in [values[place]]
+    )
+
+
+def test_means_margins_ranks_and_losses():
+    found = findings.findings_of(made_runs(), {"A": Bar(">", 0)}, ("First.",))
+    values = {(one.quantity, one.contender): one for one in found.measurements}
+    means = values["mean ROC AUC", "skae"].values
+    assert means == pytest.approx((0.8, 0.81))
+    margin = values["mean ROC AUC, above A's", "skae"]
+    assert margin.values == pytest.approx((-1 / 30, -1 / 30))
+    assert margin.record()["met"] is False
+    assert values["mean ROC AUC, above B's", "skae"].bar is None
+    summary, ahead, auc, precision, fit = found.grids
+    assert summary.rows["skae"] == pytest.approx(
+        [0.805, 0.805, 0.4, (1 + 1.5 + 2) / 3, 2, 2, 1]
+    )
+    assert ahead.columns == ("A", "B")
+    assert ahead.rows == {"t2": [pytest.approx(0.2), None]}
+    assert auc.rows["t0"] == pytest.approx([0.905, 0.805, 0.705])
+    assert precision.rows["t0"] == pytest.approx([0.45, 0.4, 0.35])
+    assert fit.rows["t2"] == [2, 2, 2]
+    assert found.notes[0] == "First."
+    assert "behind at least one rival on 1 of 3 tables" in found.notes[1]
+    assert "t2 (A, by 0.200)" in found.notes[1]
+    assert found.notes[2].startswith("Friedman's test")
+    assert found.figure is not None
+
+
+def test_tables_on_which_somebody_failed_are_left_out_for_all():
+    runs = made_runs()
+    runs = runs.drop(runs.index[(runs.table == "t1") & (runs.method == "B")][0])
+    found = findings.findings_of(runs, {}, ())
+    assert found.notes[0] == "Left out for all, because somebody failed there: t1."
+    assert list(found.grids[2].rows) == ["t0", "t2"]
+
+
+def test_without_a_rival_ahead_the_words_say_so():
+    runs = made_runs()
+    found = findings.findings_of(runs[runs.method != "A"], {}, ())
+    assert found.notes == ("No rival is ahead of skae on any of the 3 tables.",)
+    assert found.grids[1].rows == {}
+
+
+def test_without_skae_nothing_is_set_against_it():
+    runs = made_runs()
+    found = findings.findings_of(runs[runs.method != "skae"], {}, ())
+    assert {one.quantity for one in found.measurements} == {"mean ROC AUC"}
+    assert found.figure is None
+
+
+def test_the_critical_difference_is_the_published_one():
+    # Demsar (2006), Table 5: q is 2.343 for 3 and 2.728 for 5 contenders.
+    for n_contenders, q in ((3, 2.343), (5, 2.728)):
+        expected = q * np.sqrt(n_contenders * (n_contenders + 1) / (6 * 14))
+        found = findings.critical_difference(n_contenders, 14)
+        assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_picture_has_a_point_for_each_table():
+    auc = findings.per_table(made_runs(), "roc_auc")
+    (ax,) = pictures.differences(auc, "skae").axes
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["B\n(ahead on 0)", "A\n(ahead on 1)"]
+    points = [one.get_offsets()[:, 0] for one in ax.collections]
+    np.testing.assert_allclose(points[1], [-0.1, 0, 0.2])
+    assert [one.get_text() for one in ax.texts] == ["t2"]
+
+
+def test_a_grid_is_a_table_and_json(tmp_path):
+    some = jobs.Jobs("some")
+
+    def it(size):
+        """It."""
+        grid = jobs.Grid("Some numbers", "table", ("a", "b"), {"t": [1.23456789, None]})
+        one = measurements.Measurement("m", "skae", (1.0,))
+        return jobs.Findings([one], grids=(grid,))
+
+    some.add(jobs.Job("it", it))
+    result = some.run("it", jobs.Size())
+    shown = text.as_text(result.record)
+    assert "Some numbers:\n\n| table |     a |  b |\n| ----- | ----: | -: |\n" in shown
+    assert "| t     | 1.235 |    |" in shown
+    jobs.write(result, tmp_path)
+    written = (tmp_path / "some" / "it.json").read_text()
+    assert '"t": [1.23457, null]' in written
+    assert json.loads(written) == result.record
+
+
+# ------------------------------------------------------------------------------ jobs
+
+
+@pytest.mark.parametrize("job", ["normals", "contaminated"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_any_folder_of_tables(folder, job, n_jobs):
+    size = jobs.Size(seeds=(0,), is_quick=True, options=options(folder, n_jobs=n_jobs))
+    result = detection.JOBS.run(job, size)
+    record = result.record
+    summary = record["grids"][0]["rows"]
+    assert list(summary) == CHEAP
+    assert result.figure is not None
+    shared = [note for note in record["notes"] if "times cannot be compared" in note]
+    assert len(shared) == (n_jobs > 1)
+    bars = {one["quantity"] for one in record["measurements"] if one["bar"]}
+    assert "mean ROC AUC, above IsolationForest's" in bars
+    assert ("mean ROC AUC, above PCA's" in bars) == (job == "normals")
+
+
+def test_a_rival_may_fail_but_skae_may_not(folder, monkeypatch):
+    def broken(case):
+        return rivals.PyODDetector("Broken")
+
+    size = jobs.Size(seeds=(0,), is_quick=True, options=options(folder, ["skae", "X"]))
+    monkeypatch.setattr(detection, "_warm_up", lambda *args: None)
+    monkeypatch.setitem(rivals.RIVALS, "X", broken)
+    monkeypatch.setitem(rivals.PYOD_MODULES, "Broken", "no_such_module")
+    record = detection.JOBS.run("normals", size).record
+    failed = [note for note in record["notes"] if note.startswith("X failed on")]
+    assert len(failed) == 3
+    assert "No module named 'no_such_module'" in failed[0]
+    monkeypatch.setattr(rivals, "skae_default", broken)
+    with pytest.raises(ModuleNotFoundError):
+        detection.JOBS.run("normals", size)
+
+
+def test_options_come_from_the_command_line(folder, tmp_path, capsys):
+    detection.JOBS.main(
+        "Words.",
+        [
+            *("normals", "--quick", "--tables", str(folder)),
+            *("--contenders", "skae,PCA", "--output", str(tmp_path / "out")),
+        ],
+    )
+    record = json.loads((tmp_path / "out" / "detection" / "normals.json").read_text())
+    assert list(record["grids"][0]["rows"]) == ["skae", "PCA"]
+    assert record["seeds"] == [0]
+    assert (tmp_path / "out" / "detection" / "normals.png").is_file()
+    assert "Tables on which a rival is ahead of skae" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skae import ReconstructionOutlierDetector
 from skae._explanation import explanation_table, feature_names
 
 
@@ -102,3 +103,42 @@ def test_labels_of_several_levels_are_tuples():
     index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
     found = table([[1, 2], [3, 4]], index=index, top_k=1)
     assert found["row"].tolist() == [("a", 1), ("b", 2)]
+
+
+# --------------------------------------------------------- who is to blame, measured
+
+
+def independent(rng, shape):
+    return rng.normal(size=shape)
+
+
+def correlated(rng, shape):
+    """Return columns that three hidden factors move together, with some noise."""
+    n_rows, n_columns = shape
+    factors = rng.normal(size=(n_rows, 3)) @ rng.normal(size=(3, n_columns))
+    return factors + 0.3 * rng.normal(size=shape)
+
+
+@pytest.mark.parametrize("make_rows", [independent, correlated])
+def test_a_shifted_feature_ranks_first(make_rows):
+    """One feature of a row, moved by 6 standard deviations, is the first to blame.
+
+    Of a table much wider than the code: a code nearly as wide as a table of independent
+    columns copies most of them, shifted ones too.
+    """
+    n_trials, n_columns = 100, 20
+    found = []
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        X = make_rows(rng, (1000 + n_trials, n_columns))
+        normal, odd = X[:1000], X[1000:]
+        detector = ReconstructionOutlierDetector(random_state=seed).fit(normal)
+        trials, shifted = np.arange(n_trials), rng.integers(n_columns, size=n_trials)
+        signs = rng.choice([-1, 1], n_trials)
+        odd[trials, shifted] += 6 * signs * normal.std(axis=0)[shifted]
+        errors = detector.feature_errors(odd)
+        np.testing.assert_allclose(errors.sum(axis=1), -detector.score_samples(odd))
+        first = detector.explain(odd, top_k=1)["feature"]
+        found.extend(first == feature_names((n_columns,))[shifted])
+    assert len(found) == 200
+    assert np.mean(found) >= 0.9

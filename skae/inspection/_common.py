@@ -116,6 +116,14 @@ def kind_of_rows(row_shape):
 
 def check_kind(kind, row_shape):
     """Return `kind`, or raise where rows of this shape cannot be drawn so."""
+    if kind == "table":
+        if len(row_shape) != 2:
+            raise ValueError(
+                f"kind='table' draws errors of shape (n_rows, n_features), but these "
+                f"have shape {tuple(row_shape)!r}. Draw one row, or pass row_shape to "
+                "flatten each."
+            )
+        return kind
     n_axes = {"bars": (1,), "line": (1, 2), "image": (2, 3)}[kind]
     if len(row_shape) not in n_axes:
         wanted = " or ".join(map(str, n_axes))

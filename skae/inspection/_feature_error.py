@@ -1,4 +1,4 @@
-"""Which features made the error of one row, as a display."""
+"""Which features made the error of a row, or of many, as a display."""
 
 from numbers import Integral
 
@@ -24,26 +24,31 @@ from skae.inspection._common import (
     series_colors,
     to_row_shape,
 )
+from skae.inspection._feature_table import check_row_names, draw_feature_table
 
 # A row with more features than this is drawn by kind="auto" as a line, not as bars.
 MAX_BAR_FEATURES = 40
 
 
 class FeatureErrorDisplay:
-    """Feature errors of one row: what made its reconstruction error.
+    """Feature errors of a row, or of a table: what made the reconstruction error.
 
     Look at it to learn why a row was called an outlier. A table's row is drawn as bars
-    of its largest errors, a series as a line over time, an image as a heat map. It is
-    best made with :meth:`from_estimator`; all parameters are stored as attributes.
+    of its largest errors, a series as a line over time, an image as a heat map, and
+    many rows of a table as a heat map of rows and features. It is best made with
+    :meth:`from_estimator`; all parameters are stored as attributes.
 
     Parameters
     ----------
     errors : array-like of shape (n_features,), (n_timesteps, n_channels) or \
             (height, width, n_channels)
-        The row's feature errors, whose sum is its reconstruction error.
+        The row's feature errors, whose sum is its reconstruction error; or those of
+        many rows, (n_rows, n_features), to be drawn with ``kind="table"``.
     feature_names : list of str of length n_features, default=None
         Names for the bars; `None` names them x0, x1 and so on. They name the channels
         of a series.
+    row_names : list of length n_rows, default=None
+        Names for the rows of a table; `None` counts them.
 
     Attributes
     ----------
@@ -52,7 +57,7 @@ class FeatureErrorDisplay:
     lines_ : list of matplotlib Line2D or None
         One line per channel; `None` unless the row was drawn as lines.
     image_ : matplotlib AxesImage or None
-        The heat map; `None` unless the row was drawn as one.
+        The heat map; `None` unless the row, or the table, was drawn as one.
     ax_ : matplotlib Axes
         The axes drawn on.
     figure_ : matplotlib Figure
@@ -75,13 +80,14 @@ class FeatureErrorDisplay:
     ['load', 'speed']
     """
 
-    def __init__(self, errors, *, feature_names=None):
+    def __init__(self, errors, *, feature_names=None, row_names=None):
         self.errors = errors
         self.feature_names = feature_names
+        self.row_names = row_names
 
     @validate_params(
         {
-            "kind": [StrOptions({"auto", "bars", "line", "image"})],
+            "kind": [StrOptions({"auto", "bars", "line", "image", "table"})],
             "top_k": [Interval(Integral, 1, None, closed="left")],
         },
         prefer_skip_nested_validation=True,
@@ -93,12 +99,13 @@ class FeatureErrorDisplay:
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on; `None` makes a new figure.
-        kind : {"auto", "bars", "line", "image"}, default="auto"
+        kind : {"auto", "bars", "line", "image", "table"}, default="auto"
             `"bars"` for a table's row, `"line"` for a series, `"image"` for a heat map;
             `"auto"` goes by the row's shape: bars for up to 40 features, a line for
-            more of them or for up to 4 channels over time, else a heat map.
+            more of them or for up to 4 channels over time, else a heat map. `"table"`
+            for the errors of many rows: a heat map of each row's shares.
         top_k : int, default=10
-            Number of bars.
+            Number of bars, or of features of a table: those with the largest errors.
 
         Returns
         -------
@@ -122,6 +129,11 @@ class FeatureErrorDisplay:
         elif kind == "line":
             ax = own_or_new_axes(ax, (7.0, 3.2))
             self.lines_ = _draw_lines(ax, errors, self.feature_names)
+        elif kind == "table":
+            names = check_feature_names(self.feature_names, errors.shape[1])
+            row_names = check_row_names(self.row_names, len(errors))
+            ax = own_or_new_axes(ax, (6.0, 4.0))
+            self.image_ = draw_feature_table(ax, errors, names, row_names, top_k)
         else:
             ax = own_or_new_axes(ax, (4.6, 3.8))
             self.image_ = _draw_image(ax, errors)
@@ -131,7 +143,7 @@ class FeatureErrorDisplay:
 
     @classmethod
     @validate_params(
-        {"row": [Integral]},
+        {"row": [Integral, None]},
         prefer_skip_nested_validation=False,
     )
     def from_estimator(
@@ -146,20 +158,21 @@ class FeatureErrorDisplay:
         row_shape=None,
         ax=None,
     ):
-        """Draw the feature errors of one row of `X`.
+        """Draw the feature errors of one row of `X`, or of all.
 
         Parameters
         ----------
         detector : fitted ReconstructionOutlierDetector
             It gives the feature errors.
         X : array-like of shape (n_samples, ...)
-            Rows, of which one is drawn.
-        row : int, default=0
-            Position of the row in `X`; a negative one counts from the end.
-        kind : {"auto", "bars", "line", "image"}, default="auto"
-            How the row is drawn; see :meth:`plot`.
+            Rows, of which one is drawn, or all.
+        row : int or None, default=0
+            Position of the row in `X`; a negative one counts from the end. `None` draws
+            all rows, as a table.
+        kind : {"auto", "bars", "line", "image", "table"}, default="auto"
+            How the row is drawn; see :meth:`plot`. With ``row=None`` it is "table".
         top_k : int, default=10
-            Number of bars.
+            Number of bars, or of features of a table.
         feature_names : list of str, default=None
             Names of the features; `None` takes the columns of `X`, or those that the
             detector saw in `fit`.
@@ -179,8 +192,20 @@ class FeatureErrorDisplay:
             Where `detector` is not fitted.
         IndexError
             Where `X` has no such row.
+        ValueError
+            Where the rows cannot be drawn so.
         """
         check_is_fitted(detector)
+        if feature_names is None and row_shape is None:
+            feature_names = names_of_features(X, detector)
+        if row is None:
+            errors = to_row_shape(
+                detector.feature_errors(X), row_shape, "feature_errors(X)"
+            )
+            row_names = list(X.index) if hasattr(X, "iloc") else None
+            display = cls(errors, feature_names=feature_names, row_names=row_names)
+            kind = "table" if kind == "auto" else kind
+            return display.plot(ax=ax, kind=kind, top_k=top_k)
         n_samples = num_samples(X)
         if not -n_samples <= row < n_samples:
             raise IndexError(
@@ -188,8 +213,6 @@ class FeatureErrorDisplay:
                 f"from 0 to {n_samples - 1}."
             )
         errors = detector.feature_errors(safe_indexing(X, [row % n_samples]))
-        if feature_names is None and row_shape is None:
-            feature_names = names_of_features(X, detector)
         errors = to_row_shape(errors, row_shape, "feature_errors(X)")[0]
         display = cls(errors, feature_names=feature_names)
         return display.plot(ax=ax, kind=kind, top_k=top_k)

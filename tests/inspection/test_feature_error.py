@@ -89,6 +89,39 @@ def test_a_flattened_image_is_reshaped(detector, waves):
     np.testing.assert_allclose(display.image_.get_array(), expected)
 
 
+def test_a_table_is_a_heat_map_of_shares(detector, waves):
+    names = [f"feature {index}" for index in range(12)]
+    table = pd.DataFrame(waves[-9:, :12], columns=names, index=list("abcdefghi"))
+    fitted = type(detector)().fit(table)
+    display = FeatureErrorDisplay.from_estimator(fitted, table, row=None, top_k=5)
+    errors = np.asarray(fitted.feature_errors(table))
+    shares = errors / errors.sum(axis=1, keepdims=True)
+    largest = np.argsort(-shares.mean(axis=0))[:5]
+    np.testing.assert_allclose(display.image_.get_array(), shares[:, largest])
+    ax = display.ax_
+    assert [one.get_text() for one in ax.get_xticklabels()] == (
+        [names[index] for index in largest]
+    )
+    assert [one.get_text() for one in ax.get_yticklabels()] == list("abcdefghi")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("feature", "row")
+    bar = display.figure_.axes[1]
+    assert bar.get_ylabel() == "share of the reconstruction error"
+    assert display.bars_ is display.lines_ is None
+
+
+def test_rows_of_a_long_table_are_counted(detector, waves):
+    display = FeatureErrorDisplay.from_estimator(detector, waves, row=None)
+    assert display.image_.get_array().shape == (120, 10)
+    display.figure_.canvas.draw()
+    labels = [one.get_text() for one in display.ax_.get_yticklabels()]
+    assert 2 < len(labels) < 15
+
+
+def test_a_row_of_a_table_without_errors_has_no_shares():
+    display = FeatureErrorDisplay([[0.0, 0.0], [1.0, 3.0]]).plot(kind="table")
+    assert display.image_.get_array().tolist() == [[0, 0], [0.75, 0.25]]
+
+
 @pytest.mark.parametrize("kind", ["auto", "bars", "line"])
 def test_axes_and_kind_as_given(kind):
     _, ax = plt.subplots()
@@ -110,6 +143,8 @@ def test_errors_of_zero_have_no_share():
         ((8,), "image", r"kind='image' draws rows with 2 or 3 axes.*shape \(8,\)"),
         ((8, 8, 1), "line", r"kind='line' draws rows with 1 or 2 axes.*row_shape"),
         ((2, 2, 2, 2), "auto", r"kind='image' draws rows with 2 or 3 axes"),
+        ((8,), "table", r"errors of shape \(n_rows, n_features\), but .*\(8,\)"),
+        ((8, 8, 1), "table", r"\(8, 8, 1\). Draw one row, or pass row_shape to flat"),
     ],
 )
 def test_a_kind_that_does_not_fit_is_refused(shape, kind, message):
@@ -124,6 +159,12 @@ def test_names_that_do_not_fit_are_refused():
     message = "feature_names has 1 names, but the rows have 2 features"
     with pytest.raises(ValueError, match=message):
         FeatureErrorDisplay(np.ones((9, 2)), feature_names=["a"]).plot()
+
+
+def test_names_of_rows_that_do_not_fit_are_refused():
+    display = FeatureErrorDisplay(np.ones((3, 2)), row_names=["a"])
+    with pytest.raises(ValueError, match="row_names has 1 names, but there are 3 rows"):
+        display.plot(kind="table")
 
 
 @pytest.mark.parametrize("row", [120, -121])

@@ -114,8 +114,8 @@ def normals(size):
     rows, drawn at random, of each class its share, but 100 anomalies where there are as
     many. All get the same rows, standardised by the training rows. skae is its default
     detector, with nothing but a seed. PCA's reconstruction error is that of as many
-    components as keep 80 % of the variance, since nobody says how many a table has, and
-    textbooks advise 70 to 90 %. IsolationForest, LocalOutlierFactor (novelty=True),
+    components as keep 80% of the variance, since nobody says how many a table has, and
+    textbooks advise 70 to 90%. IsolationForest, LocalOutlierFactor (novelty=True),
     OneClassSVM (gamma="scale") and PyOD's networks have their defaults; 5-NN is the
     mean distance to the 5 nearest training rows.
     """

@@ -63,12 +63,13 @@ def differences(auc, own):
 def _name_points(ax, lead, height):
     """Write the names of the tables on which a rival leads most."""
     largest = np.argsort(-lead.to_numpy(), kind="stable")[:N_NAMED]
-    for place in largest:
+    # One above its point and one below, so that neighbours do not meet.
+    for place, offset in zip(largest, (6, -10), strict=False):
         if lead.iloc[place] >= SMALLEST_NAMED:
             ax.annotate(
                 lead.index[place],
                 (lead.iloc[place], height[place]),
-                xytext=(4, 4),
+                xytext=(4, offset),
                 textcoords="offset points",
                 fontsize=7,
                 color="0.3",

@@ -103,7 +103,8 @@ class FeatureErrorDisplay:
             `"bars"` for a table's row, `"line"` for a series, `"image"` for a heat map;
             `"auto"` goes by the row's shape: bars for up to 40 features, a line for
             more of them or for up to 4 channels over time, else a heat map. `"table"`
-            for the errors of many rows: a heat map of each row's shares.
+            for the errors of many rows: a heat map of each row's shares, which tell
+            something of odd rows; those of a normal row are shares of very little.
         top_k : int, default=10
             Number of bars, or of features of a table: those with the largest errors.
 

@@ -17,7 +17,7 @@ lint: .venv/.test
 	@.venv/bin/python -m ruff format --check .
 
 benchmarks: .venv/.benchmarks
-	@for one in tutorials defaults timings speed detection report; do \
+	@for one in tutorials defaults timings speed report; do \
 	    .venv/bin/python benchmarks/$$one.py || exit 1; \
 	done
 

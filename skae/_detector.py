@@ -1,25 +1,20 @@
 """ReconstructionOutlierDetector: what does not reconstruct is odd."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.base import OutlierMixin, clone
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from skae._base import BaseAutoencoder
+from skae._base_detector import BaseDetector
 from skae._errors import ErrorMeasure, measure_of, training_scale
-from skae._explanation import explanation_table
+from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
-from skae._validation import StrOptions, check_parameters, fit_context, normal_rows
-from skae.thresholds import Contamination, as_threshold_rule
+from skae._validation import StrOptions, fit_context, normal_rows
+from skae.thresholds import Contamination
 
 _AUTO_WIDTH = 4  # of the code, with a network of skae's own
-_parameters = BaseAutoencoder._parameter_constraints
+_parameters = BaseDetector._parameter_constraints
 
 
-class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
+class ReconstructionOutlierDetector(BaseDetector):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
     Trained on normal rows, the network reconstructs them well and others badly; a
@@ -344,52 +339,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             self._set_threshold(rule, self._errors(X[normal]))
         return self
 
-    def score_samples(self, X):
-        """Return minus the reconstruction error of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            float64, in scaled space; high is normal.
-        """
-        check_is_fitted(self)
-        return -self._errors(self._check_X(X))
-
-    def decision_function(self, X):
-        """Return ``score_samples(X) - offset_``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,)
-            Negative for outliers.
-        """
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X):
-        """Return +1 for inliers and -1 for outliers.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            +1 where the decision function is at least 0, else -1.
-        """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
-
     def reconstruct(self, X):
         """Return the reconstruction of rows.
 
@@ -478,11 +427,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Where top_k is not a positive integer.
         """
         check_is_fitted(self)
-        if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
-            raise ValueError(
-                "The 'top_k' parameter of explain must be a positive integer. Got "
-                f"{top_k!r} instead."
-            )
+        check_top_k(top_k)
         index = getattr(X, "index", None)
         X = self._check_X(X)
         return explanation_table(
@@ -523,20 +468,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _check_error(self):
         """Return how errors are measured, but for what the training rows say."""
         return measure_of(self.error, self.loss, self.network)
-
-    def _check_rule(self):
-        """Return the threshold rule, its parameters checked before any training."""
-        rule = as_threshold_rule(self.threshold)
-        check_parameters(rule)
-        return rule
-
-    def _learn_threshold(self, rule):
-        self._set_threshold(rule, self.train_errors_, weight=self._train_weight)
-
-    def _set_threshold(self, rule, errors, y=None, weight=None):
-        self.threshold_rule_ = clone(rule).fit(errors, y, sample_weight=weight)
-        self.threshold_ = float(self.threshold_rule_.threshold_)
-        self.offset_ = -self.threshold_
 
     def _wanted_width(self, network):
         if self.latent_dim != "auto":

@@ -89,9 +89,16 @@ class ReconstructionOutlierDetector(BaseDetector):
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
 
     threshold : rule, float or None, default=None
-        How the threshold is learned from the training rows' errors. None is
-        ``Contamination(0.1)``, a float is used as it is; searchable, as
-        ``threshold=[MeanStd(1), Quantile(0.95)]`` and as ``threshold__fraction``.
+        How the threshold is learned from errors. None is ``Contamination(0.1)``, a
+        float is used as it is; searchable, as ``threshold=[MeanStd(1),
+        Quantile(0.95)]`` and as ``threshold__fraction``.
+
+    threshold_on : {"auto", "train", "validation", "cv"}, default="auto"
+        Whose errors the rule sees. "train": the training rows'. "validation": those of
+        a fifth of the rows, or as many as the rule needs, which are held out: they
+        neither train nor choose an epoch. "cv": every row's, from the one of five more
+        networks that is trained without it. "auto": "validation" for rules that
+        promise a rate or that need labels, else "train".
 
     error : {"standardized", "mse", "mae", "negative_elbo"}, default="standardized"
         Reconstruction error of a row, in scaled space: mean squared after dividing by
@@ -134,8 +141,12 @@ class ReconstructionOutlierDetector(BaseDetector):
         Share of the training rows' variance that reconstruction keeps, in X's units.
 
     train_errors_ : ndarray of shape (n_training_rows,)
-        Reconstruction errors of the rows that were trained on, float64; validation rows
-        are among them, rows with ``y == -1`` are not.
+        Reconstruction errors of the rows that were trained on, float64; the rows of
+        `validation_fraction` are among them, rows with ``y == -1`` are not.
+
+    calibration_errors_ : ndarray of shape (n_calibration_rows,)
+        Errors that the threshold was learned from: ``train_errors_``, or those of the
+        rows that `threshold_on` says; outliers' last, where the rule needs labels.
 
     threshold_rule_ : rule
         The fitted clone of the rule.
@@ -187,6 +198,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         "latent_dim": [*_parameters["latent_dim"], StrOptions({"auto"})],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
+        "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
         "error": [StrOptions({"mse", "mae", "standardized", "negative_elbo"})],
     }
 
@@ -210,6 +222,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         random_state=None,
         verbose=0,
         threshold=None,
+        threshold_on="auto",
         error="standardized",
     ):
         self.latent_dim = latent_dim
@@ -229,6 +242,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         self.random_state = random_state
         self.verbose = verbose
         self.threshold = threshold
+        self.threshold_on = threshold_on
         self.error = error
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -241,8 +255,9 @@ class ReconstructionOutlierDetector(BaseDetector):
             Training rows.
 
         y : array-like of shape (n_samples,), default=None
-            Rows with ``y == -1`` train neither network nor scaler nor rule; all others,
-            whatever their label, count as normal. None: all rows are normal.
+            Rows with ``y == -1`` train neither network nor scaler, and are shown to
+            rules that need labels alone; all others, whatever their label, count as
+            normal. None: all rows are normal.
 
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
@@ -257,6 +272,12 @@ class ReconstructionOutlierDetector(BaseDetector):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Before any training: where the rule needs more rows than can be held out,
+            or outliers that y does not name.
         """
         rule = self._check_rule()
         self._check_error()
@@ -267,16 +288,21 @@ class ReconstructionOutlierDetector(BaseDetector):
         if X_val is not None:
             X_val = self._check_X(X_val)
             validation = Table(X_val[normal_rows(y_val, X_val, "y_val", at_least=1)])
+        outliers = self._known_outliers(rule, X, y, normal, weight)
         weight = None if weight is None else weight[normal]
-        self._fit_network(Table(X[normal], None, weight), validation)
-        self._learn_threshold(rule)
+        table = Table(X[normal], None, weight)
+        self._fit_and_calibrate(rule, table, outliers, validation)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
-        The threshold is learned from these rows' errors.
+        The threshold stays current. With errors of training rows, it is learned from
+        these rows' errors. Otherwise from the latest 10,000 errors of rows, each taken
+        before the network trained on it; the first call, which has no network yet,
+        holds rows out, as ``fit`` does. Rows that come again are no longer new: pass
+        each once.
 
         Parameters
         ----------
@@ -284,7 +310,7 @@ class ReconstructionOutlierDetector(BaseDetector):
             Training rows.
 
         y : array-like of shape (n_samples,), default=None
-            Rows with ``y == -1`` are left out.
+            Rows with ``y == -1`` do not train; rules that need labels see them.
 
         Returns
         -------
@@ -295,48 +321,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
         normal = normal_rows(y, X, "y", at_least=2 if first else 1)
-        self._partial_fit_network(Table(X[normal]))
-        self._learn_threshold(rule)
-        return self
-
-    def fit_threshold(self, X=None, y=None):
-        """Learn the threshold again, by the present rule, without training.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_), default=None
-            Rows whose errors the rule sees. None: the training rows.
-
-        y : array-like of shape (n_samples,), default=None
-            Labels of X. Rows with ``y == -1`` are left out, unless the rule needs
-            labels.
-
-        Returns
-        -------
-        self : object
-            The estimator with a new ``threshold_``.
-
-        Raises
-        ------
-        ValueError
-            Where y is given without X.
-        """
-        check_is_fitted(self)
-        rule = self._check_rule()
-        if X is None:
-            if y is not None:
-                raise ValueError(
-                    "y is given without X. Pass the rows that y labels, or neither to "
-                    "use the training rows."
-                )
-            self._learn_threshold(rule)
-            return self
-        X = self._check_X(X)
-        if getattr(rule, "needs_labels", False):
-            self._set_threshold(rule, self._errors(X), y=y)
-        else:
-            normal = normal_rows(y, X, "y", at_least=1)
-            self._set_threshold(rule, self._errors(X[normal]))
+        self._partial_fit_and_calibrate(rule, X, y, normal)
         return self
 
     def reconstruct(self, X):

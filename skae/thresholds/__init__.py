@@ -5,19 +5,43 @@ A rule is a small estimator, so that ``GridSearchCV`` can choose among rules
 (``threshold__n_std=[1, 2, 3]``).
 """
 
-from skae.thresholds._base import ThresholdRule
+from skae.thresholds._base import (
+    ThresholdRule,
+    check_enough_errors,
+    check_outliers_known,
+    fewer_needed,
+    in_need,
+)
+from skae.thresholds._conformal import (
+    Conformal,
+    benjamini_hochberg,
+    conformal_p_values,
+)
 from skae.thresholds._fixed import FixedThreshold
+from skae.thresholds._labelled import BestF, FalseAlarmRate, Precision
 from skae.thresholds._resolve import as_threshold_rule
 from skae.thresholds._share import Contamination, Quantile
 from skae.thresholds._spread import IQR, MAD, MeanStd
+from skae.thresholds._tail import PeaksOverThreshold
 
 __all__ = [
     "IQR",
     "MAD",
+    "BestF",
+    "Conformal",
     "Contamination",
+    "FalseAlarmRate",
     "FixedThreshold",
     "MeanStd",
+    "PeaksOverThreshold",
+    "Precision",
     "Quantile",
     "ThresholdRule",
     "as_threshold_rule",
+    "benjamini_hochberg",
+    "check_enough_errors",
+    "check_outliers_known",
+    "conformal_p_values",
+    "fewer_needed",
+    "in_need",
 ]

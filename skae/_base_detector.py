@@ -73,7 +73,8 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
         X = self._check_X(X)
         normal = normal_rows(y, X, "y", at_least=1)
         outliers = self._known_outliers(rule, X, y, normal)
-        self._set_threshold(rule, self._calibration(None, Table(X[normal]), outliers))
+        rows = Table(X[normal])
+        self._set_threshold(rule, self._calibration(rows, rows, outliers))
         return self
 
     def score_samples(self, X):
@@ -196,7 +197,7 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
             seed = seed_from(self.random_state)
             crossed = cross_fitted(self._twin, normal, outliers, validation, seed)
         self._fit_network(trained, validation)
-        seen = crossed or self._calibration(trained, held, outliers)
+        seen = crossed or self._calibration(normal, held, outliers)
         self._learn_threshold(rule, on, seen)
 
     def _partial_fit_and_calibrate(self, rule, X, y, normal):
@@ -204,9 +205,12 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
         on, rows = errors_seen(self.threshold_on, rule), Table(X[normal])
         known = hasattr(self, "autoencoder_")
         if on != "train" and known:
-            past = self._seen if self._seen.held_out else None
-            now = Calibration(self._errors(X), outlier=~normal)
-            seen = (now if past is None else past.followed_by(now)).latest(rule)
+            seen = Calibration(self._errors(rows.X))
+            if needs_labels(rule):
+                seen = Calibration(self._errors(X), outlier=~normal)
+            if self._seen.held_out:
+                seen = self._seen.followed_by(seen)
+            seen = seen.latest(rule)
             seen.check(rule, y)
             self._partial_fit_network(rows)
         else:
@@ -217,18 +221,17 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
             seen = self._calibration(rows, held, outliers)
         self._learn_threshold(rule, on, seen)
 
-    def _calibration(self, trained, held, outliers):
-        """Return the errors of held-out rows, or of training rows, and of outliers."""
-        if held is None:
-            seen = self._train_calibration()
-            weight = None if outliers is None else outliers.weight
-        else:
+    def _calibration(self, normal, held, outliers):
+        """Return the errors of held-out rows, or of training rows, and of outliers.
+
+        `normal` are all normal rows, of which `held` are a part.
+        """
+        seen = self._train_calibration()
+        if held is not None:
             seen = Calibration(self._errors(held.X), held.weight)
-            weight = (
-                None if outliers is None else outlier_weight(outliers, trained, held)
-            )
         if outliers is None:
             return seen
+        weight = outlier_weight(outliers, held or normal, normal)
         return seen.with_outliers(self._errors(outliers.X), weight)
 
     def _train_calibration(self):

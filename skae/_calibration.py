@@ -187,14 +187,14 @@ def _folds(n, n_folds, seed):
     return stream(seed, "folds").permutation(np.arange(n) % n_folds)
 
 
-def outlier_weight(outliers, kept, held):
+def outlier_weight(outliers, held, normal):
     """Return the weights that leave outliers as common as they are among all rows.
 
     Only a part of the normal rows is held out, but all outliers are shown: each counts
     by that part.
     """
-    n_kept, n_held = _weights_of(kept).sum(), _weights_of(held).sum()
-    return _weights_of(outliers) * n_held / (n_held + n_kept)
+    share = _weights_of(held).sum() / _weights_of(normal).sum()
+    return _weights_of(outliers) * share
 
 
 def _rows_for(needed, weight, order):

@@ -123,6 +123,23 @@ def test_as_many_rows_are_held_out_as_the_rule_needs(X):
     assert len(weighted.train_errors_) == 35
 
 
+@pytest.mark.parametrize("threshold_on", ["validation", "cv"])
+@pytest.mark.parametrize("rule", [Conformal(0.1), MeanStd(1)], ids=repr)
+def test_outliers_never_calibrate_a_rule_for_normal_rows(X, y, rule, threshold_on):
+    spoiled = np.where((y == -1)[:, np.newaxis], 1e6, X)
+    params = {"threshold": rule, "threshold_on": threshold_on}
+    labelled, inliers = quick(**params).fit(spoiled, y), quick(**params).fit(X[y == 1])
+    assert labelled.threshold_ == inliers.threshold_
+    np.testing.assert_array_equal(
+        labelled.calibration_errors_, inliers.calibration_errors_
+    )
+    labelled, inliers = quick(**params), quick(**params)
+    for rows in (slice(0, 60), slice(60, 120)):
+        labelled.partial_fit(spoiled[rows], y[rows])
+        inliers.partial_fit(X[rows][y[rows] == 1])
+    assert labelled.threshold_ == inliers.threshold_
+
+
 def test_weights_reach_the_rule(X):
     weight = np.random.default_rng(1).integers(0, 4, 120)
     detector = quick(threshold=Conformal(0.1)).fit(X, sample_weight=weight)

@@ -53,7 +53,8 @@ def expected_failures(estimator):
     return {
         "check_sample_weight_equivalence_on_dense_data": (
             "training goes in mini-batches, whose composition changes when rows are "
-            "repeated; test_weights_equal_repeated_rows_in_one_batch stands in"
+            "repeated, as does which rows are held out; "
+            "test_weights_equal_repeated_rows_in_one_batch stands in"
         )
     }
 

@@ -1,8 +1,10 @@
 """The promises of the rules, on fresh draws, for detectors that train with early stop.
 
 The mean over 100 fits, each on its own draw, is compared with what was promised; the
-allowance is the standard error of that mean.
+allowance is the standard error of that mean. ``--log-cli-level=INFO`` shows the means.
 """
+
+import logging
 
 import numpy as np
 import pytest
@@ -35,11 +37,11 @@ def draw(rng, n, far=0.0):
     return rng.normal(size=(n, 2)) @ LOADINGS + (0.3 + far) * noise
 
 
-def detector(n, seed, **params):
+def detector(n, seed, epochs=30, **params):
     return ReconstructionOutlierDetector(
         2,
         network=DenseNetwork((8,)),
-        epochs=30,
+        epochs=epochs,
         patience=3,
         validation_fraction=0.1,
         learning_rate=0.02,
@@ -89,11 +91,21 @@ def simulated(request):
             keep("precision", found / max(1, found + false))
         fitted.set_params(threshold=BestF()).fit_threshold()
     assert stopped > N_FITS / 4
+    for name, values in seen.items():
+        report(n, name, values)
     return n, len(fitted.train_errors_), {k: np.array(v) for k, v in seen.items()}
 
 
 def standard_error(values):
     return np.std(values, ddof=1) / np.sqrt(len(values))
+
+
+def report(n, name, values):
+    """Log a mean over fits."""
+    mean, error = np.mean(values), standard_error(values)
+    logging.getLogger("promises").info(
+        "%5d rows: %-11s %.5f, standard error %.5f", n, name, mean, error
+    )
 
 
 def conformal_error(n_held, n_fits=N_FITS):
@@ -155,8 +167,23 @@ def test_rate_of_cross_fitted_errors(n):
     rates = []
     for seed in range(N_FITS):
         rng = np.random.default_rng([n, seed])
-        fitted = detector(n, seed, threshold=Conformal(ALPHA), threshold_on="cv")
-        fitted.fit(draw(rng, n))
+        params = {"threshold": Conformal(ALPHA), "threshold_on": "cv"}
+        fitted = detector(n, seed, epochs=12, **params).fit(draw(rng, n))
         rates.append(np.mean(fitted.predict(draw(rng, N_FRESH)) == -1))
+    report(n, "cv", rates)
     assert np.mean(rates) <= ALPHA + 3 * standard_error(rates)
     assert np.mean(rates) >= ALPHA / 2
+
+
+def test_rate_of_a_stream():
+    """The network still learns: errors of earlier rows are larger, alarms rarer."""
+    rates = []
+    for seed in range(N_FITS):
+        rng = np.random.default_rng(seed)
+        fitted = detector(100, seed, threshold=Conformal(ALPHA))
+        for _ in range(10):
+            fitted.partial_fit(draw(rng, 100))
+        rates.append(np.mean(fitted.predict(draw(rng, N_FRESH)) == -1))
+    report(1000, "stream", rates)
+    assert np.mean(rates) <= ALPHA + 3 * standard_error(rates)
+    assert np.mean(rates) >= ALPHA / 4

@@ -17,8 +17,9 @@ from skae._validation import check_sample_weight, fit_context
 class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """Base class of the threshold rules.
 
-    A rule learns, from the reconstruction errors of the training rows, the value
-    above which a row is an outlier. A detector flags ``error > threshold_``.
+    A rule learns, from the reconstruction errors of rows, the value above which a row
+    is an outlier. A detector flags ``error > threshold_``, and shows the rule those
+    errors that its ``threshold_on`` says.
 
     To write a rule, inherit from this class, give it ``_parameter_constraints``, and
     define ``_compute_threshold(errors, weights)``: one small pure computation on

@@ -60,8 +60,10 @@ class PeaksOverThreshold(ThresholdRule):
     posterior with the prior :math:`\xi \sim N(0, 0.5^2)`, :math:`\xi \ge -0.5`, and a
     flat one of :math:`\log \sigma`; the threshold is where the mean is `risk` [3]_.
 
-    The risk is a mean over draws of the errors, and holds about: tests simulate it.
-    Where no error is above u, as all are equal, the threshold is u.
+    The risk is a mean over draws of the errors, and as good as the model: of errors
+    with an upper bound, fewer are flagged, as with a tail that begins where the
+    distribution is no tail yet. Where no error is above u, as all are equal, the
+    threshold is u.
 
     References
     ----------

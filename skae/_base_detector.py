@@ -25,9 +25,9 @@ from skae._validation import check_parameters, normal_rows
 from skae.thresholds import (
     FixedThreshold,
     as_threshold_rule,
-    check_outliers_known,
     conformal_p_values,
 )
+from skae.thresholds._base import check_outliers_known
 
 
 class BaseDetector(OutlierMixin, BaseAutoencoder):

@@ -12,7 +12,7 @@ import numpy as np
 
 from skae._fitting import Table
 from skae._random import stream
-from skae.thresholds import (
+from skae.thresholds._base import (
     check_enough_errors,
     check_outliers_known,
     fewer_needed,

@@ -187,3 +187,16 @@ def test_rate_of_a_stream():
     report(1000, "stream", rates)
     assert np.mean(rates) <= ALPHA + 3 * standard_error(rates)
     assert np.mean(rates) >= ALPHA / 4
+
+
+def test_conformal_rate_on_real_heartbeats(data_folder):
+    with np.load(data_folder / "ecg5000.npz") as file:
+        X = file["X"][file["y"] == 1]
+    n_fits, n, rates = 20, 500, []
+    for seed in range(n_fits):
+        order = np.random.default_rng(seed).permutation(len(X))
+        fitted = detector(n, seed, threshold=Conformal(ALPHA)).fit(X[order[:n]])
+        rates.append(np.mean(fitted.predict(X[order[n:]]) == -1))
+    report(n, "heartbeats", rates)
+    mean, error = conformal_error(len(fitted.calibration_errors_), n_fits)
+    assert abs(np.mean(rates) - mean) <= 3 * error

@@ -5,13 +5,7 @@ A rule is a small estimator, so that ``GridSearchCV`` can choose among rules
 (``threshold__n_std=[1, 2, 3]``).
 """
 
-from skae.thresholds._base import (
-    ThresholdRule,
-    check_enough_errors,
-    check_outliers_known,
-    fewer_needed,
-    in_need,
-)
+from skae.thresholds._base import ThresholdRule
 from skae.thresholds._conformal import (
     Conformal,
     benjamini_hochberg,
@@ -39,9 +33,5 @@ __all__ = [
     "ThresholdRule",
     "as_threshold_rule",
     "benjamini_hochberg",
-    "check_enough_errors",
-    "check_outliers_known",
     "conformal_p_values",
-    "fewer_needed",
-    "in_need",
 ]

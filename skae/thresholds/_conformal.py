@@ -55,9 +55,11 @@ class Conformal(ThresholdRule):
 
     A detector's ``threshold_on="validation"`` gives such errors. With ``"cv"`` each
     error comes from a network that did not see its row, but new rows are judged by
-    another network, trained on all rows. The guarantee is then lost: the errors are
-    only *like* those of new rows, rather larger, since each of those networks had
-    fewer rows to learn from [3]_.
+    another network, trained on all rows. The guarantee is then lost; not even the
+    rate 2 alpha of CV+ [3]_ is certain, since that compares a new row with each error
+    by that error's own network. The errors are only *like* those of new rows, rather
+    larger, since each of those networks had fewer rows to learn from: in simulations,
+    here and in [4]_, about alpha or fewer are flagged.
 
     References
     ----------
@@ -70,6 +72,8 @@ class Conformal(ThresholdRule):
     .. [3] Barber, R. F., Candès, E. J., Ramdas, A. and Tibshirani, R. J. (2021).
        Predictive inference with the jackknife+. The Annals of Statistics 49(1).
        :doi:`10.1214/20-AOS1965`
+    .. [4] Hennhöfer, O. and Preisach, C. (2024). Leave-one-out-, bootstrap- and
+       cross-conformal anomaly detectors. :doi:`10.48550/arXiv.2402.16388`
 
     Examples
     --------

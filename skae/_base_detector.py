@@ -214,10 +214,11 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
             seen.check(rule, y)
             self._partial_fit_network(rows)
         else:
-            outliers, held = self._known_outliers(rule, X, y, normal), None
+            outliers = self._known_outliers(rule, X, y, normal)
+            trained, held = rows, None
             if on != "train":
-                rows, held = hold_out(rows, rule, seed_from(self.random_state))
-            self._partial_fit_network(rows)
+                trained, held = hold_out(rows, rule, seed_from(self.random_state))
+            self._partial_fit_network(trained)
             seen = self._calibration(rows, held, outliers)
         self._learn_threshold(rule, on, seen)
 
@@ -261,6 +262,7 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
     def _learn_threshold(self, rule, on, seen):
         """Fit the rule to errors, which are kept for ``fit_threshold``."""
         self._kept_errors = {"train": self._train_calibration(), on: seen}
+        self._seen = seen  # also where the rule fails: another may be tried
         self._set_threshold(rule, seen)
 
     def _kept_for(self, rule):

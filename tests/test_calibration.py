@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 import skae._base
@@ -20,6 +22,8 @@ from skae import (
     conformal_p_values,
     outlier_f1,
 )
+from skae._calibration import hold_out
+from skae._fitting import Table
 from skae.thresholds import ThresholdRule
 
 PROMISING = [Conformal(0.1), PeaksOverThreshold(0.05, 0.5), FalseAlarmRate(0.1)]
@@ -210,6 +214,28 @@ def test_any_random_state(X, threshold_on, random_state):
     assert np.isfinite(detector.threshold_)
 
 
+@given(
+    n=st.integers(3, 80),
+    alpha=st.floats(0.02, 0.9),
+    weights=st.none() | st.lists(st.floats(1, 5), min_size=80, max_size=80),
+)
+@settings(max_examples=100)
+def test_parts_are_disjoint_and_large_enough(n, alpha, weights):
+    weight = None if weights is None else np.array(weights[:n])
+    table = Table(np.arange(float(n))[:, np.newaxis], None, weight)
+    rule = Conformal(alpha)
+    try:
+        kept, held = hold_out(table, rule, seed=0)
+    except ValueError:
+        assert rule.min_errors > n - 2
+        return
+    both = np.concatenate([kept.X[:, 0], held.X[:, 0]])
+    np.testing.assert_array_equal(np.sort(both), np.arange(n))
+    assert len(kept.X) >= 2
+    assert len(held.X) >= round(0.2 * n)
+    rule.fit(np.ones(len(held.X)), sample_weight=held.weight)  # has enough copies
+
+
 # ---------------------------------------------------------------------------- cv
 
 
@@ -303,6 +329,16 @@ def test_labelled_rules_see_outliers_as_common_as_they_are(
         assert same_network(detector, trained)  # outliers train nothing
 
 
+def test_labelled_rules_see_outliers_as_common_from_the_first_pass(X, y):
+    detector = quick(threshold=Spy()).partial_fit(X, y)
+    _, labels, weights = detector.threshold_rule_.seen_
+    assert weights[labels == -1].sum() / weights.sum() == pytest.approx(20 / 120)
+    detector.partial_fit(X, y)
+    _, labels, weights = detector.threshold_rule_.seen_
+    assert (weights[-120:] == 1).all()
+    assert (labels[-120:] == y).all()
+
+
 def test_few_outliers_are_spread_over_the_folds(X, y):
     few = np.where((y == -1) & (np.arange(120) < 15), -1, 1)  # 3 of them, 5 folds
     detector = quick(threshold=Spy(), threshold_on="cv").fit(X, few)
@@ -332,6 +368,14 @@ def test_best_f_on_training_errors_is_the_best_on_them(X, y):
     for threshold in -detector.score_samples(far):
         detector.threshold_, detector.offset_ = threshold, -threshold
         assert outlier_f1(detector, far, y) <= found + 1e-12
+
+
+def test_another_rule_can_be_tried_where_one_fails(X, y):
+    detector = quick(threshold=Precision(0.999))
+    with pytest.raises(ValueError, match="Precision.* is out of reach: with one false"):
+        detector.fit(X, y)
+    detector.set_params(threshold=Conformal(0.1)).fit_threshold()
+    assert detector.p_values(X).shape == (120,)
 
 
 # -------------------------------------------------- fit_threshold, p_values, search

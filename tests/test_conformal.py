@@ -36,6 +36,17 @@ def test_a_row_is_flagged_where_its_p_value_is_at_most_alpha(errors, alpha):
     assert_array_equal(fresh > threshold, conformal_p_values(fresh, errors) <= alpha)
 
 
+@given(errors=tied_errors, data=st.data())
+@settings(max_examples=100)
+def test_fractional_weights_flag_alike(errors, data):
+    quarters = data.draw(arrays(np.int64, errors.shape, elements=st.integers(4, 12)))
+    rule, weights = Conformal(0.55), quarters / 4
+    threshold = rule.fit(errors, sample_weight=weights).threshold_
+    fresh = np.arange(0.0, 13.5, 0.5)
+    p_values = conformal_p_values(fresh, errors, sample_weight=weights)
+    assert_array_equal(fresh > threshold, p_values <= 0.55 * (1 + 1e-9))
+
+
 @pytest.mark.parametrize("alpha", [0.3, 0.1, 0.07, 0.05, 0.01, 1e-3, 1 / 3, 0.29])
 def test_fewest_errors(alpha):
     n = needed(alpha)

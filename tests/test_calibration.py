@@ -164,13 +164,17 @@ def test_too_few_rows_to_hold_out(X, trainings, rule, needed):
     message = (
         f"needs the errors of at least {needed} normal rows .* that do not train the "
         "network, but of 100 normal rows at most 98 can be held out. Pass more rows, "
-        r"or raise \w+, or use threshold_on='cv'.$"
+        r"or raise \w+ \(now .*\), or use threshold_on='cv'.$"
     )
     with pytest.raises(ValueError, match=message):
         quick(threshold=rule).fit(X[:100])
-    with pytest.raises(ValueError, match=r"of 50 normal rows at most 48 .*raise \w+.$"):
+    with pytest.raises(
+        ValueError, match=r"of 50 normal rows at most 48 .*raise \w+ \(now .*\).$"
+    ):
         quick(threshold=rule).fit(X[:50])
-    with pytest.raises(ValueError, match=r"of 50 normal rows at most 48 .*raise \w+.$"):
+    with pytest.raises(
+        ValueError, match=r"of 50 normal rows at most 48 .*raise \w+ \(now .*\).$"
+    ):
         quick(threshold=rule).partial_fit(X[:50])
     with pytest.raises(ValueError, match="of at least .* but there are 50. Pass"):
         quick(threshold=rule, threshold_on="cv").fit(X[:50])

@@ -57,7 +57,7 @@ def test_fewest_errors(alpha):
         return
     message = (
         rf"needs the errors of at least {n} normal rows \(n >= 1/alpha - 1\), but "
-        rf"there are {n - 1}. Pass more rows, or raise alpha."
+        rf"there are {n - 1}. Pass more rows, or raise alpha \(now {alpha}\)."
     )
     with pytest.raises(ValueError, match=message):
         Conformal(alpha).fit(errors[:-1])

@@ -73,7 +73,7 @@ def test_with_many_excesses_it_is_scipys_estimate(shape):
 def test_too_few_errors():
     message = (
         r"at least 100 normal rows \(10 of them in the tail\), but there are 99. Pass "
-        "more rows, or raise tail_fraction."
+        r"more rows, or raise tail_fraction \(now 0.1\)."
     )
     with pytest.raises(ValueError, match=message):
         PeaksOverThreshold().fit(np.arange(99.0))

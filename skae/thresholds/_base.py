@@ -66,7 +66,8 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
 
     needs_labels = False
     needs_held_out = False
-    # Why ``min_errors`` are needed, and how to need fewer, for the message.
+    # Why ``min_errors`` are needed, and how to need fewer, for the message: parameters
+    # in braces become their values.
     _why_errors, _fewer_errors = "", "use another rule"
 
     @property
@@ -159,7 +160,8 @@ def in_need(rule):
 
 def fewer_needed(rule):
     """Return how a rule would need fewer errors, in words."""
-    return getattr(rule, "_fewer_errors", "use another rule")
+    words = getattr(rule, "_fewer_errors", "use another rule")
+    return words.format(**rule.get_params(deep=False))
 
 
 def check_errors(errors):

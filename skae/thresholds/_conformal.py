@@ -87,7 +87,7 @@ class Conformal(ThresholdRule):
     _parameter_constraints = {"alpha": [Interval(Real, 0, 1, closed="neither")]}
 
     needs_held_out = True
-    _why_errors, _fewer_errors = " (n >= 1/alpha - 1)", "raise alpha"
+    _why_errors, _fewer_errors = " (n >= 1/alpha - 1)", "raise alpha (now {alpha!r})"
 
     def __init__(self, alpha=0.05):
         self.alpha = alpha

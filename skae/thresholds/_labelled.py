@@ -173,7 +173,7 @@ class FalseAlarmRate(LabelledRule):
     _parameter_constraints = {"rate": [Interval(Real, 0, 1, closed="neither")]}
 
     needs_held_out = True
-    _why_errors, _fewer_errors = " (n >= 1/rate - 1)", "raise rate"
+    _why_errors, _fewer_errors = " (n >= 1/rate - 1)", "raise rate (now {rate!r})"
 
     def __init__(self, rate=0.05):
         self.rate = rate

@@ -92,7 +92,10 @@ class PeaksOverThreshold(ThresholdRule):
     }
 
     needs_held_out = True
-    _why_errors, _fewer_errors = " (10 of them in the tail)", "raise tail_fraction"
+    _why_errors, _fewer_errors = (
+        " (10 of them in the tail)",
+        "raise tail_fraction (now {tail_fraction!r})",
+    )
 
     def __init__(self, risk=1e-3, tail_fraction=0.1):
         self.risk = risk

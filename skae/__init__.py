@@ -30,10 +30,17 @@ _PLACES = {
     "skae.thresholds": (
         "IQR",
         "MAD",
+        "BestF",
+        "Conformal",
         "Contamination",
+        "FalseAlarmRate",
         "FixedThreshold",
         "MeanStd",
+        "PeaksOverThreshold",
+        "Precision",
         "Quantile",
+        "benjamini_hochberg",
+        "conformal_p_values",
     ),
     "skae.metrics": (
         "outlier_average_precision",

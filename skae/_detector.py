@@ -1,25 +1,20 @@
 """ReconstructionOutlierDetector: what does not reconstruct is odd."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.base import OutlierMixin, clone
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from skae._base import BaseAutoencoder
+from skae._base_detector import BaseDetector
 from skae._errors import ErrorMeasure, measure_of, training_scale
-from skae._explanation import explanation_table
+from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
-from skae._validation import StrOptions, check_parameters, fit_context, normal_rows
-from skae.thresholds import Contamination, as_threshold_rule
+from skae._validation import StrOptions, fit_context, normal_rows
+from skae.thresholds import Contamination
 
 _AUTO_WIDTH = 4  # of the code, with a network of skae's own
-_parameters = BaseAutoencoder._parameter_constraints
+_parameters = BaseDetector._parameter_constraints
 
 
-class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
+class ReconstructionOutlierDetector(BaseDetector):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
     Trained on normal rows, the network reconstructs them well and others badly; a
@@ -94,9 +89,16 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
 
     threshold : rule, float or None, default=None
-        How the threshold is learned from the training rows' errors. None is
-        ``Contamination(0.1)``, a float is used as it is; searchable, as
-        ``threshold=[MeanStd(1), Quantile(0.95)]`` and as ``threshold__fraction``.
+        How the threshold is learned from errors. None is ``Contamination(0.1)``, a
+        float is used as it is; searchable, as ``threshold=[MeanStd(1),
+        Quantile(0.95)]`` and as ``threshold__fraction``.
+
+    threshold_on : {"auto", "train", "validation", "cv"}, default="auto"
+        Whose errors the rule sees. "train": the training rows'. "validation": those of
+        a fifth of the rows, or as many as the rule needs, which are held out: they
+        neither train nor choose an epoch. "cv": every row's, from the one of five more
+        networks that is trained without it. "auto": "validation" for rules that
+        promise a rate or that need labels, else "train".
 
     error : {"standardized", "mse", "mae", "negative_elbo"}, default="standardized"
         Reconstruction error of a row, in scaled space: mean squared after dividing by
@@ -139,8 +141,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Share of the training rows' variance that reconstruction keeps, in X's units.
 
     train_errors_ : ndarray of shape (n_training_rows,)
-        Reconstruction errors of the rows that were trained on, float64; validation rows
-        are among them, rows with ``y == -1`` are not.
+        Reconstruction errors of the rows that were trained on, float64; the rows of
+        `validation_fraction` are among them, rows with ``y == -1`` are not.
+
+    calibration_errors_ : ndarray of shape (n_calibration_rows,)
+        Errors that the threshold was learned from: ``train_errors_``, or those of the
+        rows that `threshold_on` says; outliers' last, where the rule needs labels.
 
     threshold_rule_ : rule
         The fitted clone of the rule.
@@ -192,6 +198,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         "latent_dim": [*_parameters["latent_dim"], StrOptions({"auto"})],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
+        "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
         "error": [StrOptions({"mse", "mae", "standardized", "negative_elbo"})],
     }
 
@@ -215,6 +222,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         random_state=None,
         verbose=0,
         threshold=None,
+        threshold_on="auto",
         error="standardized",
     ):
         self.latent_dim = latent_dim
@@ -234,6 +242,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
         self.threshold = threshold
+        self.threshold_on = threshold_on
         self.error = error
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -246,8 +255,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Training rows.
 
         y : array-like of shape (n_samples,), default=None
-            Rows with ``y == -1`` train neither network nor scaler nor rule; all others,
-            whatever their label, count as normal. None: all rows are normal.
+            Rows with ``y == -1`` train neither network nor scaler, and are shown to
+            rules that need labels alone; all others, whatever their label, count as
+            normal. None: all rows are normal.
 
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
@@ -262,6 +272,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Before any training: where the rule needs more rows than can be held out,
+            or outliers that y does not name.
         """
         rule = self._check_rule()
         self._check_error()
@@ -272,16 +288,21 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         if X_val is not None:
             X_val = self._check_X(X_val)
             validation = Table(X_val[normal_rows(y_val, X_val, "y_val", at_least=1)])
+        outliers = self._known_outliers(rule, X, y, normal, weight)
         weight = None if weight is None else weight[normal]
-        self._fit_network(Table(X[normal], None, weight), validation)
-        self._learn_threshold(rule)
+        table = Table(X[normal], None, weight)
+        self._fit_and_calibrate(rule, table, outliers, validation)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
-        The threshold is learned from these rows' errors.
+        The threshold stays current. With errors of training rows, it is learned from
+        these rows' errors. Otherwise from the latest 10,000 errors of rows, each taken
+        before the network trained on it; the first call, which has no network yet,
+        holds rows out, as ``fit`` does. Rows that come again are no longer new: pass
+        each once.
 
         Parameters
         ----------
@@ -289,7 +310,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Training rows.
 
         y : array-like of shape (n_samples,), default=None
-            Rows with ``y == -1`` are left out.
+            Rows with ``y == -1`` do not train; rules that need labels see them.
 
         Returns
         -------
@@ -300,95 +321,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
         normal = normal_rows(y, X, "y", at_least=2 if first else 1)
-        self._partial_fit_network(Table(X[normal]))
-        self._learn_threshold(rule)
+        self._partial_fit_and_calibrate(rule, X, y, normal)
         return self
-
-    def fit_threshold(self, X=None, y=None):
-        """Learn the threshold again, by the present rule, without training.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_), default=None
-            Rows whose errors the rule sees. None: the training rows.
-
-        y : array-like of shape (n_samples,), default=None
-            Labels of X. Rows with ``y == -1`` are left out, unless the rule needs
-            labels.
-
-        Returns
-        -------
-        self : object
-            The estimator with a new ``threshold_``.
-
-        Raises
-        ------
-        ValueError
-            Where y is given without X.
-        """
-        check_is_fitted(self)
-        rule = self._check_rule()
-        if X is None:
-            if y is not None:
-                raise ValueError(
-                    "y is given without X. Pass the rows that y labels, or neither to "
-                    "use the training rows."
-                )
-            self._learn_threshold(rule)
-            return self
-        X = self._check_X(X)
-        if getattr(rule, "needs_labels", False):
-            self._set_threshold(rule, self._errors(X), y=y)
-        else:
-            normal = normal_rows(y, X, "y", at_least=1)
-            self._set_threshold(rule, self._errors(X[normal]))
-        return self
-
-    def score_samples(self, X):
-        """Return minus the reconstruction error of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            float64, in scaled space; high is normal.
-        """
-        check_is_fitted(self)
-        return -self._errors(self._check_X(X))
-
-    def decision_function(self, X):
-        """Return ``score_samples(X) - offset_``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,)
-            Negative for outliers.
-        """
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X):
-        """Return +1 for inliers and -1 for outliers.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            +1 where the decision function is at least 0, else -1.
-        """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def reconstruct(self, X):
         """Return the reconstruction of rows.
@@ -478,11 +412,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Where top_k is not a positive integer.
         """
         check_is_fitted(self)
-        if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
-            raise ValueError(
-                "The 'top_k' parameter of explain must be a positive integer. Got "
-                f"{top_k!r} instead."
-            )
+        check_top_k(top_k)
         index = getattr(X, "index", None)
         X = self._check_X(X)
         return explanation_table(
@@ -523,20 +453,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _check_error(self):
         """Return how errors are measured, but for what the training rows say."""
         return measure_of(self.error, self.loss, self.network)
-
-    def _check_rule(self):
-        """Return the threshold rule, its parameters checked before any training."""
-        rule = as_threshold_rule(self.threshold)
-        check_parameters(rule)
-        return rule
-
-    def _learn_threshold(self, rule):
-        self._set_threshold(rule, self.train_errors_, weight=self._train_weight)
-
-    def _set_threshold(self, rule, errors, y=None, weight=None):
-        self.threshold_rule_ = clone(rule).fit(errors, y, sample_weight=weight)
-        self.threshold_ = float(self.threshold_rule_.threshold_)
-        self.offset_ = -self.threshold_
 
     def _wanted_width(self, network):
         if self.latent_dim != "auto":

@@ -1,6 +1,17 @@
 """The table behind ``ReconstructionOutlierDetector.explain``."""
 
+from numbers import Integral
+
 import numpy as np
+
+
+def check_top_k(top_k):
+    """Raise a ValueError where top_k is not a positive integer."""
+    if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
+        raise ValueError(
+            "The 'top_k' parameter of explain must be a positive integer. Got "
+            f"{top_k!r} instead."
+        )
 
 
 def explanation_table(X, reconstruction, errors, *, index, names, top_k):

@@ -8,7 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
-_PURPOSES = ("weights", "split", "order", "corruption")
+_PURPOSES = ("weights", "split", "order", "corruption", "calibration", "folds")
 
 
 def seed_from(random_state):
@@ -32,7 +32,7 @@ def stream(seed, purpose, *counters):
     seed : int
         The seed of the fit.
 
-    purpose : {"weights", "split", "order", "corruption"}
+    purpose : {"weights", "split", "order", "corruption", "calibration", "folds"}
         What the draws are for.
 
     *counters : int

@@ -23,6 +23,8 @@ HOUSE = {
     "_denoiser": (5, {"sklearn"}),
     "_detector": (5, {"sklearn"}),
     "_base": (4, {"sklearn"}),
+    "_base_detector": (4, {"sklearn"}),
+    "_calibration": (4, set()),
     "_fitting": (4, set()),
     "_memory": (4, {"sklearn", "joblib", "filelock"}),
     "_errors": (3, set()),

@@ -16,9 +16,13 @@ from sklearn.base import BaseEstimator, clone
 from skae.thresholds import (
     IQR,
     MAD,
+    BestF,
+    Conformal,
     Contamination,
+    FalseAlarmRate,
     FixedThreshold,
     MeanStd,
+    Precision,
     Quantile,
     ThresholdRule,
     as_threshold_rule,
@@ -34,6 +38,8 @@ LEARNED = [
     Contamination(0.5),
     MAD(),
     IQR(),
+    Conformal(0.5),
+    Conformal(0.9),
 ]
 RULES = [*LEARNED, FixedThreshold(0.3)]
 
@@ -264,6 +270,11 @@ class TestContamination:
         Contamination(0.6),
         MAD(-1.0),
         IQR(None),
+        Conformal(0.0),
+        Conformal(1.0),
+        BestF(0.0),
+        FalseAlarmRate(1.0),
+        Precision(0.0),
     ],
     ids=repr,
 )

@@ -6,18 +6,32 @@ A rule is a small estimator, so that ``GridSearchCV`` can choose among rules
 """
 
 from skae.thresholds._base import ThresholdRule
+from skae.thresholds._conformal import (
+    Conformal,
+    benjamini_hochberg,
+    conformal_p_values,
+)
 from skae.thresholds._fixed import FixedThreshold
+from skae.thresholds._labelled import BestF, FalseAlarmRate, Precision
 from skae.thresholds._resolve import as_threshold_rule
 from skae.thresholds._share import Contamination, Quantile
 from skae.thresholds._spread import IQR, MAD, MeanStd
+from skae.thresholds._tail import PeaksOverThreshold
 
 __all__ = [
     "IQR",
     "MAD",
+    "BestF",
+    "Conformal",
     "Contamination",
+    "FalseAlarmRate",
     "FixedThreshold",
     "MeanStd",
+    "PeaksOverThreshold",
+    "Precision",
     "Quantile",
     "ThresholdRule",
     "as_threshold_rule",
+    "benjamini_hochberg",
+    "conformal_p_values",
 ]

@@ -4,7 +4,12 @@ from abc import ABCMeta, abstractmethod
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, metadata_routing
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    metadata_routing,
+)
 
 from skae._validation import check_sample_weight, fit_context
 
@@ -12,8 +17,9 @@ from skae._validation import check_sample_weight, fit_context
 class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """Base class of the threshold rules.
 
-    A rule learns, from the reconstruction errors of the training rows, the value
-    above which a row is an outlier. A detector flags ``error > threshold_``.
+    A rule learns, from the reconstruction errors of rows, the value above which a row
+    is an outlier. A detector flags ``error > threshold_``, and shows the rule those
+    errors that its ``threshold_on`` says.
 
     To write a rule, inherit from this class, give it ``_parameter_constraints``, and
     define ``_compute_threshold(errors, weights)``: one small pure computation on
@@ -25,7 +31,13 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         The learned threshold, in the units of the errors. Set by ``fit``.
     needs_labels : bool
         Class attribute: whether ``fit`` needs `y`. False for all rules that look at
-        the errors of normal rows alone.
+        the errors of normal rows alone. A rule with True gets a third argument in
+        ``_compute_threshold``, the mask of the outliers.
+    needs_held_out : bool
+        Class attribute: whether the rule's promise holds only for errors of rows that
+        did not train the network. A detector then never shows it others.
+    min_errors : int
+        How many errors of normal rows ``fit`` takes at least, counted in copies.
 
     See Also
     --------
@@ -53,6 +65,15 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     __metadata_request__fit = {"errors": metadata_routing.UNUSED}
 
     needs_labels = False
+    needs_held_out = False
+    # Why ``min_errors`` are needed, and how to need fewer, for the message: parameters
+    # in braces become their values.
+    _why_errors, _fewer_errors = "", "use another rule"
+
+    @property
+    def min_errors(self):
+        """Fewest errors of normal rows that ``fit`` takes, in copies."""
+        return 1
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, errors, y=None, sample_weight=None):
@@ -62,8 +83,9 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         ----------
         errors : array-like of shape (n_samples,)
             Reconstruction errors, finite and >= 0; high means odd.
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_samples,), default=None
+            Labels, -1 for the known outliers. Not used unless the rule
+            `needs_labels`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. A weight of k means k copies, 0 means absence. None means
             one copy of each.
@@ -76,13 +98,24 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If the errors are empty, not 1-D, not finite or negative, if a weight is
-            negative or all are zero, or if the errors are too large for a finite
-            threshold.
+            If the errors are empty, not 1-D, not finite or negative, if there are
+            fewer than `min_errors`, if the rule `needs_labels` and `y` holds no -1,
+            if a weight is negative or all are zero, or if the errors are too large
+            for a finite threshold.
         """
-        errors, weights = _present_rows(_check_errors(errors), sample_weight)
+        errors = check_errors(errors)
+        weights = copies_of(sample_weight, errors)
+        present = weights > 0
+        rows = [errors[present], weights[present]]
+        normal = present
+        if self.needs_labels:
+            outliers = _outlier_rows(y, errors)
+            check_outliers_known(self, y, outliers[present])
+            rows.append(outliers[present])
+            normal = present & ~outliers
+        check_enough_errors(self, weights[normal].sum())
         with np.errstate(over="ignore", invalid="ignore"):
-            threshold = float(self._compute_threshold(errors, weights))
+            threshold = float(self._compute_threshold(*rows))
         if not np.isfinite(threshold):
             raise ValueError(
                 f"{self!r} must learn a finite threshold, but got {threshold!r} from "
@@ -97,7 +130,41 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         """Return the threshold of checked errors with positive weights."""
 
 
-def _check_errors(errors):
+def check_outliers_known(rule, y, outliers):
+    """Raise a ValueError where no row is an outlier: the rule needs some."""
+    if outliers.any():
+        return
+    found = "y is None" if y is None else "y holds none"
+    raise ValueError(
+        f"{rule!r} needs known outliers, rows with y == -1, but {found}. Pass y with "
+        "them (in a search, cv=StratifiedKFold() keeps them, InlierKFold does not), or "
+        "use a rule for normal rows alone, such as Conformal(0.05)."
+    )
+
+
+def check_enough_errors(rule, n):
+    """Raise a ValueError where a rule cannot learn from n errors of normal rows."""
+    needed = getattr(rule, "min_errors", 1)
+    if n < needed * (1 - 1e-9):
+        raise ValueError(
+            f"{in_need(rule)}, but there are {n:g}. Pass more rows, or "
+            f"{fewer_needed(rule)}."
+        )
+
+
+def in_need(rule):
+    """Return how many errors a rule needs, in words."""
+    why = getattr(rule, "_why_errors", "")
+    return f"{rule!r} needs the errors of at least {rule.min_errors} normal rows{why}"
+
+
+def fewer_needed(rule):
+    """Return how a rule would need fewer errors, in words."""
+    words = getattr(rule, "_fewer_errors", "use another rule")
+    return words.format(**rule.get_params(deep=False))
+
+
+def check_errors(errors):
     """Return `errors` as a float64 array of shape (n_samples,), or raise."""
     errors = check_array(
         errors,
@@ -127,15 +194,22 @@ def _check_errors(errors):
     return errors
 
 
-def _present_rows(errors, sample_weight):
-    """Return the errors of positive weight, and their weights in copies."""
+def copies_of(sample_weight, errors):
+    """Return the weights of errors in copies; 0 is absence."""
     if sample_weight is None:
-        return errors, np.ones_like(errors)
+        return np.ones_like(errors)
     weights = check_sample_weight(
         sample_weight, errors, dtype=np.float64, ensure_non_negative=True
     )
-    present = weights > 0
-    errors, weights = errors[present], weights[present]
     # Weights that sum to 1 are not "one copy of the whole sample": where no row has
     # a full copy, the heaviest row counts as one.
-    return errors, weights / min(1.0, weights.max())
+    return weights / min(1.0, weights.max())
+
+
+def _outlier_rows(y, errors):
+    """Return the mask of the rows that are labelled -1."""
+    if y is None:
+        return np.zeros(len(errors), dtype=bool)
+    labels = column_or_1d(y)
+    check_consistent_length(errors, labels)
+    return labels == -1

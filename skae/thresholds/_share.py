@@ -28,6 +28,7 @@ class Quantile(ThresholdRule):
     See Also
     --------
     Contamination : Flags an exact number of training rows.
+    Conformal : Guarantees the rate, from errors of rows that did not train.
 
     Notes
     -----

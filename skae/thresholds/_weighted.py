@@ -49,7 +49,11 @@ def _value_below_largest(values, weights, n_largest):
     lower = values[min(below, len(values) - 1)]
     if above >= len(values):
         return lower
-    upper = values[above]
+    return _between(lower, values[above])
+
+
+def _between(lower, upper):
+    """Value midway between two errors, or the lower one: never the upper."""
     middle = lower + (upper - lower) / 2
     # Between adjacent floats there is no middle: it may round up to the upper one.
     return middle if middle < upper else lower

@@ -1,0 +1,241 @@
+"""Conformal prediction: the rule, the p-values behind it, and their selection."""
+
+from math import ceil
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skae._validation import Interval, validate_params
+from skae.thresholds._base import ThresholdRule, check_errors, copies_of
+
+# Counts of fractional weights, and shares of whole ones, miss a whole number by a few
+# roundings.
+_ROUNDING = 1e-9
+
+
+class Conformal(ThresholdRule):
+    r"""A threshold with a guaranteed rate of false alarms.
+
+    The right rule when the rate of false alarms must hold, whatever the network has
+    learned and however the errors are distributed: of fresh normal rows, at most a
+    share `alpha` is flagged on average. It needs the errors of normal rows that
+    neither trained the network nor chose its epoch, and a detector shows it no others.
+
+    Parameters
+    ----------
+    alpha : float, default=0.05
+        Rate of false alarms, 0 < alpha < 1. At least 1 / alpha - 1 errors are needed.
+
+    Attributes
+    ----------
+    threshold_ : float
+        The smallest error that at least ``(1 - alpha) * (n + 1)`` of the n errors do
+        not exceed.
+
+    See Also
+    --------
+    conformal_p_values : The p-values; a row is flagged where its own is <= alpha.
+    benjamini_hochberg : Flags rows of a batch with a bound on the share of false ones.
+    Quantile : Nearly the same value, without the guarantee.
+
+    Notes
+    -----
+    With errors :math:`e_1, \dots, e_n` of held-out rows, a row of error e has the
+    p-value
+
+    .. math:: p = \frac{1 + \#\{i: e_i \ge e\}}{n + 1}
+
+    and is flagged where :math:`p \le \alpha` [1]_. Where the row and the held-out ones
+    are exchangeable, as independent draws of one distribution are, the probability
+    of that is at most alpha, and more than :math:`\alpha - 1 / (n + 1)` where no two
+    errors are equal. That is a mean over draws of the held-out rows; for one fit, the
+    rate is spread around it by about
+    :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
+
+    A detector's ``threshold_on="validation"`` gives such errors. With ``"cv"`` each
+    error comes from a network that did not see its row, but new rows are judged by
+    another network, trained on all rows. The guarantee is then lost; not even the
+    rate 2 alpha of CV+ [3]_ is certain, since that compares a new row with each error
+    by that error's own network. The errors are only *like* those of new rows, rather
+    larger, since each of those networks had fewer rows to learn from: in simulations,
+    here and in [4]_, about alpha or fewer are flagged.
+
+    References
+    ----------
+    .. [1] Laxhammar, R. and Falkman, G. (2010). Conformal prediction for
+       distribution-independent anomaly detection in streaming vessel data. StreamKDD.
+       :doi:`10.1145/1833280.1833287`
+    .. [2] Bates, S., Candès, E., Lei, L., Romano, Y. and Sesia, M. (2023). Testing for
+       outliers with conformal p-values. The Annals of Statistics 51(1).
+       :doi:`10.1214/22-AOS2244`
+    .. [3] Barber, R. F., Candès, E. J., Ramdas, A. and Tibshirani, R. J. (2021).
+       Predictive inference with the jackknife+. The Annals of Statistics 49(1).
+       :doi:`10.1214/20-AOS1965`
+    .. [4] Hennhöfer, O. and Preisach, C. (2024). Leave-one-out-, bootstrap- and
+       cross-conformal anomaly detectors. :doi:`10.48550/arXiv.2402.16388`
+
+    Examples
+    --------
+    >>> from skae.thresholds import Conformal
+    >>> Conformal(0.25).fit([1.0, 2.0, 4.0, 8.0]).threshold_
+    8.0
+    >>> Conformal(0.4).fit([1.0, 2.0, 4.0, 8.0]).threshold_
+    4.0
+    """
+
+    _parameter_constraints = {"alpha": [Interval(Real, 0, 1, closed="neither")]}
+
+    needs_held_out = True
+    _why_errors, _fewer_errors = " (n >= 1/alpha - 1)", "raise alpha (now {alpha!r})"
+
+    def __init__(self, alpha=0.05):
+        self.alpha = alpha
+
+    @property
+    def min_errors(self):
+        """Fewest errors that ``fit`` takes, in copies: 1 / alpha - 1, rounded up."""
+        return errors_for_rate(self.alpha)
+
+    def _compute_threshold(self, errors, weights):
+        """Return the smallest error that enough copies do not exceed."""
+        return conformal_threshold(errors, weights, self.alpha)
+
+
+def errors_for_rate(rate):
+    """Return how many errors it takes for p-values as small as a rate."""
+    return max(1, ceil((1 / rate - 1) * (1 - _ROUNDING)))
+
+
+def conformal_threshold(errors, weights, alpha):
+    """Return the smallest value that (1 - alpha)(n + 1) copies do not exceed."""
+    order = np.argsort(errors)
+    errors, ends = errors[order], np.cumsum(weights[order])
+    needed = (1 - alpha) * (ends[-1] + 1)
+    place = np.searchsorted(ends, needed * (1 - _ROUNDING))
+    return errors[min(place, len(errors) - 1)]
+
+
+def conformal_p_values(errors, calibration_errors, sample_weight=None):
+    r"""Return the conformal p-values of reconstruction errors.
+
+    Parameters
+    ----------
+    errors : array-like of shape (n_samples,)
+        Errors of the rows in question.
+    calibration_errors : array-like of shape (n_calibration,)
+        Errors of normal rows that did not train the network.
+    sample_weight : array-like of shape (n_calibration,), default=None
+        Weights of the calibration errors. A weight of k means k copies, 0 means
+        absence.
+
+    Returns
+    -------
+    p_values : ndarray of shape (n_samples,)
+        Between 1 / (n_calibration + 1) and 1; small means odd.
+
+    See Also
+    --------
+    Conformal : The threshold with the same verdicts.
+    benjamini_hochberg : Flags rows by their p-values.
+
+    Notes
+    -----
+    :math:`p = (1 + \#\{i: e_i \ge e\}) / (n + 1)`, counted in copies. For a normal row
+    that is exchangeable with the calibration rows, :math:`P(p \le \alpha) \le \alpha`
+    for every alpha.
+
+    Examples
+    --------
+    >>> from skae.thresholds import conformal_p_values
+    >>> conformal_p_values([0.5, 3.0, 9.0], [1.0, 2.0, 4.0])
+    array([1.  , 0.5 , 0.25])
+    """
+    errors, known = check_errors(errors), check_errors(calibration_errors)
+    weights = copies_of(sample_weight, known)
+    order = np.argsort(known)
+    # From the largest down: what lies at or above the k-th is summed, not subtracted.
+    above = np.append(np.cumsum(weights[order][::-1])[::-1], 0.0)
+    at_least = above[np.searchsorted(known[order], errors)]
+    return (1 + at_least) / (1 + above[0])
+
+
+@validate_params(
+    {"p_values": ["array-like"], "alpha": [Interval(Real, 0, 1, closed="neither")]},
+    prefer_skip_nested_validation=True,
+)
+def benjamini_hochberg(p_values, alpha=0.1):
+    r"""Select the rows of a batch that are odd, with few false ones among them.
+
+    The right choice when a batch of rows is looked at together, and what matters is
+    the share of false alarms among the alarms. That a row is selected depends on the
+    others: hence it is no part of ``predict``, which judges each row alone.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (n_samples,)
+        P-values of the batch, as a detector's ``p_values`` gives them.
+    alpha : float, default=0.1
+        Bound on the false discovery rate, 0 < alpha < 1: the expected share of normal
+        rows among the selected ones.
+
+    Returns
+    -------
+    selected : ndarray of shape (n_samples,), bool
+        True for the rows that are selected as outliers.
+
+    Raises
+    ------
+    ValueError
+        If a p-value is not between 0 and 1, or if they are not 1-D.
+
+    See Also
+    --------
+    conformal_p_values : P-values from reconstruction errors.
+
+    Notes
+    -----
+    With the p-values in ascending order, the first k rows are selected, k the largest
+    number with :math:`p_{(k)} \le \alpha k / m` for m rows [1]_. Conformal p-values of
+    one batch share their calibration errors and so depend on each other, but
+    positively, which keeps the bound [2]_. None can be below 1 / (n + 1) for n
+    calibration errors: with few of them, nothing is selected in a large batch.
+
+    References
+    ----------
+    .. [1] Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate.
+       Journal of the Royal Statistical Society B 57(1).
+       :doi:`10.1111/j.2517-6161.1995.tb02031.x`
+    .. [2] Bates, S., Candès, E., Lei, L., Romano, Y. and Sesia, M. (2023). Testing for
+       outliers with conformal p-values. The Annals of Statistics 51(1).
+       :doi:`10.1214/22-AOS2244`
+
+    Examples
+    --------
+    >>> from skae.thresholds import benjamini_hochberg
+    >>> benjamini_hochberg([0.01, 0.9, 0.03, 0.5], alpha=0.1)
+    array([ True, False,  True, False])
+    """
+    p_values = check_array(
+        p_values, dtype=np.float64, ensure_2d=False, allow_nd=True,
+        ensure_min_samples=0, input_name="p_values",
+    )  # fmt: skip
+    if p_values.ndim != 1:
+        raise ValueError(
+            f"p_values must be 1-D, one per row, but has shape {p_values.shape}. Pass "
+            "for instance the result of detector.p_values(X)."
+        )
+    if len(p_values) == 0:
+        return np.zeros(0, dtype=bool)
+    if p_values.min() < 0 or p_values.max() > 1:
+        raise ValueError(
+            "p_values must lie between 0 and 1, but range from "
+            f"{p_values.min():.3g} to {p_values.max():.3g}. Pass for instance the "
+            "result of detector.p_values(X), not scores."
+        )
+    ascending = np.sort(p_values)
+    bounds = alpha * np.arange(1, len(p_values) + 1) / len(p_values)
+    passing = np.flatnonzero(ascending <= bounds * (1 + _ROUNDING))
+    if len(passing) == 0:
+        return np.zeros(len(p_values), dtype=bool)
+    return p_values <= ascending[passing[-1]]

@@ -1,0 +1,258 @@
+"""Rules that learn from known outliers: the best of all thresholds, in some sense."""
+
+from abc import abstractmethod
+from numbers import Real
+
+import numpy as np
+
+from skae._validation import Interval
+from skae.thresholds._base import ThresholdRule
+from skae.thresholds._conformal import errors_for_rate
+from skae.thresholds._weighted import _between
+
+# Two thresholds that differ by roundings alone are equally good.
+_ROUNDING = 1e-12
+
+
+class LabelledRule(ThresholdRule):
+    """Base of the rules that try all thresholds on labelled rows.
+
+    A subclass defines ``_best(candidates)``, which returns the place of the best one.
+    """
+
+    needs_labels = True
+
+    def _compute_threshold(self, errors, weights, outliers):
+        """Return the threshold of the best candidate."""
+        candidates = Candidates(errors, weights, outliers)
+        return candidates.threshold(self._best(candidates))
+
+    @abstractmethod
+    def _best(self, candidates):
+        """Return the place of the best candidate."""
+
+
+class Candidates:
+    """The thresholds that differ in what they flag: one at each distinct error.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_candidates,)
+        Distinct errors, ascending. Candidate k flags what is above ``values[k]``.
+
+    normal, found : ndarray of shape (n_candidates,)
+        Copies of normal rows, and of outliers, that each candidate flags.
+
+    n_normal, n_outliers : float
+        All copies.
+    """
+
+    def __init__(self, errors, weights, outliers):
+        self.values, place = np.unique(errors, return_inverse=True)
+        self.normal, self.n_normal = self._flagged(place, weights * ~outliers)
+        self.found, self.n_outliers = self._flagged(place, weights * outliers)
+
+    def _flagged(self, place, weights):
+        copies = np.bincount(place, weights, len(self.values))
+        above = np.cumsum(copies[::-1])[::-1]
+        return np.append(above[1:], 0.0), above[0]
+
+    def highest(self, quality):
+        """Return the place of the highest quality, the largest threshold of equals."""
+        largest = quality.max()
+        return int(np.flatnonzero(quality >= largest * (1 - _ROUNDING))[-1])
+
+    def threshold(self, place):
+        """Return a threshold midway to the next error, where there is one."""
+        following = self.values[place + 1 : place + 2]
+        lower = self.values[place]
+        return _between(lower, following[0]) if len(following) else lower
+
+
+class BestF(LabelledRule):
+    r"""The threshold with the highest F score on labelled rows.
+
+    The right rule when outliers are known that are like those to come, and as common.
+    It promises the highest score on the rows that it sees; on new rows the score is
+    lower, the more so the fewer outliers there were.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        How much more a recall counts than a precision, > 0.
+
+    Attributes
+    ----------
+    threshold_ : float
+        Midway between the last error below and the first above; the largest one where
+        several thresholds are best.
+
+    See Also
+    --------
+    FalseAlarmRate : Bounds the share of the normal rows that are flagged.
+    Precision : Bounds the share of normal rows among the flagged ones.
+    skae.metrics.outlier_f1 : The same score, for a search.
+
+    Notes
+    -----
+    With TP the outliers found, FP the normal rows flagged and FN the outliers missed,
+
+    .. math:: F_\beta = \frac{(1 + \beta^2) TP}{(1 + \beta^2) TP + \beta^2 FN + FP} .
+
+    A row with the smallest error of all is never flagged. In a search, use
+    ``StratifiedKFold``: `skae.InlierKFold` leaves the outliers out of the rows to fit.
+
+    Examples
+    --------
+    >>> from skae.thresholds import BestF
+    >>> BestF().fit([1.0, 2.0, 3.0, 5.0, 6.0], y=[1, 1, 1, -1, -1]).threshold_
+    4.0
+    """
+
+    _parameter_constraints = {"beta": [Interval(Real, 0, None, closed="neither")]}
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def _best(self, candidates):
+        """Return the place of the highest F score."""
+        squared = self.beta**2
+        found = (1 + squared) * candidates.found
+        missed = squared * (candidates.n_outliers - candidates.found)
+        return candidates.highest(found / (found + missed + candidates.normal))
+
+
+class FalseAlarmRate(LabelledRule):
+    r"""The threshold that finds most outliers at a bounded rate of false alarms.
+
+    The right rule when outliers are known, perhaps few, and the rate of false alarms
+    must hold: of fresh normal rows, at most a share `rate` is flagged on average. Where
+    the outliers known lie higher than that bound, fewer are.
+
+    Parameters
+    ----------
+    rate : float, default=0.05
+        Largest expected share of normal rows that are flagged, 0 < rate < 1. The errors
+        of at least 1 / rate - 1 normal rows are needed.
+
+    Attributes
+    ----------
+    threshold_ : float
+        That of ``Conformal(rate)`` on the normal rows, or a larger one that finds as
+        many of the outliers.
+
+    See Also
+    --------
+    Conformal : Needs no outliers.
+    Precision : Bounds the share of normal rows among the flagged ones.
+
+    Notes
+    -----
+    Of the thresholds with :math:`(1 + FP) / (n + 1) \le rate`, FP the flagged ones of
+    n normal rows, it takes the largest with the highest recall of outliers; where none
+    of these finds any, the smallest, that of `Conformal`. The guarantee is that of
+    `Conformal`, too, whose threshold bounds this one from below: it needs normal rows
+    that did not train the network, and a detector shows it no others. The outliers
+    need not be like those to come. A threshold for a bounded rate of false alarms is
+    what [1]_ studies, with a bound for each fit instead of their mean.
+
+    References
+    ----------
+    .. [1] Tong, X., Feng, Y. and Li, J. J. (2018). Neyman-Pearson classification
+       algorithms and NP receiver operating characteristics. Science Advances 4(2).
+       :doi:`10.1126/sciadv.aao1659`
+
+    Examples
+    --------
+    >>> from skae.thresholds import FalseAlarmRate
+    >>> errors, y = [1.0, 2.0, 3.0, 7.0, 9.0], [1, 1, 1, -1, -1]
+    >>> FalseAlarmRate(0.4).fit(errors, y).threshold_
+    5.0
+    """
+
+    _parameter_constraints = {"rate": [Interval(Real, 0, 1, closed="neither")]}
+
+    needs_held_out = True
+    _why_errors, _fewer_errors = " (n >= 1/rate - 1)", "raise rate (now {rate!r})"
+
+    def __init__(self, rate=0.05):
+        self.rate = rate
+
+    @property
+    def min_errors(self):
+        """Fewest errors of normal rows that ``fit`` takes: 1 / rate - 1, rounded up."""
+        return errors_for_rate(self.rate)
+
+    def _best(self, candidates):
+        """Return the place of the highest recall at the rate."""
+        bound = self.rate * (candidates.n_normal + 1) * (1 + 1e-9)
+        allowed = 1 + candidates.normal <= bound
+        found = np.where(allowed, candidates.found, 0.0)
+        if found.any():
+            return candidates.highest(found)
+        return int(np.flatnonzero(allowed)[0])
+
+
+class Precision(LabelledRule):
+    r"""The threshold that finds most outliers at a bounded precision.
+
+    The right rule when every alarm costs an inspection: most of the flagged rows should
+    be outliers. It needs known outliers that are like those to come, and as common.
+
+    Parameters
+    ----------
+    target : float, default=0.9
+        Smallest share of outliers among the flagged rows, 0 < target < 1.
+
+    Attributes
+    ----------
+    threshold_ : float
+        The largest of the thresholds with the highest recall.
+
+    See Also
+    --------
+    FalseAlarmRate : Does not depend on how common outliers are.
+    benjamini_hochberg : Bounds the same share in a batch, without known outliers.
+
+    Notes
+    -----
+    Of the thresholds with :math:`TP / (TP + FP + 1) \ge target` it takes the largest
+    with the highest recall. The one false alarm more than was seen pays for having
+    tried many thresholds, as in the knockoff filter [1]_; without it, the precision on
+    new rows would be too low on average, the more so the fewer outliers there are. At
+    least ``target / (1 - target)`` outliers must be found. It needs the errors of
+    normal rows that did not train the network, and a detector shows it no others;
+    where only a part of the normal rows is held out, outliers count by the same part.
+
+    References
+    ----------
+    .. [1] Barber, R. F. and Candès, E. J. (2015). Controlling the false discovery rate
+       via knockoffs. The Annals of Statistics 43(5). :doi:`10.1214/15-AOS1337`
+
+    Examples
+    --------
+    >>> from skae.thresholds import Precision
+    >>> errors, y = [1.0, 2.0, 3.0, 5.0, 6.0], [1, 1, 1, -1, -1]
+    >>> Precision(0.6).fit(errors, y).threshold_
+    4.0
+    """
+
+    _parameter_constraints = {"target": [Interval(Real, 0, 1, closed="neither")]}
+
+    needs_held_out = True
+
+    def __init__(self, target=0.9):
+        self.target = target
+
+    def _best(self, candidates):
+        """Return the place of the highest recall at the precision."""
+        precision = candidates.found / (candidates.found + candidates.normal + 1)
+        allowed = precision >= self.target * (1 - _ROUNDING)
+        if not allowed.any():
+            raise ValueError(
+                f"{self!r} is out of reach: with one false alarm more than seen, the "
+                f"highest precision of a threshold is {precision.max():.3g}, for "
+                f"{candidates.n_outliers:g} outliers and {candidates.n_normal:g} "
+                "normal rows. Lower target, or pass more outliers."
+            )
+        return candidates.highest(np.where(allowed, candidates.found, 0.0))

@@ -1,0 +1,172 @@
+"""Rules that need labels: brute force as oracle, and their promises in simulations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.metrics import fbeta_score
+
+from skae.thresholds import BestF, Conformal, FalseAlarmRate, Precision
+
+RULES = [BestF(), BestF(0.5), FalseAlarmRate(0.5), Precision(0.2)]
+
+
+@st.composite
+def labelled(draw, reachable=True):
+    """Errors with ties, labels with both classes, and copies."""
+    errors = draw(
+        arrays(np.float64, st.integers(4, 30), elements=st.integers(0, 15).map(float))
+    )
+    y = draw(arrays(np.int64, errors.shape, elements=st.sampled_from([1, -1])))
+    y[0], y[-1], errors[-1] = 1, -1, 20.0
+    copies = draw(arrays(np.int64, errors.shape, elements=st.integers(0, 3)))
+    copies[0], copies[-1] = 1, 2
+    return errors, y, copies
+
+
+def flagged_counts(errors, y, threshold):
+    above = errors > threshold
+    return (above & (y == 1)).sum(), (above & (y == -1)).sum()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+class TestEveryLabelledRule:
+    @given(sample=labelled())
+    @settings(max_examples=60)
+    def test_weight_of_k_is_k_copies(self, rule, sample):
+        errors, y, copies = sample
+        weighted = clone(rule).fit(errors, y, sample_weight=copies).threshold_
+        repeated = [np.repeat(part, copies) for part in (errors, y)]
+        assert_allclose(clone(rule).fit(*repeated).threshold_, weighted, rtol=1e-12)
+
+    @given(sample=labelled(), factor=st.sampled_from([0.25, 3.0, 1e-3]))
+    @settings(max_examples=40)
+    def test_scaling_the_errors_scales_the_threshold(self, rule, sample, factor):
+        errors, y, _ = sample
+        plain = clone(rule).fit(errors, y).threshold_
+        scaled = clone(rule).fit(factor * errors, y).threshold_
+        assert_allclose(scaled, factor * plain, rtol=1e-9)
+
+    @given(sample=labelled(), data=st.data())
+    @settings(max_examples=30)
+    def test_order_of_rows_does_not_matter(self, rule, sample, data):
+        errors, y, _ = sample
+        order = np.array(data.draw(st.permutations(range(len(y)))))
+        plain = clone(rule).fit(errors, y).threshold_
+        assert clone(rule).fit(errors[order], y[order]).threshold_ == plain
+
+    def test_needs_labels(self, rule):
+        assert rule.needs_labels
+        with pytest.raises(ValueError, match="needs known outliers.* but y is None. P"):
+            rule.fit([1.0, 2.0])
+        with pytest.raises(ValueError, match="but y holds none. Pass y with them .in"):
+            rule.fit([1.0, 2.0], y=[1, 1])
+        with pytest.raises(ValueError, match="but y holds none"):
+            rule.fit([1.0, 2.0], y=[1, -1], sample_weight=[1, 0])
+        with pytest.raises(ValueError, match="errors of at least 1 normal rows.*are 0"):
+            rule.fit([1.0, 2.0], y=[-1, -1])
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            rule.fit([1.0, 2.0], y=[-1])
+
+    def test_any_other_label_is_normal(self, rule):
+        errors = [1.0, 2.0, 3.0, 8.0, 9.0]
+        named = rule.fit(errors, y=[1, 1, 1, -1, -1]).threshold_
+        assert rule.fit(errors, y=[0, 2, 7, -1, -1]).threshold_ == named == 5.5
+
+
+@given(sample=labelled(), beta=st.sampled_from([0.5, 1.0, 2.0]))
+@settings(max_examples=50)
+def test_no_threshold_has_a_higher_f_score(sample, beta):
+    errors, y, _ = sample
+    found = BestF(beta).fit(errors, y).threshold_
+
+    def score(threshold):
+        return fbeta_score(y == -1, errors > threshold, beta=beta, zero_division=0.0)
+
+    scores = {threshold: score(threshold) for threshold in np.unique(errors)}
+    assert score(found) == pytest.approx(max(scores.values()))
+    # The largest of equals: nothing better above.
+    assert all(score(t) < score(found) - 1e-9 for t in scores if t > found)
+
+
+@given(sample=labelled(), rate=st.sampled_from([0.2, 0.3, 0.5]))
+@settings(max_examples=150)
+def test_no_allowed_rate_finds_more(sample, rate):
+    errors, y, _ = sample
+    n = (y == 1).sum()
+    if 1 / (n + 1) > rate:
+        with pytest.raises(
+            ValueError, match=r"normal rows \(n >= 1/rate - 1\).*rate .now"
+        ):
+            FalseAlarmRate(rate).fit(errors, y)
+        return
+    threshold = FalseAlarmRate(rate).fit(errors, y).threshold_
+    conformal = Conformal(rate).fit(errors[y == 1]).threshold_
+    assert threshold >= conformal
+    recall = flagged_counts(errors, y, threshold)[1]
+    assert recall == flagged_counts(errors, y, conformal)[1]
+    for candidate in np.unique(errors[errors > threshold]):
+        assert flagged_counts(errors, y, candidate)[1] < recall or recall == 0
+
+
+def test_where_no_outlier_is_found_it_is_the_conformal_threshold():
+    errors, y = [1.0, 2.0, 3.0, 4.0, 0.5, 0.6], [1, 1, 1, 1, -1, -1]
+    assert FalseAlarmRate(0.4).fit(errors, y).threshold_ == pytest.approx(3.5)
+    assert Conformal(0.4).fit(errors[:4]).threshold_ == 3.0
+
+
+@given(sample=labelled(), target=st.sampled_from([0.3, 0.5, 0.8]))
+@settings(max_examples=150)
+def test_no_allowed_precision_finds_more(sample, target):
+    errors, y, _ = sample
+    reached = {}
+    for candidate in np.unique(errors):
+        normal, outliers = flagged_counts(errors, y, candidate)
+        if outliers / (outliers + normal + 1) >= target - 1e-12:
+            reached[candidate] = outliers
+    if not reached:
+        with pytest.raises(ValueError, match="is out of reach: with one false alarm"):
+            Precision(target).fit(errors, y)
+        return
+    threshold = Precision(target).fit(errors, y).threshold_
+    normal, outliers = flagged_counts(errors, y, threshold)
+    assert outliers == max(reached.values())
+    assert outliers / (outliers + normal + 1) >= target - 1e-12
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.2])
+def test_rate_of_false_alarms_on_draws(rate):
+    rng, n_fits, n = np.random.default_rng(0), 3000, 50
+    rates = []
+    for _ in range(n_fits):
+        errors = np.r_[rng.exponential(size=n), 2 + rng.exponential(size=8)]
+        y = np.repeat([1, -1], [n, 8])
+        rates.append(np.exp(-FalseAlarmRate(rate).fit(errors, y).threshold_))
+    error = np.std(rates) / np.sqrt(n_fits)
+    assert np.mean(rates) <= rate + 3 * error
+    assert np.mean(rates) >= rate / 3  # not by flagging nothing
+
+
+@pytest.mark.parametrize(("n", "n_outliers"), [(100, 20), (1000, 200)])
+def test_precision_on_draws(n, n_outliers):
+    """On as many fresh rows, false alarms per outlier found stay below the target's."""
+    rng, n_fits, target = np.random.default_rng(0), 1000, 0.7
+    y = np.repeat([1, -1], [n, n_outliers])
+    precisions = []
+
+    def draw():
+        return np.r_[rng.exponential(size=n), 3 + rng.exponential(size=n_outliers)]
+
+    for _ in range(n_fits):
+        try:
+            threshold = Precision(target).fit(draw(), y).threshold_
+        except ValueError:  # out of reach with these rows: no alarms, none false
+            continue
+        normal, outliers = flagged_counts(draw(), y, threshold)
+        precisions.append(outliers / max(1, outliers + normal))
+    error = np.std(precisions) / np.sqrt(n_fits)
+    assert len(precisions) > 0.9 * n_fits
+    assert np.mean(precisions) >= target - 3 * error

@@ -104,6 +104,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         reconstruct do not drown the others; mean squared; mean absolute; or, with a
         `VariationalNetwork`, what training minimises, at the mean of the code.
 
+    allow_nan : bool, default=False
+        Whether entries may be missing (NaN): they are left out of scaler, loss and
+        errors, which average what is observed, and ``impute`` fills them in.
+
     Attributes
     ----------
     autoencoder_ : object
@@ -216,6 +220,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         verbose=0,
         threshold=None,
         error="standardized",
+        allow_nan=False,
     ):
         self.latent_dim = latent_dim
         self.network = network
@@ -235,6 +240,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.verbose = verbose
         self.threshold = threshold
         self.error = error
+        self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):

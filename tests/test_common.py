@@ -85,6 +85,9 @@ def expected_failures(estimator):
             threshold=MeanStd(1),
             epochs=30,
         ),
+        AutoencoderTransformer(latent_dim=2, epochs=20, allow_nan=True),
+        DenoisingRegressor(corruption=GaussianNoise(0.05), epochs=20, allow_nan=True),
+        ReconstructionOutlierDetector(epochs=30, allow_nan=True),
     ],
     expected_failed_checks=expected_failures,
 )

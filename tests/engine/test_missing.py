@@ -66,15 +66,16 @@ def test_inputs_are_targets_with_gaps(kind, train, X, gaps):
     alone = train(engine.Rows(x, None, None, FILL), mode="auto")
     paired = train(engine.Rows(x, x, None, FILL), mode="auto")
     assert_agree(alone, paired)
-    assert_agree(alone, train(engine.Rows(x, None, None, FILL)))
+    for mode in ("compiled", "uncompiled"):
+        assert_agree(alone, train(engine.Rows(x, None, None, FILL), mode=mode))
 
 
-@pytest.mark.parametrize("mode", ["auto", "compiled", "uncompiled"])
+@pytest.mark.parametrize("mode", ["auto", "compiled"])
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "binary_crossentropy"])
 def test_the_loss_is_the_mean_over_observed_entries(
     loss, mode, train, rng, gaps, make_job
 ):
-    """The loss of a first batch of all rows, by hand from the weights it begins with."""
+    """The loss of a first batch of all rows, by hand from the first weights."""
     U = rng.uniform(0.05, 0.95, size=(50, 6)).astype(np.float32)
     x, y = with_gaps(U, gaps), with_gaps(U**2, gaps[::-1])
     weight = rng.exponential(size=50).astype(np.float32)
@@ -202,12 +203,13 @@ def test_rows_of_any_shape(train, rng):
     rows = engine.Rows(with_gaps(x, missing), None, None, np.zeros(2, np.float32))
     options = {"network": ConvNetwork((3,)), "latent_dim": None, "epochs": 1}
     trained = train(rows, batch_size=20, **options)
-    from skae.engine import Forward, initial_weights
+    shape = x.shape[1:]
 
     architecture = engine.Architecture(
         ConvNetwork((3,)), x.shape[1:], x.shape[1:], None
     )
-    forward = Forward(architecture, initial_weights(architecture, 0), None)
+    weights = engine.initial_weights(architecture, 0)
+    forward = engine.Forward(architecture, weights, None)
     output = forward.reconstruct(np.where(missing, 0, x).astype(np.float32))
     squared = ((x - output) ** 2).reshape(20, -1)
     observed = ~missing.reshape(20, -1)
@@ -232,7 +234,7 @@ def test_a_loss_that_is_no_mean_over_entries_is_refused(loss, train, X, gaps):
 
 def test_a_sum_is_refused_and_a_users_mean_is_not(train, X, gaps, keras):
     rows = engine.Rows(with_gaps(X, gaps), None, None, FILL)
-    with pytest.raises(ValueError, match=r"loss is <.*MeanSquaredError.*not a mean"):
+    with pytest.raises(ValueError, match="loss is <.*mean_squared_error.*not a mean"):
         train(rows, loss=keras.losses.MeanSquaredError(reduction="sum"))
 
     def own(y, output):

@@ -151,7 +151,7 @@ class BaseAutoencoder(MissingValues, BaseEstimator):
         if unnamed and is_checked(X, self.input_shape_, min_samples):
             return X
         if reset:
-            self._allows_nan = self.allow_nan  # until the next fit
+            self._allows_nan = self.allow_nan
         with advising_allow_nan():
             X = validate_data(
                 self,

@@ -10,13 +10,15 @@ from skae._validation import container_adapter
 class MissingValues:
     """Mixin of `BaseAutoencoder`: what follows from ``allow_nan``."""
 
+    _allows_nan = False  # what the last ``fit`` was told
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.allow_nan
         return tags
 
     def _finite(self):
-        """Return what scikit-learn's checks are to demand, since the last ``fit``."""
+        """Return what scikit-learn's checks are to demand of numbers."""
         return "allow-nan" if self._allows_nan else True
 
     def impute(self, X):

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from skae._missing import extremes
+from skae._missing import extremes, has_missing
 
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
@@ -140,13 +140,21 @@ class TransformerScaler(BaseEstimator):
         self.transformer_ = clone(self.transformer)
         if hasattr(self.transformer_, "set_output"):
             self.transformer_.set_output(transform="default")
-        flat = _own_rows(X)
-        if sample_weight is None:
-            self.transformer_.fit(flat)
-        elif has_fit_parameter(self.transformer_, "sample_weight"):
-            self.transformer_.fit(flat, sample_weight=sample_weight)
-        else:
-            self.transformer_.fit(np.repeat(flat, self._copies(sample_weight), axis=0))
+        flat, weights = _own_rows(X), {}
+        if sample_weight is not None:
+            if has_fit_parameter(self.transformer_, "sample_weight"):
+                weights = {"sample_weight": sample_weight}
+            else:
+                flat = np.repeat(flat, self._copies(sample_weight), axis=0)
+        try:
+            self.transformer_.fit(flat, **weights)
+        except ValueError as exc:
+            if not has_missing(X):
+                raise
+            raise ValueError(
+                f"scaler {self.transformer!r} does not take missing entries: {exc}\n"
+                "Use scaler='standard', or a transformer that takes them."
+            ) from exc
         scaled = self._apply("transform", _own_rows(X))
         self._invert(scaled[:1].copy())
         self.low_, self.high_ = extremes(scaled, axis=0)

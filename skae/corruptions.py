@@ -260,7 +260,7 @@ def corrupt(corruption, X, *, seed, training_rows=None):
     """
     rows = X if training_rows is None else training_rows
     damaged = corruption.apply(X, NumpyDraw(np.random.default_rng(seed), rows))
-    if has_missing(X, training_rows):
+    if has_missing(X, damaged):  # of another row, in the latter case
         damaged = filled_inputs(X, damaged, np.nan)
     return damaged.astype(X.dtype, copy=False)
 

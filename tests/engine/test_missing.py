@@ -204,10 +204,7 @@ def test_rows_of_any_shape(train, rng):
     options = {"network": ConvNetwork((3,)), "latent_dim": None, "epochs": 1}
     trained = train(rows, batch_size=20, **options)
     shape = x.shape[1:]
-
-    architecture = engine.Architecture(
-        ConvNetwork((3,)), x.shape[1:], x.shape[1:], None
-    )
+    architecture = engine.Architecture(ConvNetwork((3,)), shape, shape, None)
     weights = engine.initial_weights(architecture, 0)
     forward = engine.Forward(architecture, weights, None)
     output = forward.reconstruct(np.where(missing, 0, x).astype(np.float32))

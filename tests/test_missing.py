@@ -2,6 +2,7 @@
 
 import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +36,7 @@ from skae import (
 )
 from skae._scaling import make_scaler
 from skae.corruptions import corrupt
+from skae.inspection import ReconstructionDisplay
 from skae.metrics import elementwise_error, reconstruction_error
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingRegressor, ReconstructionOutlierDetector]
@@ -449,6 +451,17 @@ def test_errors_of_many_rows_are_those_of_each():
     y_pred = rng.normal(size=y_true.shape)
     errors = reconstruction_error(y_true, y_pred, allow_nan=True)
     np.testing.assert_allclose(errors, np.nanmean((y_true - y_pred) ** 2, axis=1))
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2), (3, 2, 1), (2, 1, 3)])
+def test_reconstructions_with_gaps_are_drawn(shape, complete, X):
+    """A gap is a gap in the line, or an empty pixel."""
+    X, X_val = (rows.reshape(80, *shape) for rows in (X, complete))
+    detector = quick(ReconstructionOutlierDetector).fit(X, X_val=X_val)
+    display = ReconstructionDisplay.from_estimator(detector, X[:3])
+    for ax in np.ravel(display.axes_):
+        assert np.isfinite(ax.get_ylim()).all()
+    plt.close(display.figure_)
 
 
 # ------------------------------------------------------------------- corruption

@@ -19,7 +19,7 @@ def advising_allow_nan():
         if "contains NaN" not in str(exc):
             raise
         raise ValueError(
-            f"{exc}\nOr pass allow_nan=True and fit: missing entries are then left out."
+            f"{exc}\nOr set allow_nan=True and fit: missing entries are then left out."
         ) from exc
 
 
@@ -105,6 +105,8 @@ def mean_of_observed(x, weight=None):
     """
     observed = ~np.isnan(x)
     axes = (*range(x.ndim - 1),)
+    if weight is None and observed.all():
+        return x.mean(axis=axes, dtype=np.float64)
     if weight is None:
         count = observed.sum(axis=axes)
         total = x.sum(axis=axes, dtype=np.float64, where=observed)
@@ -207,6 +209,11 @@ def goodness_of_observed(y, outputs, weight=None):
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
     y = y.reshape(len(y), -1)
     observed = ~np.isnan(y)
+    if not observed[weight > 0].any():
+        raise ValueError(
+            f"none of the {len(y)} target rows that count has an observed value, so "
+            "that there is nothing to compare with. Pass rows with some."
+        )
     # Deviations from the first observed value: a constant column has none at all.
     first = np.take_along_axis(y, observed.argmax(axis=0)[None], axis=0)
     first = first.astype(np.float64)

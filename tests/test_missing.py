@@ -97,7 +97,7 @@ class TestEveryEstimator:
         self, cls, X, complete
     ):
         estimator = quick(cls, allow_nan=False)
-        message = r"(?s)X contains NaN.*Or pass allow_nan=True and fit: missing entries"
+        message = r"(?s)X contains NaN.*Or set allow_nan=True and fit: missing entries"
         with pytest.raises(ValueError, match=message):
             estimator.fit(X)
         with pytest.raises(ValueError, match=message):
@@ -266,6 +266,14 @@ def test_named_scalers_learn_from_what_is_observed(kind, oracle, X):
         make_scaler(kind).fit(series).transform(series).reshape(X.shape),
         scaler.transform(X),
     )
+
+
+@pytest.mark.parametrize("scaler", ["standard", "minmax", StandardScaler()])
+def test_weights_of_rows_with_gaps_are_copies(scaler, X):
+    copies = np.random.default_rng(0).integers(1, 4, len(X)).astype(float)
+    weighted = make_scaler(scaler).fit(X, copies).transform(X)
+    repeated = make_scaler(scaler).fit(np.repeat(X, copies.astype(int), axis=0))
+    np.testing.assert_allclose(weighted, repeated.transform(X), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("transformer", [RobustScaler(), PowerTransformer()])
@@ -512,7 +520,7 @@ def test_gaps_in_targets_of_another_shape(X, complete):
     message = r"impute needs a network that gives rows of X's shape \(6,\), but this De"
     with pytest.raises(ValueError, match=message):
         denoiser.impute(X)
-    with pytest.raises(ValueError, match="(?s)y contains NaN.*Or pass allow_nan=True"):
+    with pytest.raises(ValueError, match="(?s)y contains NaN.*Or set allow_nan=True"):
         quick(DenoisingRegressor, corruption=None, allow_nan=False).fit(complete, y)
     two = X[:, :2].copy()
     two[:, 1] = np.nan
@@ -534,7 +542,11 @@ def test_pairs_without_an_observed_target_do_not_train(X, complete):
         for rows in (slice(None), kept)
     ]
     np.testing.assert_array_equal(*outputs)
-    assert np.isfinite(clone(denoiser).fit(X, y, weight).score(X, y, weight))
+    denoiser.fit(X, y, weight)
+    assert denoiser.score(X, y, weight) == pytest.approx(denoiser.r2_)
+    nothing = np.full_like(y, np.nan)
+    with pytest.raises(ValueError, match="none of the 80 target rows that count has"):
+        denoiser.score(X, nothing)
 
 
 # ---------------------------------------------------------------------- filling

@@ -1,11 +1,12 @@
 """Are skae's defaults good enough that a user need not touch them?
 
 The estimators of this file get no parameter but ``random_state`` and, where codes are
-compared, ``latent_dim``.
+compared, ``latent_dim``; where entries are missing, also what allows it, and practice.
 """
 
 import numpy as np
 from _ecg import ecg_split
+from _gaps import errors_in_gaps, tables
 from _jobs import Jobs
 from _measurements import Bar, Measurement, collect
 from _rivals import (
@@ -134,6 +135,32 @@ def digits_denoise(size):
     return collect(
         rounds, {_ratio(name, "Ridge"): BETTER_EVERY_TIME for name in readings}
     )
+
+
+@JOBS.job("missing-filled", one_value_per="draw of the gaps")
+def missing_filled(size):
+    """A fifth of the entries of a table is taken away, and filled in again.
+
+    Root mean squared error in the gaps, in standard deviations of the column. The
+    tables are 2,000 rows of 20 columns of rank 4, with noise of a standard deviation of
+    0.1, breast cancer (569 x 30) and digits (1,797 x 64). All are fitted on the rows
+    whose gaps they fill. skae's transformer has latent_dim=8 and allow_nan=True; with
+    corruption=MaskingNoise(0.2) it practises filling in. scikit-learn's imputers have
+    their defaults.
+    """
+    practised = "skae, MaskingNoise"
+    rounds = []
+    for seed in size.seeds:
+        errors = {}
+        for table, X in tables(size).items():
+            found = errors_in_gaps(X, seed, size.training())
+            quantity = f"RMSE in gaps, {table}"
+            errors |= {(quantity, name): error for name, error in found.items()}
+            ratio = found[practised] / found["column mean"]
+            errors[f"{quantity}, over the column mean's", practised] = ratio
+        rounds.append(errors)
+    ratios = [key for key in rounds[0] if key[0].endswith("the column mean's")]
+    return collect(rounds, {key: BETTER_EVERY_TIME for key in ratios})
 
 
 def _digits(size):

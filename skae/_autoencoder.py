@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from skae import engine
+from skae._missing import goodness_of_observed, has_missing
 from skae._scaling import is_affine
 
 # Rows are handled in blocks of about this many numbers, so that scoring a large array
@@ -33,13 +34,18 @@ class Autoencoder:
 
     history : dict of str to list of float
         Losses per epoch.
+
+    fill : ndarray of shape (input_shape[-1],) or None
+        What the network gets for missing entries, in scaled space: the training mean.
+        None where no entry may be missing.
     """
 
-    def __init__(self, forward, scaler, target_scaler, history):
+    def __init__(self, forward, scaler, target_scaler, history, fill=None):
         self.forward = forward
         self.scaler = scaler
         self.target_scaler = target_scaler
         self.history = history
+        self.fill = fill
         # Numbers that one row takes where it is widest: hidden layers count, too.
         shapes = forward.architecture
         widest_layer = max(weight.shape[-1] for weight in forward.weights)
@@ -133,7 +139,7 @@ class Autoencoder:
 
     def reconstruct_scaled(self, scaled):
         """Return the network's output for scaled rows, in scaled space."""
-        return self.forward.reconstruct(scaled)
+        return self.forward.reconstruct(self._filled(scaled))
 
     def goodness(self, X, y=None, weight=None):
         """Return how well rows are reconstructed, in the units of y (or X).
@@ -147,6 +153,12 @@ class Autoencoder:
             Share of the variance that is explained; features count by their variance.
         """
         y = X if y is None else y
+        if self.fill is not None and has_missing(y):
+            outputs = (
+                (rows, self.target_scaler.inverse_transform(scaled))
+                for rows, _, scaled in self.scaled_pairs(X)
+            )
+            return goodness_of_observed(y, outputs, weight)
         weight = np.ones(len(X)) if weight is None else weight
         # Deviations from the first row: a constant y has none, to the last bit.
         first = y[0].astype(np.float64)
@@ -165,7 +177,7 @@ class Autoencoder:
 
     def encode_scaled(self, scaled):
         """Return the codes of scaled rows."""
-        return self.forward.encode(scaled)
+        return self.forward.encode(self._filled(scaled))
 
     def decode_scaled(self, codes):
         """Return the scaled rows that codes stand for."""
@@ -173,7 +185,16 @@ class Autoencoder:
 
     def terms_scaled(self, scaled):
         """Return the values per row of the network's terms, for scaled rows."""
-        return self.forward.terms(scaled)
+        return self.forward.terms(self._filled(scaled))
+
+    def _filled(self, scaled):
+        """Return scaled rows as the network gets them: without missing entries."""
+        if self.fill is None:
+            return scaled
+        missing = np.isnan(scaled)
+        if not missing.any():
+            return scaled
+        return np.where(missing, self.fill.astype(scaled.dtype), scaled)
 
     def to_keras(self):
         """Return a new ``keras.Model`` with these weights; it works in scaled space."""

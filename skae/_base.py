@@ -12,8 +12,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae._fitting import Progress, Settings, Table, Watching, fit_autoencoder
+from skae._fitting import Progress, Settings, Watching, fit_autoencoder
+from skae._impute import MissingValues
 from skae._memory import remembered
+from skae._missing import advising_allow_nan, counted_rows
 from skae._random import seed_from
 from skae._validation import (
     HasMethods,
@@ -38,7 +40,7 @@ def _can_sample(estimator):
     )
 
 
-class BaseAutoencoder(BaseEstimator):
+class BaseAutoencoder(MissingValues, BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
     _parameter_constraints = {
@@ -62,6 +64,7 @@ class BaseAutoencoder(BaseEstimator):
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "allow_nan": ["boolean"],
     }
 
     # ------------------------------------------------------------ parameters
@@ -129,6 +132,7 @@ class BaseAutoencoder(BaseEstimator):
             validation_fraction=self.validation_fraction,
             patience=self.patience,
             corruption=self.corruption,
+            allow_nan=self.allow_nan,
         )
 
     def _wanted_width(self, network):
@@ -146,15 +150,19 @@ class BaseAutoencoder(BaseEstimator):
         unnamed = not reset and not hasattr(self, "feature_names_in_")
         if unnamed and is_checked(X, self.input_shape_, min_samples):
             return X
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=FLOATS,
-            order="C",  # blocks of rows, and the same bits whatever the layout was
-            allow_nd=True,
-            ensure_min_samples=min_samples,
-        )
+        if reset:
+            self._allows_nan = self.allow_nan
+        with advising_allow_nan():
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=FLOATS,
+                order="C",  # blocks of rows, and the same bits whatever the layout was
+                allow_nd=True,
+                ensure_min_samples=min_samples,
+                ensure_all_finite=self._finite(),
+            )
         if 0 in X.shape[1:]:
             raise ValueError(
                 f"X has rows of shape {X.shape[1:]}, which hold no number; pass others."
@@ -194,7 +202,10 @@ class BaseAutoencoder(BaseEstimator):
         settings = self._settings()
         seed = seed_from(self.random_state)
         watching = Watching(self.callbacks, self.verbose)
-        table = _without_zero_weights(table, at_least=2)
+        allow_nan = self._allows_nan
+        table = counted_rows(table, allow_nan=allow_nan, at_least=2)
+        if validation is not None:
+            validation = counted_rows(validation, allow_nan=allow_nan, at_least=1)
         known = getattr(self, "autoencoder_", None) if self.warm_start else None
 
         def compute():
@@ -225,6 +236,7 @@ class BaseAutoencoder(BaseEstimator):
             self._partial_fit_seed = seed_from(self.random_state)
         if not hasattr(self, "_partial_fit_seed"):  # after a fit
             self._partial_fit_seed = seed_from(self.random_state)
+        table = counted_rows(table, allow_nan=self._allows_nan, at_least=1)
         one_pass = settings.for_one_pass()
         autoencoder, self._optimizer_state = fit_autoencoder(
             one_pass,
@@ -314,17 +326,3 @@ _KINDS = {
     "network": "network such as DenseNetwork()",
     "scaler": "scikit-learn transformer such as StandardScaler()",
 }
-
-
-def _without_zero_weights(table, at_least):
-    """Return the table without the rows whose weight is 0: it means absence."""
-    if table.weight is None or (table.weight > 0).all():
-        return table
-    kept = table.weight > 0
-    if kept.sum() < at_least:
-        raise ValueError(
-            f"sample_weight leaves {kept.sum()} of {len(kept)} rows to train on; at "
-            f"least {at_least} need a positive weight."
-        )
-    y = None if table.y is None else table.y[kept]
-    return Table(table.X[kept], y, table.weight[kept])

@@ -11,6 +11,7 @@ from sklearn.utils.validation import (
 
 from skae._base import FLOATS, BaseAutoencoder
 from skae._fitting import Table
+from skae._missing import advising_allow_nan, goodness_of_observed, has_missing
 from skae._validation import fit_context
 from skae.corruptions import corrupt
 
@@ -88,6 +89,10 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
 
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
+
+    allow_nan : bool, default=False
+        Whether entries may be missing (NaN): they are left out of scaler, loss and
+        errors, which average what is observed, and ``impute`` fills them in.
 
     Attributes
     ----------
@@ -174,6 +179,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         warm_start=False,
         random_state=None,
         verbose=0,
+        allow_nan=False,
     ):
         self.latent_dim = latent_dim
         self.network = network
@@ -191,6 +197,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
@@ -305,6 +312,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 f"y has shape {y.shape}, but predictions have shape "
                 f"{predicted.shape}. Pass targets like those of fit."
             )
+        if has_missing(y):
+            return goodness_of_observed(y, [(slice(None), predicted)], sample_weight)[1]
         return r2_score(
             y.reshape(len(y), -1),
             predicted.reshape(len(y), -1),
@@ -338,7 +347,15 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         if y is None:
             self._require_corruption()
             return None
-        y = check_array(y, dtype=FLOATS, ensure_2d=False, allow_nd=True, input_name="y")
+        with advising_allow_nan():
+            y = check_array(
+                y,
+                dtype=FLOATS,
+                ensure_2d=False,
+                allow_nd=True,
+                input_name="y",
+                ensure_all_finite=self._finite(),
+            )
         check_consistent_length(X, y)
         return y
 

@@ -106,6 +106,10 @@ class ReconstructionOutlierDetector(BaseDetector):
         reconstruct do not drown the others; mean squared; mean absolute; or, with a
         `VariationalNetwork`, what training minimises, at the mean of the code.
 
+    allow_nan : bool, default=False
+        Whether entries may be missing (NaN): they are left out of scaler, loss and
+        errors, which average what is observed, and ``impute`` fills them in.
+
     Attributes
     ----------
     autoencoder_ : object
@@ -224,6 +228,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         threshold=None,
         threshold_on="auto",
         error="standardized",
+        allow_nan=False,
     ):
         self.latent_dim = latent_dim
         self.network = network
@@ -244,6 +249,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         self.threshold = threshold
         self.threshold_on = threshold_on
         self.error = error
+        self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):

@@ -5,6 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from skae._missing import (
+    check_rows_observed,
+    has_missing,
+    mean_over_observed,
+    n_observed,
+)
 from skae.metrics._reconstruction import _elementwise_error, _reconstruction_error
 
 # The smallest training error that error="standardized" divides by, as a share of the
@@ -43,17 +49,27 @@ class ErrorMeasure:
     has_terms: bool = False
 
     def of_rows(self, autoencoder, X):
-        """Return the error of each row, float64 of shape (n,)."""
+        """Return the error of each row, float64 of shape (n,).
+
+        Raises
+        ------
+        ValueError
+            Where a row has no observed value.
+        """
+        allow_nan = _checked_for_gaps(autoencoder, X)
         errors = np.empty(len(X))
 
         def measure(rows, scaled, output):
             if self.has_terms:
                 values = self._values(scaled, output)
-                errors[rows] = values.mean(axis=(*range(1, X.ndim),))
+                if allow_nan:
+                    errors[rows] = mean_over_observed(values, np.isnan(scaled))
+                else:
+                    errors[rows] = values.mean(axis=(*range(1, X.ndim),))
                 errors[rows] += self._terms(autoencoder, scaled)
             else:
                 errors[rows] = _reconstruction_error(
-                    scaled, output, self.values, self.feature_scale
+                    scaled, output, self.values, self.feature_scale, allow_nan
                 )
 
         autoencoder.for_blocks(X, measure)
@@ -62,8 +78,15 @@ class ErrorMeasure:
     def of_features(self, autoencoder, X):
         """Return each value's part of its row's error, float64 of X's shape.
 
-        Terms belong to no value: every value has an equal part of them.
+        Terms belong to no value: every value has an equal part of them. What is missing
+        has no part in anything.
+
+        Raises
+        ------
+        ValueError
+            Where a row has no observed value.
         """
+        allow_nan = _checked_for_gaps(autoencoder, X)
         errors = np.empty(X.shape)
         one_each = (-1, *[1] * (X.ndim - 1))
 
@@ -73,7 +96,12 @@ class ErrorMeasure:
                 errors[rows] += self._terms(autoencoder, scaled).reshape(one_each)
 
         autoencoder.for_blocks(X, measure)
-        errors /= X[0].size
+        if allow_nan:
+            missing = np.isnan(X)
+            errors[missing] = 0.0
+            errors /= n_observed(missing).reshape(one_each)
+        else:
+            errors /= X[0].size
         return errors
 
     def _values(self, scaled, output):
@@ -87,6 +115,14 @@ class ErrorMeasure:
         values = autoencoder.terms_scaled(scaled)
         shares = autoencoder.terms
         return sum(share * values[name] for name, share in shares.items())
+
+
+def _checked_for_gaps(autoencoder, X):
+    """Return whether rows have missing entries; raise where one has no other."""
+    if autoencoder.fill is None or not has_missing(X):
+        return False
+    check_rows_observed(X, "X")
+    return True
 
 
 def _binary_crossentropy(target, output):
@@ -120,12 +156,25 @@ def measure_of(error, loss, network):
 
 
 def training_scale(autoencoder, X, weight):
-    """Return each feature's mean squared error on the training rows, kept above 0."""
+    """Return each feature's mean squared error on the training rows, kept above 0.
+
+    One that is never observed has the mean of the others.
+    """
     weight = np.ones(len(X)) if weight is None else weight
-    total = np.zeros(X.shape[1:])
+    allow_nan = _checked_for_gaps(autoencoder, X)
+    total, count = np.zeros(X.shape[1:]), np.zeros(X.shape[1:])
     for rows, scaled, output in autoencoder.scaled_pairs(X):
         squared = _elementwise_error(scaled, output, "mse")
+        if allow_nan:
+            missing = np.isnan(scaled)
+            squared[missing] = 0.0
+            count += np.tensordot(weight[rows], ~missing, axes=1)
         total += np.tensordot(weight[rows], squared, axes=1)
-    scale = total / weight.sum()
+    if allow_nan:
+        seen = count > 0
+        scale = np.divide(total, count, out=np.zeros_like(total), where=seen)
+        scale[~seen] = scale[seen].mean()
+    else:
+        scale = total / weight.sum()
     floor = _SMALLEST_SHARE * scale.mean()
     return np.maximum(scale, floor if floor > 0 else 1.0)

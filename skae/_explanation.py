@@ -40,7 +40,9 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
     n, shape = len(X), X.shape[1:]
     flat = errors.reshape(n, -1)
     top_k = min(top_k, flat.shape[1])
-    order = np.argsort(-flat, axis=1, kind="stable")[:, :top_k]
+    # What is missing has no error, and comes last.
+    keys = np.where(np.isnan(X), np.inf, -errors).reshape(n, -1)
+    order = np.argsort(keys, axis=1, kind="stable")[:, :top_k]
 
     def chosen(values):
         return np.take_along_axis(values.reshape(n, -1), order, axis=1).ravel()

@@ -15,14 +15,19 @@ import numpy as np
 from skae import engine
 from skae._autoencoder import Autoencoder, blocks
 from skae._describe import CannotDescribeError, digest
+from skae._missing import (
+    check_columns_observed,
+    extremes,
+    has_missing,
+    mean_of_observed,
+)
 from skae._random import stream
 from skae._scaling import make_scaler
+from skae._targets import check_targets
 
 # The budget of epochs="auto", in optimizer steps, and the fewest epochs it gives.
 AUTO_STEPS = 4000
 AUTO_MIN_EPOCHS = 10
-
-_RANGE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Settings:
     validation_fraction: float | None
     patience: int | None
     corruption: Any
+    allow_nan: bool = False
 
     def for_one_pass(self):
         """Return the settings of one pass over all rows."""
@@ -129,13 +135,18 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     scalers = scaler, target_scaler
 
     rows = _scaled(table, scalers)
-    _check_targets(settings, architecture, rows.targets)
+    fill = None if known is None else known.fill
+    if settings.allow_nan and fill is None:
+        fill = mean_of_observed(rows.x, rows.weight)
+    check_targets(settings, architecture, rows.targets)
     if validation is not None:
         rows, watched = _normalised(rows), _normalised(_scaled(validation, scalers))
     elif settings.validation_fraction is not None:
         rows, watched = _split(rows, settings.validation_fraction, seed)
     else:
         rows, watched = _normalised(rows), None
+    if fill is not None:
+        rows = _with_fill(rows, watched, fill)
     schedule = engine.Schedule(
         epochs=_n_epochs(settings, len(rows.x)),
         batch_size=settings.batch_size,
@@ -160,7 +171,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     if watching.verbose >= 2:
         _report({"scaling": scaling, **trained.seconds})
     forward = engine.Forward(architecture, trained.state.weights, trained.latent_shape)
-    autoencoder = Autoencoder(forward, *scalers, trained.history)
+    autoencoder = Autoencoder(forward, *scalers, trained.history, fill)
     return autoencoder, trained.state.optimizer
 
 
@@ -202,6 +213,10 @@ def _in_words(architecture):
 
 def _fit_scalers(settings, table):
     """Return the fitted scalers of inputs and targets."""
+    if settings.allow_nan:
+        for array, name in ((table.X, "X"), (table.y, "y")):
+            if array is not None:
+                check_columns_observed(array, name)
     scaler = make_scaler(settings.scaler).fit(table.X, table.weight)
     if table.y is None or table.y.shape[1:] == table.X.shape[1:]:
         return scaler, scaler
@@ -222,11 +237,12 @@ def _scaled_float32(scaler, array, name):
     with np.errstate(over="ignore"):
         for rows in blocks(len(array), max(1, array[:1].size)):
             scaled[rows] = scaler.transform(array[rows])
-    if not np.isfinite(scaled).all():
+    finite = np.isfinite(scaled)
+    if not finite.all() and not (finite | np.isnan(array)).all():
+        low, high = extremes(array)
         raise ValueError(
             f"{name} is too large for float32 after scaling: it ranges from "
-            f"{array.min():.3g} to {array.max():.3g}. Use scaler='standard', or "
-            f"rescale {name}."
+            f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
         )
     return scaled
 
@@ -253,6 +269,16 @@ def _normalised(rows):
     return replace(rows, weight=(rows.weight / mean).astype(np.float32))
 
 
+def _with_fill(rows, watched, fill):
+    """Return rows with what stands for missing entries, where there are any."""
+    arrays = [rows.x, rows.y]
+    if watched is not None:
+        arrays += [watched.x, watched.y]
+    if not has_missing(*arrays):
+        return rows
+    return replace(rows, fill=fill.astype(np.float32))
+
+
 def _n_epochs(settings, n):
     """Return the number of epochs; "auto" makes a budget of steps."""
     if settings.epochs != "auto":
@@ -260,58 +286,16 @@ def _n_epochs(settings, n):
     return max(AUTO_MIN_EPOCHS, ceil(AUTO_STEPS / ceil(n / settings.batch_size)))
 
 
-def _check_targets(settings, architecture, targets):
-    """Raise a ValueError where the network or the loss cannot meet the targets."""
-    network = architecture.network
-    seen = float(targets.min()), float(targets.max())
-    allowed = engine.output_range(architecture)
-    if allowed is not None:
-        _check_range(seen, allowed, f"network {network!r} gives values", settings)
-    if engine.reads_probabilities(settings.loss):
-        _check_range(seen, (0.0, 1.0), f"loss {settings.loss!r} needs values", settings)
-        _check_probabilities(settings, network, allowed)
-
-
-def _check_probabilities(settings, network, allowed):
-    """Raise a ValueError where outputs may be no probabilities, as the loss has it."""
-    is_logit = getattr(settings.loss, "from_logits", False)
-    if allowed is None or is_logit or (allowed[0] >= 0 and allowed[1] <= 1):
-        return
-    advice = "Use output_activation='sigmoid'."
-    if not network.draws_weights:
-        advice = "Let its last layer have the activation 'sigmoid'."
-    raise ValueError(
-        f"loss {settings.loss!r} needs outputs in [0, 1], but network {network!r} "
-        f"gives outputs in [{allowed[0]:g}, {allowed[1]:g}]. {advice}"
-    )
-
-
-def _check_range(seen, allowed, subject, settings):
-    low, high = allowed[0] - _RANGE_TOLERANCE, allowed[1] + _RANGE_TOLERANCE
-    if low <= seen[0] and seen[1] <= high:
-        return
-    advice = "Use scaler='minmax'"
-    if settings.scaler == "minmax":  # only a training that continues gets here
-        advice = "Let the first rows, which fix the scaler, span the data's range"
-    unbounded = "output_activation=None"
-    if not settings.network.draws_weights:
-        unbounded = "no activation in its last layer"
-    raise ValueError(
-        f"{subject} in [{allowed[0]:g}, {allowed[1]:g}], but the data after "
-        f"scaling (scaler={settings.scaler!r}) range from {seen[0]:.4g} to "
-        f"{seen[1]:.4g}. {advice}, or an unbounded output ({unbounded}) with "
-        "loss='mse'."
-    )
-
-
 def _divergence_message(exc, settings, table):
     """Return what to tell a user whose training diverged."""
     last = ""
     if exc.last_finite is not None:
         last = f" (last finite value {exc.last_finite:.4g})"
-    ranges = [f"X ranges from {table.X.min():.3g} to {table.X.max():.3g}"]
+    low, high = extremes(table.X)
+    ranges = [f"X ranges from {low:.3g} to {high:.3g}"]
     if table.y is not None:
-        ranges.append(f"y from {table.y.min():.3g} to {table.y.max():.3g}")
+        low, high = extremes(table.y)
+        ranges.append(f"y from {low:.3g} to {high:.3g}")
     knob = "learning_rate"
     if not isinstance(settings.optimizer, str):
         knob = "the optimizer's learning rate"

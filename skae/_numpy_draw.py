@@ -68,7 +68,7 @@ class NumpyDraw:
 
 
 def feature_extremes(X):
-    """Return the smallest and largest value per column, or per channel for n-D X.
+    """Return the smallest and largest observed value per column, or channel of n-D X.
 
     Parameters
     ----------
@@ -79,4 +79,4 @@ def feature_extremes(X):
     low, high : ndarray of shape (shape[-1],)
     """
     axes = tuple(range(X.ndim - 1))
-    return X.min(axis=axes), X.max(axis=axes)
+    return np.fmin.reduce(X, axis=axes), np.fmax.reduce(X, axis=axes)

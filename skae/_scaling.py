@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
+from skae._missing import extremes, has_missing
+
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
 
@@ -75,10 +77,10 @@ class ChannelScaler(BaseEstimator):
                 sample_weight = np.repeat(sample_weight, len(flat) // len(X))
             center, scale = _mean_and_std(flat, sample_weight)
         if not (np.isfinite(center).all() and np.isfinite(scale).all()):
+            low, high = extremes(X)
             raise ValueError(
                 f"scaler={self.kind!r} cannot scale values as large as these: they "
-                f"range from {X.min():.3g} to {X.max():.3g}. Divide them by a constant "
-                "first."
+                f"range from {low:.3g} to {high:.3g}. Divide them by a constant first."
             )
         self.center_, self.scale_ = center, scale
         return self
@@ -138,23 +140,34 @@ class TransformerScaler(BaseEstimator):
         self.transformer_ = clone(self.transformer)
         if hasattr(self.transformer_, "set_output"):
             self.transformer_.set_output(transform="default")
-        flat = _own_rows(X)
-        if sample_weight is None:
-            self.transformer_.fit(flat)
-        elif has_fit_parameter(self.transformer_, "sample_weight"):
-            self.transformer_.fit(flat, sample_weight=sample_weight)
-        else:
-            self.transformer_.fit(np.repeat(flat, self._copies(sample_weight), axis=0))
+        flat, weights = _own_rows(X), {}
+        if sample_weight is not None:
+            if has_fit_parameter(self.transformer_, "sample_weight"):
+                weights = {"sample_weight": sample_weight}
+            else:
+                flat = np.repeat(flat, self._copies(sample_weight), axis=0)
+        try:
+            self.transformer_.fit(flat, **weights)
+        except ValueError as exc:
+            if not has_missing(X):
+                raise
+            raise ValueError(
+                f"scaler {self.transformer!r} does not take missing entries: {exc}\n"
+                "Use scaler='standard', or a transformer that takes them."
+            ) from exc
         scaled = self._apply("transform", _own_rows(X))
         self._invert(scaled[:1].copy())
-        self.low_, self.high_ = scaled.min(axis=0), scaled.max(axis=0)
+        self.low_, self.high_ = extremes(scaled, axis=0)
         return self
 
     def transform(self, X):
         """Return scaled rows, in X's float type."""
         X = _as_float(X)
         rows = self._apply("transform", _own_rows(X))
-        if not np.isfinite(rows).all():
+        missing = np.isnan(X).reshape(rows.shape)
+        if missing.any():  # stays missing, whatever the transformer makes of it
+            rows = np.where(missing, np.nan, rows)
+        if not (np.isfinite(rows) | missing).all():
             raise ValueError(
                 f"scaler {self.transformer!r} made NaN or infinity of finite values. "
                 "Use one that suits all values, or scaler='standard'."
@@ -229,7 +242,7 @@ def _low_and_range(flat):
 
     Constant is relative to the values: columns in tiny units are no constants.
     """
-    low, high = flat.min(axis=0), flat.max(axis=0)
+    low, high = extremes(flat, axis=0)
     rounding = np.finfo(flat.dtype).eps * np.maximum(np.abs(low), np.abs(high))
     low, high = low.astype(np.float64), high.astype(np.float64)
     with np.errstate(over="ignore"):

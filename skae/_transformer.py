@@ -5,6 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseAutoencoder
 from skae._fitting import Table
+from skae._missing import check_rows_observed
 from skae._validation import fit_context
 from skae.metrics._reconstruction import _reconstruction_error
 
@@ -82,6 +83,10 @@ class AutoencoderTransformer(
 
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
+
+    allow_nan : bool, default=False
+        Whether entries may be missing (NaN): they are left out of scaler, loss and
+        errors, which average what is observed, and ``impute`` fills them in.
 
     Attributes
     ----------
@@ -171,6 +176,7 @@ class AutoencoderTransformer(
         warm_start=False,
         random_state=None,
         verbose=0,
+        allow_nan=False,
     ):
         self.latent_dim = latent_dim
         self.network = network
@@ -188,6 +194,7 @@ class AutoencoderTransformer(
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
@@ -306,7 +313,11 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         X = self._check_X(X)
-        return -_reconstruction_error(X, self.autoencoder_.reconstruct(X), "mse")
+        allows_nan = self.autoencoder_.fill is not None
+        if allows_nan:
+            check_rows_observed(X, "X")
+        output = self.autoencoder_.reconstruct(X)
+        return -_reconstruction_error(X, output, "mse", allow_nan=allows_nan)
 
     def score(self, X, y=None):
         """Return the mean of ``score_samples``.

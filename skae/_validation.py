@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils._set_output import _get_container_adapter as container_adapter
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import (
@@ -32,6 +33,7 @@ __all__ = [
     "check_outlier_labels",
     "check_parameters",
     "check_sample_weight",
+    "container_adapter",
     "fit_context",
     "normal_rows",
     "num_samples",

@@ -12,6 +12,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skae._missing import filled_inputs, has_missing
 from skae._numpy_draw import NumpyDraw
 from skae._validation import Interval
 
@@ -244,7 +245,7 @@ def corrupt(corruption, X, *, seed, training_rows=None):
         The process.
 
     X : ndarray of shape (n, *shape)
-        Rows in scaled space.
+        Rows in scaled space. Missing entries (NaN) stay missing.
 
     seed : int
         Seed of the draws.
@@ -259,6 +260,8 @@ def corrupt(corruption, X, *, seed, training_rows=None):
     """
     rows = X if training_rows is None else training_rows
     damaged = corruption.apply(X, NumpyDraw(np.random.default_rng(seed), rows))
+    if has_missing(X, damaged):  # of another row, in the latter case
+        damaged = filled_inputs(X, damaged, np.nan)
     return damaged.astype(X.dtype, copy=False)
 
 

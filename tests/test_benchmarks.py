@@ -65,7 +65,8 @@ ALL_JOBS = [
     for name, script in SCRIPTS.items()
     for job in script.JOBS
 ]
-WITHOUT_DATA = {"digits-code", "digits-denoise", "import", "many-fits", "curves"}
+WITHOUT_DATA = {"digits-code", "digits-denoise", "missing-filled"}
+WITHOUT_DATA |= {"import", "many-fits", "curves"}
 # Jobs that only look, or that compare and take the outcome as it is.
 WITHOUT_BARS = {"mnist-latent-map", "codes-as-images", "ecg-lstm", "modes"}
 WITHOUT_BARS |= {"score-in-keras", "curves"}

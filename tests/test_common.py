@@ -96,6 +96,9 @@ def expected_failures(estimator):
         ReconstructionOutlierDetector(
             network=DenseNetwork((8,)), threshold_on="cv", epochs=5
         ),
+        AutoencoderTransformer(latent_dim=2, epochs=20, allow_nan=True),
+        DenoisingRegressor(corruption=GaussianNoise(0.05), epochs=20, allow_nan=True),
+        ReconstructionOutlierDetector(epochs=30, allow_nan=True),
     ],
     expected_failed_checks=expected_failures,
 )

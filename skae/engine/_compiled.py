@@ -32,6 +32,7 @@ def lend(design, rows, validation, schedule, seed, mode):
         "has_targets": rows.y is not None,
         "is_weighted": rows.weight is not None,
         "has_validation": has_validation,
+        "has_missing": rows.fill is not None,
         "keeps_best": schedule.patience is not None,
         "by_parts": schedule.verbose >= 2
         or any(watches_parts(c, has_validation) for c in callbacks),

@@ -29,10 +29,14 @@ def as_arrays(design, rows, validation, noise_seed):
     corruption = design.corruption
     if needs_extremes(corruption):
         data["low"], data["high"] = feature_extremes(rows.x)
+    if rows.fill is not None:  # one row of it; x and y keep their gaps
+        data["fill"] = np.broadcast_to(rows.fill, rows.x[:1].shape)
     if validation is not None:
         inputs, weight = validation.x, validation.weight
         if corruption is not None:
             inputs = corrupt(corruption, inputs, seed=noise_seed, training_rows=rows.x)
+        if rows.fill is not None:
+            inputs = np.where(np.isnan(inputs), rows.fill, inputs)
         if weight is None:
             weight = np.ones(len(inputs), np.float32)
         data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}

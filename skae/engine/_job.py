@@ -64,11 +64,16 @@ class Rows:
 
     ``y`` is None where the inputs are the targets; ``weight`` is None where all rows
     count alike, otherwise its mean is 1.
+
+    ``fill``, float32 of shape (x.shape[-1],), is what missing inputs (NaN) become; with
+    it, missing targets do not count. None where neither these rows nor the validation
+    rows, for which it stands, too, have a missing entry.
     """
 
     x: np.ndarray
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
+    fill: np.ndarray | None = None
 
     @property
     def targets(self):

@@ -24,8 +24,8 @@ class _Loss:
             The output is that of the last layer; before its activation, where the loss
             takes that over.
 
-        weight : ndarray of shape (n,) or None
-            With mean 1 over all rows.
+        weight : ndarray of shape (n,) or (n, k), or None
+            Of rows, with mean 1 over all rows, or of entries.
 
         n_rows : int
             How many rows the batch has; these may be a part of them.
@@ -39,14 +39,14 @@ class _Loss:
             loss = self._sum(output, target)
             output *= self._slope / count
             return loss / count
-        weight = weight[:, None]
+        weight = _of_entries(weight)
         loss = self._sum(output, target, weight)
         output *= weight * np.float32(self._slope / count)
         return loss / count
 
     def value(self, output, target, weight):
         """Return the loss of a batch; the output is overwritten."""
-        weight = None if weight is None else weight[:, None]
+        weight = None if weight is None else _of_entries(weight)
         return self._sum(output, target, weight) / output.size
 
 
@@ -106,8 +106,13 @@ class BinaryCrossentropy(_Loss):
         return _sum(values, weight)
 
 
+def _of_entries(weight):
+    """Return weights that multiply entries, whether they belong to rows or entries."""
+    return weight[:, None] if weight.ndim == 1 else weight
+
+
 def _sum(values, weight):
-    """Return the sum over all values; rows count by their weights."""
+    """Return the sum over all values; they count by their weights."""
     if weight is not None:
         values *= weight
     return float(values.sum())

@@ -13,10 +13,12 @@ from math import ceil
 
 import numpy as np
 
+from skae._missing import entry_weights, filled_inputs
 from skae._numpy_draw import NumpyDraw
 from skae._random import stream
 from skae.engine._checks import check_optimizer_state
 from skae.engine._data import as_arrays
+from skae.engine._numpy_best import NumpyBest
 from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
@@ -102,7 +104,7 @@ class NumpyProgram:
         gradients = [part.stack.gradients for part in self._parts]
         self._optimizer = optimizer(first.weights, gradients, first.shapes)
         keeps_best = schedule.patience is not None
-        self._best = _Best(first.weights) if keeps_best else None
+        self._best = NumpyBest(first.weights) if keeps_best else None
         self.latent_shape = (plan.width,)
         self.validation_seconds = 0.0
 
@@ -222,6 +224,8 @@ class NumpyProgram:
         for first in range(0, n, _BLOCK_ROWS):
             rows = slice(first, first + _BLOCK_ROWS)
             x, y, weight = (data[f"val_{name}"][rows] for name in ("x", "y", "weight"))
+            if "fill" in data:
+                y, weight = entry_weights(y, weight)
             total += self._stack.loss(x, y, weight) * len(x)
         self.validation_seconds += time.perf_counter() - start
         return total / n
@@ -257,15 +261,18 @@ class _Part:
         arrays = self._memory_for(len(rows), data)
         for name, array in arrays.items():
             np.take(data[name], rows, axis=0, out=array, mode="clip")
-        x = arrays["x"]
-        y = arrays.get("y", x)
+        inputs = x = arrays["x"]
+        y, weight = arrays.get("y", x), arrays.get("weight")
         if self._corruption is not None:
             extremes = (data["low"], data["high"]) if "low" in data else None
             rows = data["x"].reshape(self._shape)
             draw = NumpyDraw(self._rng, rows, extremes, np.float32)
             damaged = self._corruption.apply(x.reshape(self._shape), draw)
             x = np.asarray(damaged, np.float32).reshape(x.shape)
-        return x, y, arrays.get("weight")
+        if "fill" in data:
+            x = filled_inputs(inputs, x, data["fill"])
+            y, weight = entry_weights(y, weight)
+        return x, y, weight
 
     def _memory_for(self, n, data):
         """Return the arrays that n rows are gathered in."""
@@ -275,27 +282,6 @@ class _Part:
                 name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
             }
         return self._memory[n]
-
-
-class _Best:
-    """A copy of the weights at the lowest loss so far, and the epochs since."""
-
-    def __init__(self, weights):
-        self._weights = weights
-        self._kept = weights.copy()
-        self._loss, self._waited = np.inf, 0
-
-    def update(self, loss):
-        """Keep the weights where a loss is the lowest; return the wait."""
-        self._waited += 1
-        if loss < self._loss:
-            np.copyto(self._kept, self._weights)
-            self._loss, self._waited = loss, 0
-        return self._waited
-
-    def restore(self):
-        """Put the best weights where they came from."""
-        np.copyto(self._weights, self._kept)
 
 
 def _n_parts(n_weights, batch_size):

@@ -1,8 +1,11 @@
 """What a training minimises."""
 
+from functools import partial
+
 import tensorflow as tf
 
 from skae.engine._keras import RowLoss
+from skae.engine._observed import check_entrywise, observed_loss
 
 
 class Objective:
@@ -18,23 +21,30 @@ class Objective:
 
     design : Design
 
+    has_missing : bool, default=False
+        Whether targets may be missing, which then do not count.
+
     Attributes
     ----------
     names : tuple of str
         "loss", then the terms.
     """
 
-    def __init__(self, models, design):
+    def __init__(self, models, design, has_missing=False):
         architecture = design.architecture
         self._models = models
         self._loss = RowLoss(design.loss)
+        self._reduced = self._loss.reduced
+        if has_missing:
+            check_entrywise(self._loss, design.loss, architecture.output_shape)
+            self._reduced = partial(observed_loss, self._loss)
         self._terms = architecture.network.terms(architecture.output_shape)
         self.names = ("loss", *self._terms)
 
     def losses(self, x, y, weight, training):
         """Return the loss and the mean of every term, a vector in order of `names`."""
         output, values = self._models.run(x, training)
-        loss = self._loss.reduced(y, output, weight)
+        loss = self._reduced(y, output, weight)
         loss = tf.add_n([loss, *map(tf.reduce_sum, self._models.model.losses)])
         means = [_row_mean(values[name], weight) for name in self._terms]
         for share, mean in zip(self._terms.values(), means, strict=True):

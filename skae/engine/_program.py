@@ -35,8 +35,8 @@ class Program:
     design : Design
         What to compute.
 
-    has_targets, is_weighted, has_validation : bool
-        Which arrays come with the data.
+    has_targets, is_weighted, has_validation, has_missing : bool
+        Which arrays come with the data; the last, whether entries are missing.
 
     keeps_best : bool
         Whether the best weights are kept.
@@ -85,6 +85,7 @@ class Program:
         by_parts,
         mode="compiled",
         seed=0,
+        has_missing=False,
     ):
         start = time.perf_counter()
         self._corruption = design.corruption
@@ -93,7 +94,7 @@ class Program:
         self.warning = None
         models = build_models(design.architecture, seed=seed)
         self.model, self.latent_shape = models.model, models.latent_shape
-        self._objective = Objective(models, design)
+        self._objective = Objective(models, design, has_missing)
         self.names = self._objective.names
         optimizer = make_optimizer(design.optimizer)
         optimizer.build(self.model.trainable_variables)
@@ -104,7 +105,8 @@ class Program:
         self._best = BestWeights(self._variables.weights) if keeps_best else None
         self.validation_seconds = 0.0
         built = time.perf_counter()
-        data = data_signature(design, has_targets, is_weighted, has_validation)
+        given = has_targets, is_weighted, has_validation, has_missing
+        data = data_signature(design, *given)
         self._compile(data)
         if mode != "uncompiled":
             with without_chatter():

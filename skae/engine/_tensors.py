@@ -6,7 +6,7 @@ from skae.engine._data import as_arrays, needs_extremes
 from skae.engine._draws import TensorDraw
 
 
-def data_signature(design, has_targets, is_weighted, has_validation):
+def data_signature(design, has_targets, is_weighted, has_validation, has_missing):
     """Return the specification of a program's data, a dict of name to tensor."""
 
     def rows(*shape):
@@ -21,6 +21,8 @@ def data_signature(design, has_targets, is_weighted, has_validation):
         data["weight"] = rows()
     if needs_extremes(design.corruption):
         data["low"] = data["high"] = tf.TensorSpec(x.shape[-1:], tf.float32)
+    if has_missing:
+        data["fill"] = x
     if has_validation:
         data |= {"val_x": x, "val_y": y, "val_weight": rows()}
     return data
@@ -37,6 +39,10 @@ def batch_of(data, rows, corruption, seed):
     x = tf.gather(data["x"], rows)
     y = tf.gather(data["y"], rows) if "y" in data else x
     weight = tf.gather(data["weight"], rows) if "weight" in data else None
+    given = x
     if corruption is not None:
         x = tf.ensure_shape(corruption.apply(x, TensorDraw(seed, data)), x.shape)
+    if "fill" in data:  # as ``filled_inputs``
+        x = tf.where(tf.math.is_nan(x), given, x)
+        x = tf.where(tf.math.is_nan(given), data["fill"], x)
     return x, y, weight

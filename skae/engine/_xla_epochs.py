@@ -11,6 +11,7 @@ import tensorflow as tf
 from skae._describe import digest
 from skae.engine import _cache
 from skae.engine._keras import RowLoss
+from skae.engine._observed import observed_loss
 from skae.engine._tensors import batch_of
 from skae.networks import without_chatter
 
@@ -93,7 +94,7 @@ class XlaEpochs:
         def step(number, total, state, n_rows):
             rows = tf.slice(order, [number * size], [n_rows])
             batch = self._batch(data, rows, tf.stack([seed[0], seed[1] + number]))
-            loss, gradients = self._descend(*batch, state[0])
+            loss, gradients = self._descend(*batch, state[0], "fill" in data)
             count = n_steps + tf.cast(number + 1, tf.float32)
             state = self._optimizer.stepped(tf.sqrt, state, gradients, count, rate)
             return number + 1, total + tf.cast(loss, tf.float64) * n_rows, state
@@ -110,17 +111,24 @@ class XlaEpochs:
 
     def _batch(self, data, rows, seed):
         """Return flat inputs, damaged afresh, targets, and weights of some rows."""
-        shaped = {**data, "x": tf.reshape(data["x"], self._shape)}
+        inputs = {name: data[name] for name in ("x", "fill") if name in data}
+        shaped = {
+            name: tf.reshape(array, self._shape) for name, array in inputs.items()
+        }
+        shaped = {**data, **shaped}
         targets = tf.gather(data["y" if "y" in data else "x"], rows)
         x, _, weight = batch_of(shaped, rows, self._corruption, seed)
         return tf.reshape(x, (rows.shape[0], -1)), targets, weight
 
-    def _descend(self, x, targets, weight, weights):
+    def _descend(self, x, targets, weight, weights, has_missing):
         """Return the loss of a batch, and its gradients."""
         with tf.GradientTape() as tape:
             tape.watch(weights)
             pairs = zip(weights[::2], weights[1::2], self._activations, strict=True)
             for kernel, bias, activation in pairs:
                 x = activation(tf.matmul(x, kernel) + bias)
-            loss = self._loss.reduced(targets, x, weight)
+            if has_missing:
+                loss = observed_loss(self._loss, targets, x, weight)
+            else:
+                loss = self._loss.reduced(targets, x, weight)
         return loss, tape.gradient(loss, weights)

@@ -148,7 +148,7 @@ def _draw_band(ax, target, reconstruction):
 
 def _share_limits(axes, values):
     """Give all axes the same range, which holds all values and a margin."""
-    low, high = min(map(np.min, values)), max(map(np.max, values))
+    low, high = min(map(np.nanmin, values)), max(map(np.nanmax, values))
     margin = 0.05 * (high - low) or 0.5
     for ax in axes:
         ax.set_ylim(low - margin, high + margin)
@@ -208,14 +208,14 @@ def to_pictures(data):
     pictures = {
         name: rows if rows.ndim == 3 else rows[..., 0] for name, rows in data.items()
     }
-    low = min(rows.min() for rows in pictures.values())
-    high = max(rows.max() for rows in pictures.values())
+    low = min(map(np.nanmin, pictures.values()))
+    high = max(map(np.nanmax, pictures.values()))
     return pictures, {"cmap": "gray", "vmin": low, "vmax": high}
 
 
 def _color_range(images):
     """Return the values that stand for black and for full colour."""
-    low, high = images.min(), images.max()
+    low, high = np.nanmin(images), np.nanmax(images)
     for ceiling in (1.0, 255.0):
         if low >= 0 and high <= ceiling:
             return 0.0, ceiling
@@ -240,7 +240,7 @@ def draw_images(ax, data, titles, *, with_error):
     )
     axes = panel_axes(ax, (n_samples, len(names)), figsize, len(names), "compressed")
     images = {name: [] for name in names}
-    heat = {"cmap": "magma", "vmin": 0, "vmax": errors.max() or 1}
+    heat = {"cmap": "magma", "vmin": 0, "vmax": np.nanmax(errors) or 1}
     for row_of_axes, sample in zip(axes, range(n_samples), strict=True):
         for panel, name in zip(row_of_axes, names, strict=True):
             picture = pictures.get(name, errors)[sample]

@@ -3,11 +3,23 @@
 from sklearn.utils import check_array
 
 
-def check_pair(y_true, y_pred):
-    """Return two finite arrays of one shape, their dtypes kept, or raise."""
+def check_pair(y_true, y_pred, *, allow_nan=False):
+    """Return two finite arrays of one shape, their dtypes kept, or raise.
+
+    With ``allow_nan``, entries of the first may be missing.
+    """
     y_true, y_pred = (
-        check_array(values, ensure_2d=False, allow_nd=True, input_name=name)
-        for name, values in (("y_true", y_true), ("y_pred", y_pred))
+        check_array(
+            values,
+            ensure_2d=False,
+            allow_nd=True,
+            input_name=name,
+            ensure_all_finite=finite,
+        )
+        for name, values, finite in (
+            ("y_true", y_true, "allow-nan" if allow_nan else True),
+            ("y_pred", y_pred, True),
+        )
     )
     if y_true.shape != y_pred.shape:
         raise ValueError(

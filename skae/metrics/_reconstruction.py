@@ -7,6 +7,7 @@ and are what detectors call: for one row they take a few microseconds.
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skae._missing import check_rows_observed, mean_over_observed
 from skae._validation import StrOptions, validate_params
 from skae.metrics._checks import check_pair
 
@@ -19,11 +20,14 @@ _PARAMETERS = {
     "y_pred": ["array-like"],
     "error": [StrOptions({"mse", "mae", "standardized"})],
     "feature_scale": ["array-like", float, int, None],
+    "allow_nan": ["boolean"],
 }
 
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
-def reconstruction_error(y_true, y_pred, *, error="mse", feature_scale=None):
+def reconstruction_error(
+    y_true, y_pred, *, error="mse", feature_scale=None, allow_nan=False
+):
     r"""Reconstruction error of every row.
 
     One number per row, whatever its shape; high means odd. It is what detectors
@@ -42,6 +46,9 @@ def reconstruction_error(y_true, y_pred, *, error="mse", feature_scale=None):
     feature_scale : array-like of a row's shape, default=None
         Mean squared error of every feature on the training rows, > 0. Needed by
         ``error="standardized"``, refused otherwise.
+    allow_nan : bool, default=False
+        Whether entries of `y_true` may be missing (NaN). A row's error is then the mean
+        over its observed entries.
 
     Returns
     -------
@@ -51,8 +58,8 @@ def reconstruction_error(y_true, y_pred, *, error="mse", feature_scale=None):
     Raises
     ------
     ValueError
-        If an array is empty or not finite, if shapes differ, or if `feature_scale`
-        does not go with `error`.
+        If an array is empty or not finite, if shapes differ, if `feature_scale` does
+        not go with `error`, or if a row of `y_true` has no observed value.
 
     See Also
     --------
@@ -72,13 +79,17 @@ def reconstruction_error(y_true, y_pred, *, error="mse", feature_scale=None):
     >>> reconstruction_error([[1, 2], [3, 4]], [[1, 0], [3, 4]])
     array([2., 0.])
     """
-    y_true, y_pred = check_pair(y_true, y_pred)
+    y_true, y_pred = check_pair(y_true, y_pred, allow_nan=allow_nan)
     feature_scale = _check_feature_scale(feature_scale, error, y_true.shape[1:])
-    return _reconstruction_error(y_true, y_pred, error, feature_scale)
+    if allow_nan:
+        check_rows_observed(y_true, "y_true")
+    return _reconstruction_error(y_true, y_pred, error, feature_scale, allow_nan)
 
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
-def elementwise_error(y_true, y_pred, *, error="mse", feature_scale=None):
+def elementwise_error(
+    y_true, y_pred, *, error="mse", feature_scale=None, allow_nan=False
+):
     """Reconstruction error of every single value.
 
     It shows where in a row the error comes from: which feature, pixel or time step.
@@ -95,11 +106,13 @@ def elementwise_error(y_true, y_pred, *, error="mse", feature_scale=None):
     feature_scale : array-like of a row's shape, default=None
         Mean squared error of every feature on the training rows, > 0. Needed by
         ``error="standardized"``, refused otherwise.
+    allow_nan : bool, default=False
+        Whether entries of `y_true` may be missing (NaN). Their errors are 0.
 
     Returns
     -------
     errors : ndarray of y_true's shape
-        Errors >= 0, always float64. Their mean over a row is its
+        Errors >= 0, always float64. Their mean over a row's observed entries is its
         `reconstruction_error`.
 
     Raises
@@ -119,9 +132,12 @@ def elementwise_error(y_true, y_pred, *, error="mse", feature_scale=None):
     array([[0., 2.],
            [0., 0.]])
     """
-    y_true, y_pred = check_pair(y_true, y_pred)
+    y_true, y_pred = check_pair(y_true, y_pred, allow_nan=allow_nan)
     feature_scale = _check_feature_scale(feature_scale, error, y_true.shape[1:])
-    return _elementwise_error(y_true, y_pred, error, feature_scale)
+    errors = _elementwise_error(y_true, y_pred, error, feature_scale)
+    if allow_nan:
+        errors[np.isnan(y_true)] = 0.0
+    return errors
 
 
 def _elementwise_error(y_true, y_pred, error, feature_scale=None):
@@ -136,20 +152,26 @@ def _elementwise_error(y_true, y_pred, error, feature_scale=None):
     return errors
 
 
-def _reconstruction_error(y_true, y_pred, error, feature_scale=None):
+def _reconstruction_error(y_true, y_pred, error, feature_scale=None, allow_nan=False):
     """Twin of `reconstruction_error` for arrays that are known to be good."""
+    how = error, feature_scale, allow_nan
     if y_true.size <= _BLOCK_SIZE:
-        return _block_error(y_true, y_pred, error, feature_scale)
+        return _block_error(y_true, y_pred, *how)
     n_samples = len(y_true)
     rows_per_block = max(1, _BLOCK_SIZE * n_samples // y_true.size)
     errors = np.empty(n_samples)
     for rows in gen_batches(n_samples, rows_per_block):
-        errors[rows] = _block_error(y_true[rows], y_pred[rows], error, feature_scale)
+        errors[rows] = _block_error(y_true[rows], y_pred[rows], *how)
     return errors
 
 
-def _block_error(y_true, y_pred, error, feature_scale):
+def _block_error(y_true, y_pred, error, feature_scale, allow_nan):
     """Return the error of each row of one block, in as few passes as possible."""
+    if allow_nan:
+        missing = np.isnan(y_true)
+        if missing.any():
+            errors = _elementwise_error(y_true, y_pred, error, feature_scale)
+            return mean_over_observed(errors, missing)
     if error == "mse":
         difference = np.subtract(y_true, y_pred, dtype=np.float64)
         flat = difference.reshape(len(difference), -1)

@@ -38,7 +38,8 @@ def reconstruction_score(estimator, X, y=None, *, sample_weight=None):
         ``inverse_transform``, or a pipeline whose last step has ``reconstruct``.
     X : array-like of shape (n_samples, ...)
         Rows to reconstruct. All of them count, outliers too: leave them out of X
-        where the score should be that of normal rows.
+        where the score should be that of normal rows. Missing entries (NaN), where the
+        estimator takes them, do not count.
     y : Ignored
         Not used, present for API consistency by convention.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -78,7 +79,8 @@ def reconstruction_score(estimator, X, y=None, *, sample_weight=None):
     True
     """
     target, reconstruction = _target_and_reconstruction(estimator, X)
-    errors = reconstruction_error(target, reconstruction)
+    # What is missing in a target that an estimator took is missing by its leave.
+    errors = reconstruction_error(target, reconstruction, allow_nan=True)
     if sample_weight is not None:
         sample_weight = check_sample_weight(
             sample_weight, errors, dtype=np.float64, ensure_non_negative=True

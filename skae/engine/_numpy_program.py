@@ -1,4 +1,4 @@
-"""The training program of dense networks, in NumPy.
+"""The training program of dense and convolutional networks, in NumPy.
 
 It does what the compiled program of the same design does, to rounding, and offers the
 same methods. It neither imports TensorFlow nor traces anything: a small fit is done
@@ -17,6 +17,7 @@ from skae._numpy_draw import NumpyDraw
 from skae._random import stream
 from skae.engine._checks import check_optimizer_state
 from skae.engine._data import as_arrays
+from skae.engine._numpy_best import Best
 from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
@@ -29,8 +30,9 @@ _PART_WORK = 6_000_000
 # Trainings that are expected to take longer are left to XLA, where batches are not cut.
 # Where TensorFlow is yet to be imported, NumPy would be ahead up to about twice this.
 _XLA_SECONDS = 6.0
-# Validation rows that pass the network at a time.
-_BLOCK_ROWS = 1024
+# Validation rows that pass the network at a time: so many, and fewer where they have
+# more numbers than that in the windows of a convolution.
+_BLOCK_ROWS, _BLOCK_WINDOWED = 1024, 1 << 20
 
 
 def numpy_program(design, schedule, n_rows):
@@ -56,7 +58,7 @@ def numpy_program(design, schedule, n_rows):
 
 
 class NumpyProgram:
-    """A stack of dense layers, a loss, an optimizer and a corruption, for one training.
+    """A stack of layers, a loss, an optimizer and a corruption, for one training.
 
     Parameters
     ----------
@@ -93,17 +95,18 @@ class NumpyProgram:
     def __init__(self, design, plan, loss, optimizer, schedule, n_rows):
         self._design, self._plan = design, plan
         first = Stack(plan, loss)
-        n_parts = _n_parts(len(first.weights), schedule.batch_size)
+        n_parts = _n_parts(plan.n_products, schedule.batch_size)
         seconds = _expected_seconds(len(first.weights), schedule, n_rows)
-        self._uses_xla = n_parts == 1 and seconds > _XLA_SECONDS
+        # XLA is several times slower than NumPy at convolutions.
+        self._uses_xla = plan.is_dense and n_parts == 1 and seconds > _XLA_SECONDS
         others = (Stack(plan, loss, first.weights) for _ in range(n_parts - 1))
         self._parts = [_Part(design, stack) for stack in (first, *others)]
         self._stack = first
         gradients = [part.stack.gradients for part in self._parts]
         self._optimizer = optimizer(first.weights, gradients, first.shapes)
         keeps_best = schedule.patience is not None
-        self._best = _Best(first.weights) if keeps_best else None
-        self.latent_shape = (plan.width,)
+        self._best = Best(first.weights) if keeps_best else None
+        self.latent_shape = plan.latent_shape
         self.validation_seconds = 0.0
 
     def fresh_weights(self, design, seed):
@@ -219,8 +222,10 @@ class NumpyProgram:
     def _validation_loss(self, data):
         """Return the mean loss over validation rows."""
         start, total, n = time.perf_counter(), 0.0, len(data["val_x"])
-        for first in range(0, n, _BLOCK_ROWS):
-            rows = slice(first, first + _BLOCK_ROWS)
+        windowed = max(1, self._plan.n_windowed)
+        size = min(_BLOCK_ROWS, max(1, _BLOCK_WINDOWED // windowed))
+        for first in range(0, n, size):
+            rows = slice(first, first + size)
             x, y, weight = (data[f"val_{name}"][rows] for name in ("x", "y", "weight"))
             total += self._stack.loss(x, y, weight) * len(x)
         self.validation_seconds += time.perf_counter() - start
@@ -277,34 +282,13 @@ class _Part:
         return self._memory[n]
 
 
-class _Best:
-    """A copy of the weights at the lowest loss so far, and the epochs since."""
-
-    def __init__(self, weights):
-        self._weights = weights
-        self._kept = weights.copy()
-        self._loss, self._waited = np.inf, 0
-
-    def update(self, loss):
-        """Keep the weights where a loss is the lowest; return the wait."""
-        self._waited += 1
-        if loss < self._loss:
-            np.copyto(self._kept, self._weights)
-            self._loss, self._waited = loss, 0
-        return self._waited
-
-    def restore(self):
-        """Put the best weights where they came from."""
-        np.copyto(self._weights, self._kept)
-
-
-def _n_parts(n_weights, batch_size):
+def _n_parts(n_products, batch_size):
     """Return into how many parts to cut a batch: as many as are worth a thread.
 
     It depends on the machine, but not on how many threads this process may use: worker
     processes may use fewer, and should come to the same bits.
     """
-    work, n_cores = n_weights * batch_size, os.cpu_count() or 1
+    work, n_cores = n_products * batch_size, os.cpu_count() or 1
     return max(
         n for n in (1, 2, 4) if n == 1 or (work >= n * _PART_WORK and n <= n_cores)
     )

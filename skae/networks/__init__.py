@@ -6,8 +6,8 @@ from skae.networks._conv import ConvNetwork
 from skae.networks._dense import DenseNetwork
 from skae.networks._keras_instances import describe_model
 from skae.networks._keras_network import KerasNetwork
-from skae.networks._output_range import output_range_of
 from skae.networks._numpy_maps import largest, repeat, to_maps, to_rows
+from skae.networks._output_range import output_range_of
 from skae.networks._plans import (
     ConvolutionPlan,
     DensePlan,

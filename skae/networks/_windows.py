@@ -100,7 +100,7 @@ class Windows:
         return found
 
     def _piece(self, offset, length, n_places, before):
-        """Return slices of one axis' places and values, or None where there are none."""
+        """Return slices of one axis, of places and of values; None where empty."""
         shift = before - offset  # the value of place p lies at p * stride - shift
         first = max(0, -(-shift // self._stride))
         end = min(n_places, (length - 1 + shift) // self._stride + 1)

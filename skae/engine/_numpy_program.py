@@ -13,7 +13,6 @@ from math import ceil
 
 import numpy as np
 
-from skae._numpy_draw import NumpyDraw
 from skae._random import stream
 from skae.engine._checks import check_optimizer_state
 from skae.engine._data import as_arrays
@@ -21,6 +20,7 @@ from skae.engine._numpy_best import Best
 from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
+from skae.engine._numpy_part import Part
 from skae.engine._numpy_stack import Stack
 from skae.engine._threads import OneBlasThread, Team, allowed_threads
 from skae.networks import import_quietly
@@ -30,9 +30,11 @@ _PART_WORK = 6_000_000
 # Trainings that are expected to take longer are left to XLA, where batches are not cut.
 # Where TensorFlow is yet to be imported, NumPy would be ahead up to about twice this.
 _XLA_SECONDS = 6.0
-# Validation rows that pass the network at a time: so many, and fewer where they have
-# more numbers than that in the windows of a convolution.
-_BLOCK_ROWS, _BLOCK_WINDOWED = 1024, 1 << 20
+# Validation rows that pass the network at a time.
+_BLOCK_ROWS = 1024
+# Where rows take more multiplications in convolutions than that, TensorFlow is up to a
+# third faster: trainings that are expected to take longer are left to it.
+_KERAS_PRODUCTS, _KERAS_SECONDS = 4_000_000, 20.0
 
 
 def numpy_program(design, schedule, n_rows):
@@ -52,7 +54,7 @@ def numpy_program(design, schedule, n_rows):
         return None
     loss = numpy_loss(design.loss, plan.layers[-1].activation)
     optimizer = isinstance(design.optimizer, str) and OPTIMIZERS.get(design.optimizer)
-    if loss is None or not optimizer:
+    if loss is None or not optimizer or _suits_keras(plan, schedule, n_rows):
         return None
     return NumpyProgram(design, plan, loss, optimizer, schedule, n_rows)
 
@@ -71,7 +73,7 @@ class NumpyProgram:
 
     schedule : Schedule
         Large batches are cut into parts, which threads share; epochs of long trainings
-        with small batches are left to XLA.
+        of dense networks with small batches are left to XLA.
 
     n_rows : int
 
@@ -97,10 +99,12 @@ class NumpyProgram:
         first = Stack(plan, loss)
         n_parts = _n_parts(plan.n_products, schedule.batch_size)
         seconds = _expected_seconds(len(first.weights), schedule, n_rows)
-        # XLA is several times slower than NumPy at convolutions.
+        # At convolutions, XLA is several times slower.
         self._uses_xla = plan.is_dense and n_parts == 1 and seconds > _XLA_SECONDS
         others = (Stack(plan, loss, first.weights) for _ in range(n_parts - 1))
-        self._parts = [_Part(design, stack) for stack in (first, *others)]
+        self._parts = [
+            Part(design, stack, plan.n_windowed) for stack in (first, *others)
+        ]
         self._stack = first
         gradients = [part.stack.gradients for part in self._parts]
         self._optimizer = optimizer(first.weights, gradients, first.shapes)
@@ -222,64 +226,18 @@ class NumpyProgram:
     def _validation_loss(self, data):
         """Return the mean loss over validation rows."""
         start, total, n = time.perf_counter(), 0.0, len(data["val_x"])
-        windowed = max(1, self._plan.n_windowed)
-        size = min(_BLOCK_ROWS, max(1, _BLOCK_WINDOWED // windowed))
-        for first in range(0, n, size):
-            rows = slice(first, first + size)
+        for rows in self._parts[0].blocks(n, _BLOCK_ROWS):
             x, y, weight = (data[f"val_{name}"][rows] for name in ("x", "y", "weight"))
             total += self._stack.loss(x, y, weight) * len(x)
         self.validation_seconds += time.perf_counter() - start
         return total / n
 
 
-class _Part:
-    """One of the parts into which every batch is cut: its stack, memory and draws.
-
-    Parameters
-    ----------
-    design : Design
-
-    stack : Stack
-    """
-
-    def __init__(self, design, stack):
-        self.stack = stack
-        self._corruption = design.corruption
-        self._shape = -1, *design.architecture.input_shape
-        self._memory = {}
-
-    def seed(self, seed):
-        """Begin an epoch's draws."""
-        if self._corruption is not None:
-            self._rng = np.random.default_rng(seed)
-
-    def descend(self, data, rows, n_rows):
-        """Compute the gradients of some of a batch's rows; return their loss."""
-        return self.stack.descend(*self._gathered(data, rows), n_rows)
-
-    def _gathered(self, data, rows):
-        """Return inputs, damaged afresh, targets and weights of some rows."""
-        arrays = self._memory_for(len(rows), data)
-        for name, array in arrays.items():
-            np.take(data[name], rows, axis=0, out=array, mode="clip")
-        x = arrays["x"]
-        y = arrays.get("y", x)
-        if self._corruption is not None:
-            extremes = (data["low"], data["high"]) if "low" in data else None
-            rows = data["x"].reshape(self._shape)
-            draw = NumpyDraw(self._rng, rows, extremes, np.float32)
-            damaged = self._corruption.apply(x.reshape(self._shape), draw)
-            x = np.asarray(damaged, np.float32).reshape(x.shape)
-        return x, y, arrays.get("weight")
-
-    def _memory_for(self, n, data):
-        """Return the arrays that n rows are gathered in."""
-        if n not in self._memory:
-            names = data.keys() & {"x", "y", "weight"}
-            self._memory[n] = {
-                name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
-            }
-        return self._memory[n]
+def _suits_keras(plan, schedule, n_rows):
+    """Return whether a training is better left to TensorFlow: see _KERAS_PRODUCTS."""
+    seconds = schedule.epochs * n_rows * plan.n_products * 6 / 40e9
+    is_large = not plan.is_dense and plan.n_products > _KERAS_PRODUCTS
+    return is_large and seconds > _KERAS_SECONDS
 
 
 def _n_parts(n_products, batch_size):

@@ -109,9 +109,16 @@ class ConvolutionLayer(Layer):
 
     def _spread(self, x, out):
         """Write maps of which every place gives a window."""
-        columns = self._columns("spread", x.shape[-1])
-        np.matmul(self._matrix, _flat(x), out=_flat(columns, 2))
-        self.plan.windows.scatter(columns, out)
+        phases, n = self.plan.phases, x.shape[-1]
+        if phases is None:
+            columns = self._columns("spread", n)
+            np.matmul(self._matrix, _flat(x), out=_flat(columns, 2))
+            self.plan.windows.scatter(columns, out)
+            return
+        if ("phases", n) not in self._memory:
+            memory = phases.memory(len(x), len(out), n, np.float32)
+            self._memory["phases", n] = memory
+        phases.spread(self._kernel, x, self._memory["phases", n], out)
 
     def _columns(self, purpose, n):
         """Return the memory for the windows of n rows; what overhangs stays zero."""

@@ -132,11 +132,13 @@ class Convolution:
         """Return the layer's maps."""
         plan, n = self.plan, x.shape[-1]
         kernel = np.ascontiguousarray(plan.by_windows(self.kernel))
-        matrix = kernel.reshape(-1, kernel.shape[-1])
+        matrix = kernel.reshape(-1, kernel.shape[-1])  # windows by other channels
         out = np.empty(plan.output_shape(n), x.dtype)
-        n_channels = plan.n_out if plan.spreads else plan.n_in
-        shape = plan.windows.columns_shape(n_channels, n)
-        if plan.spreads:
+        shape = plan.windows.columns_shape(kernel.shape[-2], n)
+        if plan.spreads and plan.phases is not None:
+            memory = plan.phases.memory(plan.n_in, plan.n_out, n, x.dtype)
+            plan.phases.spread(kernel, x, memory, out)
+        elif plan.spreads:
             columns = matrix @ x.reshape(plan.n_in, -1)
             plan.windows.scatter(columns.reshape(shape), out)
         else:

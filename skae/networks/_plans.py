@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from skae.networks._phases import Phases
 from skae.networks._windows import Windows
 
 
@@ -178,6 +179,11 @@ class ConvolutionPlan(LayerPlan):
             return Windows.same(self.lengths, self.kernel_size, self.stride)
         after = (self.kernel_size // 2,) * len(self.lengths)  # as far as "SAME" goes
         return Windows(self.lengths, self.lengths, self.kernel_size, 1, after)
+
+    @cached_property
+    def phases(self):
+        """How places give windows that overlap, the faster way; None is ``scatter``."""
+        return Phases(*self.windows.geometry) if self.stride > 1 else None
 
     def by_windows(self, kernel):
         """Return a view of a kernel: (*a window's axes and channels, other channels).

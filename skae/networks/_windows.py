@@ -27,9 +27,15 @@ class Windows:
 
     before : tuple of int
         How far the first window overhangs the beginning of every axis.
+
+    Attributes
+    ----------
+    geometry : tuple
+        The arguments.
     """
 
     def __init__(self, lengths, places, size, stride, before):
+        self.geometry = lengths, places, size, stride, before
         self._places = places
         self._size, self._stride = size, stride
         self._axes = list(zip(lengths, places, before, strict=True))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skae.networks._phases import Phases
 from skae.networks._windows import Windows
 
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)
@@ -62,3 +63,24 @@ def test_what_overhangs_is_left_as_it_is():
     columns = np.full(windows.columns_shape(1, 1), 7.0)
     windows.gather(np.arange(3.0).reshape(1, 3, 1), columns)
     assert columns.reshape(3, 3).tolist() == [[7, 0, 1], [0, 1, 2], [1, 2, 7]]
+
+
+@given(lengths=LENGTHS, size=SIZES, stride=STRIDES, cut=st.integers(0, 1))
+def test_phases_are_products_that_are_scattered(lengths, size, stride, cut):
+    rng = np.random.default_rng(0)
+    kept = lengths
+    if stride > 1:  # what is cut may not take a whole place
+        kept = tuple(n - cut if n % stride != 1 else n for n in lengths)
+    windows = Windows.same(lengths, size, stride, kept)
+    _, places, *_ = windows.geometry
+    kernel = rng.normal(size=(*(size,) * len(lengths), 2, 3))
+    x = rng.normal(size=(3, *places, 4))
+    columns = kernel.reshape(-1, 3) @ x.reshape(3, -1)
+    expected = np.empty((2, *kept, 4))
+    windows.scatter(columns.reshape(windows.columns_shape(2, 4)), expected)
+    phases = Phases(*windows.geometry)
+    memory = phases.memory(3, 2, 4, np.float64)
+    for _ in range(2):
+        out = np.full_like(expected, np.nan)
+        phases.spread(kernel, x, memory, out)
+        np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)

@@ -19,12 +19,17 @@ class Part:
     stack : Stack
 
     n_windowed : int
-        Numbers in the windows of a row; rows pass the stack in blocks accordingly.
+        Numbers in the windows of a row.
+
+    Attributes
+    ----------
+    at_once : int
+        Rows that may pass the stack at a time.
     """
 
     def __init__(self, design, stack, n_windowed):
         self.stack = stack
-        self._at_once = max(1, _BLOCK_WINDOWED // max(1, n_windowed))
+        self.at_once = max(1, _BLOCK_WINDOWED // max(1, n_windowed))
         self._corruption = design.corruption
         self._shape = -1, *design.architecture.input_shape
         self._memory = {}
@@ -36,7 +41,7 @@ class Part:
 
     def descend(self, data, rows, n_rows):
         """Compute the gradients of some of a batch's rows; return their loss."""
-        first, *others = self.blocks(len(rows))
+        first, *others = self._blocks(len(rows))
         loss = self.stack.descend(*self._gathered(data, rows[first]), n_rows)
         if others:
             total = self.stack.gradients.copy()
@@ -47,10 +52,10 @@ class Part:
             np.copyto(self.stack.gradients, total)
         return loss
 
-    def blocks(self, n, most=None):
-        """Return slices of n rows, of about equal length, that may pass the stack."""
-        at_once = self._at_once if most is None else min(self._at_once, most)
-        size = max(1, -(-n // max(1, -(-n // at_once))))
+    def _blocks(self, n):
+        """Return slices of n rows, of about equal length; of no rows, one."""
+        n_blocks = max(1, -(-n // self.at_once))
+        size = max(1, -(-n // n_blocks))
         return [slice(start, start + size) for start in range(0, max(n, 1), size)]
 
     def _gathered(self, data, rows):

@@ -226,7 +226,9 @@ class NumpyProgram:
     def _validation_loss(self, data):
         """Return the mean loss over validation rows."""
         start, total, n = time.perf_counter(), 0.0, len(data["val_x"])
-        for rows in self._parts[0].blocks(n, _BLOCK_ROWS):
+        size = min(_BLOCK_ROWS, self._parts[0].at_once)
+        for first in range(0, n, size):
+            rows = slice(first, first + size)
             x, y, weight = (data[f"val_{name}"][rows] for name in ("x", "y", "weight"))
             total += self._stack.loss(x, y, weight) * len(x)
         self.validation_seconds += time.perf_counter() - start

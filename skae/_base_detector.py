@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base import BaseAutoencoder, _without_zero_weights
+from skae._base import BaseAutoencoder
 from skae._calibration import (
     Calibration,
     check_before_training,
@@ -20,6 +20,7 @@ from skae._calibration import (
     outlier_weight,
 )
 from skae._fitting import Table
+from skae._missing import counted_rows
 from skae._random import seed_from
 from skae._validation import check_parameters, normal_rows
 from skae.thresholds import (
@@ -185,7 +186,7 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
     def _fit_and_calibrate(self, rule, normal, outliers, validation):
         """Train on the normal rows; learn the threshold from what the rule may see."""
         on = errors_seen(self.threshold_on, rule)
-        normal = _without_zero_weights(normal, at_least=2)
+        normal = counted_rows(normal, allow_nan=self._allows_nan, at_least=2)
         trained, held = normal, None
         if on == "validation":
             self._check_cold()

@@ -68,10 +68,10 @@ def train(design, rows, validation, schedule, state, seed, mode="auto"):
         Seed of fresh weights, batch order and corruption.
 
     mode : {"auto", "compiled", "xla", "uncompiled"}, default="auto"
-        How to run. "auto" trains stacks of dense layers in NumPy where nobody watches,
-        and compiles all else. Losses agree to rounding, but for draws: NumPy draws
-        other corruptions, XLA draws in its own way inside the network (Dropout). XLA is
-        no network's default: see the job ``modes`` of ``benchmarks/timings.py``.
+        How to run. "auto" trains dense and convolutional networks in NumPy where nobody
+        watches, and compiles all else. Losses agree to rounding, but for draws: NumPy
+        draws other corruptions, XLA draws in its own way inside the network (Dropout).
+        XLA is no network's default: see the job ``modes`` of ``benchmarks/timings.py``.
 
     Returns
     -------

@@ -8,8 +8,8 @@ from skae.networks import import_quietly
 class Forward:
     """A trained network that can be run; it pickles as its architecture and weights.
 
-    float32 rows are computed in float32, all others in float64. Dense networks run in
-    NumPy: they need neither TensorFlow nor Keras.
+    float32 rows are computed in float32, all others in float64. Dense and convolutional
+    networks run in NumPy: they need neither TensorFlow nor Keras.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ class Forward:
         """Return the layers of encoder and decoder, or None where Keras is needed."""
         if dtype not in self._layers:
             cast = [np.asarray(weight, dtype) for weight in self.weights]
-            self._layers[dtype] = self.architecture.network.numpy_layers(cast)
+            shapes = self.architecture.shapes
+            self._layers[dtype] = self.architecture.network.numpy_layers(cast, shapes)
         return self._layers[dtype]
 
     def _in_keras(self, part, x):

@@ -1,9 +1,9 @@
-"""The best weights of a training in NumPy."""
+"""The best weights so far of a training in NumPy."""
 
 import numpy as np
 
 
-class NumpyBest:
+class Best:
     """A copy of the weights at the lowest loss so far, and the epochs since."""
 
     def __init__(self, weights):

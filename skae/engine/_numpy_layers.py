@@ -1,4 +1,4 @@
-"""Dense layers that learn, in NumPy: forward, and the gradients backward.
+"""Layers that learn, in NumPy: forward, and the gradients backward.
 
 Activations whose derivative follows from their output are here. A layer's methods write
 into memory that they are given, since for small networks making arrays costs as much as
@@ -13,32 +13,26 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-class DenseLayer:
-    """One dense layer, whose weights and gradients are views of larger arrays.
+class Layer:
+    """Base of the layers: what they have to do with their activation.
+
+    A layer's arrays are as its plan says: maps and rows; n is the number of rows.
 
     Parameters
     ----------
-    activation : str or None
-        One of ``ACTIVATIONS``.
-
-    kernel, bias : ndarray of shape (n_in, n_out) and (n_out,)
-
-    kernel_gradient, bias_gradient : ndarray of the same shapes
+    plan : skae.networks.LayerPlan
     """
 
-    def __init__(self, activation, kernel, bias, kernel_gradient, bias_gradient):
-        self.kernel, self.bias = kernel, bias
-        self._transposed = kernel.T
-        self.kernel_gradient, self.bias_gradient = kernel_gradient, bias_gradient
-        self._activate, self._times_slope = ACTIVATIONS[activation]
+    def __init__(self, plan):
+        self.plan = plan
+        self._activate, self._times_slope = ACTIVATIONS[plan.activation]
 
     def linear(self, x, out):
         """Write the layer's output, but for its activation, into `out`."""
-        np.matmul(x, self.kernel, out=out)
-        np.add(out, self.bias, out=out)
+        raise NotImplementedError
 
     def forward(self, x, out):
-        """Write the layer's output for rows x into `out`, of shape (n, n_out)."""
+        """Write the layer's output for x into `out`."""
         self.linear(x, out)
         self._activate(out)
 
@@ -47,22 +41,50 @@ class DenseLayer:
 
         Parameters
         ----------
-        x : ndarray of shape (n, n_in)
+        x : ndarray
 
-        out : ndarray of shape (n, n_out)
+        out : ndarray
             What ``forward`` wrote; it is overwritten.
 
-        gradient : ndarray of shape (n, n_out)
+        gradient : ndarray
             Of the output; it is overwritten.
 
-        x_gradient : ndarray of shape (n, n_in) or None
+        x_gradient : ndarray or None
             Where the gradient of x goes; None where nobody needs it.
         """
         self._times_slope(gradient, out)
-        self.linear_backward(x, gradient, x_gradient)
+        self.linear_backward(x, out, gradient, x_gradient)
 
-    def linear_backward(self, x, gradient, x_gradient=None):
+    def linear_backward(self, x, out, gradient, x_gradient=None):
         """Do the same, given the gradient of the output before its activation."""
+        raise NotImplementedError
+
+
+class DenseLayer(Layer):
+    """One dense layer, whose weights and gradients are views of larger arrays.
+
+    Parameters
+    ----------
+    plan : skae.networks.DensePlan
+
+    kernel, bias : ndarray of shape (n_in, n_out) and (n_out,)
+
+    kernel_gradient, bias_gradient : ndarray of the same shapes
+    """
+
+    def __init__(self, plan, kernel, bias, kernel_gradient, bias_gradient):
+        super().__init__(plan)
+        self.kernel, self.bias = kernel, bias
+        self._transposed = kernel.T
+        self.kernel_gradient, self.bias_gradient = kernel_gradient, bias_gradient
+
+    def linear(self, x, out):
+        """Write the layer's output, but for its activation, into `out`."""
+        np.matmul(x, self.kernel, out=out)
+        np.add(out, self.bias, out=out)
+
+    def linear_backward(self, x, out, gradient, x_gradient=None):
+        """Write the gradients, given that of the output before its activation."""
         np.matmul(x.T, gradient, out=self.kernel_gradient)
         np.add.reduce(gradient, axis=0, out=self.bias_gradient)
         if x_gradient is not None:

@@ -1,4 +1,4 @@
-"""The training program of dense networks, in NumPy.
+"""The training program of dense and convolutional networks, in NumPy.
 
 It does what the compiled program of the same design does, to rounding, and offers the
 same methods. It neither imports TensorFlow nor traces anything: a small fit is done
@@ -13,15 +13,15 @@ from math import ceil
 
 import numpy as np
 
-from skae._missing import entry_weights, filled_inputs
-from skae._numpy_draw import NumpyDraw
+from skae._missing import entry_weights
 from skae._random import stream
 from skae.engine._checks import check_optimizer_state
 from skae.engine._data import as_arrays
-from skae.engine._numpy_best import NumpyBest
+from skae.engine._numpy_best import Best
 from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_losses import numpy_loss
 from skae.engine._numpy_optimizers import OPTIMIZERS
+from skae.engine._numpy_part import Part
 from skae.engine._numpy_stack import Stack
 from skae.engine._threads import OneBlasThread, Team, allowed_threads
 from skae.networks import import_quietly
@@ -33,6 +33,9 @@ _PART_WORK = 6_000_000
 _XLA_SECONDS = 6.0
 # Validation rows that pass the network at a time.
 _BLOCK_ROWS = 1024
+# Where rows take more multiplications in convolutions than that, TensorFlow is up to a
+# third faster: trainings that are expected to take longer are left to it.
+_KERAS_PRODUCTS, _KERAS_SECONDS = 4_000_000, 20.0
 
 
 def numpy_program(design, schedule, n_rows):
@@ -52,13 +55,13 @@ def numpy_program(design, schedule, n_rows):
         return None
     loss = numpy_loss(design.loss, plan.layers[-1].activation)
     optimizer = isinstance(design.optimizer, str) and OPTIMIZERS.get(design.optimizer)
-    if loss is None or not optimizer:
+    if loss is None or not optimizer or _suits_keras(plan, schedule, n_rows):
         return None
     return NumpyProgram(design, plan, loss, optimizer, schedule, n_rows)
 
 
 class NumpyProgram:
-    """A stack of dense layers, a loss, an optimizer and a corruption, for one training.
+    """A stack of layers, a loss, an optimizer and a corruption, for one training.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ class NumpyProgram:
 
     schedule : Schedule
         Large batches are cut into parts, which threads share; epochs of long trainings
-        with small batches are left to XLA.
+        of dense networks with small batches are left to XLA.
 
     n_rows : int
 
@@ -95,17 +98,20 @@ class NumpyProgram:
     def __init__(self, design, plan, loss, optimizer, schedule, n_rows):
         self._design, self._plan = design, plan
         first = Stack(plan, loss)
-        n_parts = _n_parts(len(first.weights), schedule.batch_size)
+        n_parts = _n_parts(plan.n_products, schedule.batch_size)
         seconds = _expected_seconds(len(first.weights), schedule, n_rows)
-        self._uses_xla = n_parts == 1 and seconds > _XLA_SECONDS
+        # At convolutions, XLA is several times slower.
+        self._uses_xla = plan.is_dense and n_parts == 1 and seconds > _XLA_SECONDS
         others = (Stack(plan, loss, first.weights) for _ in range(n_parts - 1))
-        self._parts = [_Part(design, stack) for stack in (first, *others)]
+        self._parts = [
+            Part(design, stack, plan.n_windowed) for stack in (first, *others)
+        ]
         self._stack = first
         gradients = [part.stack.gradients for part in self._parts]
         self._optimizer = optimizer(first.weights, gradients, first.shapes)
         keeps_best = schedule.patience is not None
-        self._best = NumpyBest(first.weights) if keeps_best else None
-        self.latent_shape = (plan.width,)
+        self._best = Best(first.weights) if keeps_best else None
+        self.latent_shape = plan.latent_shape
         self.validation_seconds = 0.0
 
     def fresh_weights(self, design, seed):
@@ -221,8 +227,9 @@ class NumpyProgram:
     def _validation_loss(self, data):
         """Return the mean loss over validation rows."""
         start, total, n = time.perf_counter(), 0.0, len(data["val_x"])
-        for first in range(0, n, _BLOCK_ROWS):
-            rows = slice(first, first + _BLOCK_ROWS)
+        size = min(_BLOCK_ROWS, self._parts[0].at_once)
+        for first in range(0, n, size):
+            rows = slice(first, first + size)
             x, y, weight = (data[f"val_{name}"][rows] for name in ("x", "y", "weight"))
             if "fill" in data:
                 y, weight = entry_weights(y, weight)
@@ -231,66 +238,20 @@ class NumpyProgram:
         return total / n
 
 
-class _Part:
-    """One of the parts into which every batch is cut: its stack, memory and draws.
-
-    Parameters
-    ----------
-    design : Design
-
-    stack : Stack
-    """
-
-    def __init__(self, design, stack):
-        self.stack = stack
-        self._corruption = design.corruption
-        self._shape = -1, *design.architecture.input_shape
-        self._memory = {}
-
-    def seed(self, seed):
-        """Begin an epoch's draws."""
-        if self._corruption is not None:
-            self._rng = np.random.default_rng(seed)
-
-    def descend(self, data, rows, n_rows):
-        """Compute the gradients of some of a batch's rows; return their loss."""
-        return self.stack.descend(*self._gathered(data, rows), n_rows)
-
-    def _gathered(self, data, rows):
-        """Return inputs, damaged afresh, targets and weights of some rows."""
-        arrays = self._memory_for(len(rows), data)
-        for name, array in arrays.items():
-            np.take(data[name], rows, axis=0, out=array, mode="clip")
-        inputs = x = arrays["x"]
-        y, weight = arrays.get("y", x), arrays.get("weight")
-        if self._corruption is not None:
-            extremes = (data["low"], data["high"]) if "low" in data else None
-            rows = data["x"].reshape(self._shape)
-            draw = NumpyDraw(self._rng, rows, extremes, np.float32)
-            damaged = self._corruption.apply(x.reshape(self._shape), draw)
-            x = np.asarray(damaged, np.float32).reshape(x.shape)
-        if "fill" in data:
-            x = filled_inputs(inputs, x, data["fill"])
-            y, weight = entry_weights(y, weight)
-        return x, y, weight
-
-    def _memory_for(self, n, data):
-        """Return the arrays that n rows are gathered in."""
-        if n not in self._memory:
-            names = data.keys() & {"x", "y", "weight"}
-            self._memory[n] = {
-                name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
-            }
-        return self._memory[n]
+def _suits_keras(plan, schedule, n_rows):
+    """Return whether a training is better left to TensorFlow: see _KERAS_PRODUCTS."""
+    seconds = schedule.epochs * n_rows * plan.n_products * 6 / 40e9
+    is_large = not plan.is_dense and plan.n_products > _KERAS_PRODUCTS
+    return is_large and seconds > _KERAS_SECONDS
 
 
-def _n_parts(n_weights, batch_size):
+def _n_parts(n_products, batch_size):
     """Return into how many parts to cut a batch: as many as are worth a thread.
 
     It depends on the machine, but not on how many threads this process may use: worker
     processes may use fewer, and should come to the same bits.
     """
-    work, n_cores = n_weights * batch_size, os.cpu_count() or 1
+    work, n_cores = n_products * batch_size, os.cpu_count() or 1
     return max(
         n for n in (1, 2, 4) if n == 1 or (work >= n * _PART_WORK and n <= n_cores)
     )

@@ -1,15 +1,16 @@
-"""A stack of dense layers that learns, in NumPy."""
+"""A stack of layers that learns, in NumPy."""
 
 from functools import cached_property
 
 import numpy as np
 
-from skae.engine._numpy_layers import ACTIVATIONS, DenseLayer
+from skae.engine._numpy_convolutions import LAYERS
+from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_optimizers import parted
 
 
 class Stack:
-    """Dense layers whose weights lie in one flat array, as their gradients do.
+    """Layers whose weights lie in one flat array, as their gradients do.
 
     Parameters
     ----------
@@ -26,28 +27,30 @@ class Stack:
     weights, gradients : float32 ndarray of shape (n_weights,)
 
     variables : list of ndarray
-        Views of the weights: kernel and bias of each layer.
+        Views of the weights, layer by layer.
 
     names, shapes : list
-        Of kernel and bias of each layer, in the order of the flat arrays.
+        Of these, in the order of the flat arrays.
     """
 
     def __init__(self, plan, loss, weights=None):
         self._loss = loss
-        self.names = [f"{p.name}/{v}" for p in plan.layers for v in ("kernel", "bias")]
-        self.shapes = [s for p in plan.layers for s in ((p.n_in, p.n_out), (p.n_out,))]
+        learning = [(p, *v) for p in plan.layers for v in p.variables]
+        self.names = [f"{p.name}/{name}" for p, name, _ in learning]
+        self.shapes = [shape for *_, shape in learning]
         sizes = [int(np.prod(shape)) for shape in self.shapes]
         if weights is None:
             weights = np.zeros(sum(sizes), np.float32)
         self.weights = weights
         self.gradients = np.zeros_like(weights)
         self.variables = parted(weights, self.shapes)
-        weights, gradients = self.variables, parted(self.gradients, self.shapes)
+        views = iter(self.variables), iter(parted(self.gradients, self.shapes))
         self._layers = [
-            DenseLayer(p.activation, *weights[i : i + 2], *gradients[i : i + 2])
-            for i, p in zip(range(0, len(weights), 2), plan.layers, strict=True)
+            LAYERS[type(p)](p, *(next(view) for view in views for _ in p.variables))
+            for p in plan.layers
         ]
-        self._widths = [p.n_out for p in plan.layers]
+        # Nobody needs the gradients of what comes in before.
+        self._first = next(i for i, p in enumerate(plan.layers) if p.variables)
         # What the loss makes of the last layer's output is its gradient already.
         self._is_direct = loss.activation is not None or (
             ACTIVATIONS[plan.layers[-1].activation] is ACTIVATIONS[None]
@@ -87,11 +90,11 @@ class Stack:
         inputs = [x, *outputs[:-1]]
         below = gradients[-1] if before else None
         if self._is_direct:
-            last.linear_backward(inputs[-1], gradient, below)
+            last.linear_backward(inputs[-1], outputs[-1], gradient, below)
         else:
             last.backward(inputs[-1], outputs[-1], gradient, below)
-        for i in range(len(before) - 1, -1, -1):
-            below = gradients[i - 1] if i else None
+        for i in range(len(before) - 1, self._first - 1, -1):
+            below = gradients[i - 1] if i > self._first else None
             before[i].backward(inputs[i], outputs[i], gradients[i], below)
         return loss
 
@@ -115,26 +118,27 @@ class Stack:
     def _memory_for(self, n):
         """Return the arrays that n rows need on their way."""
         if n not in self._memory:
-            self._memory[n] = _Memory(n, self._widths)
+            self._memory[n] = _Memory(n, self._layers)
         return self._memory[n]
 
 
 class _Memory:
-    """The arrays that so many rows need on their way through layers of these widths."""
+    """The arrays that so many rows need on their way through these layers."""
 
-    def __init__(self, n, widths):
-        self._n, self._widths = n, widths
-        self.outputs = self._arrays(widths)
+    def __init__(self, n, layers):
+        self._shapes = [layer.plan.output_shape(n) for layer in layers]
+        self.outputs = _arrays(self._shapes)
 
     @cached_property
     def gradients(self):
         """Gradients of the outputs of all layers but the last."""
-        return self._arrays(self._widths[:-1])
+        return _arrays(self._shapes[:-1])
 
     @cached_property
     def last(self):
         """The gradient of the last layer's output."""
-        return self._arrays(self._widths[-1:])[0]
+        return _arrays(self._shapes[-1:])[0]
 
-    def _arrays(self, widths):
-        return [np.empty((self._n, width), np.float32) for width in widths]
+
+def _arrays(shapes):
+    return [np.empty(shape, np.float32) for shape in shapes]

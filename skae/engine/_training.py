@@ -2,8 +2,8 @@
 
 Who owns what: the *program* owns weights and gradients while it trains, the *loop* owns
 the epochs and the history, this module owns what surrounds them. There are two kinds of
-programs with the same methods: dense networks train in NumPy, others in TensorFlow,
-which is imported where it is needed.
+programs with the same methods: dense and convolutional networks train in NumPy, others
+in TensorFlow, which is imported where it is needed.
 """
 
 import contextlib

@@ -87,13 +87,16 @@ class Network(BaseEstimator):
         """Return the (lowest, highest) value of the output, or None if unknown."""
         return -float("inf"), float("inf")
 
-    def numpy_layers(self, weights):
+    def numpy_layers(self, weights, shapes):
         """Return the layers of encoder and decoder in NumPy, or None.
 
         Parameters
         ----------
         weights : list of ndarray
             In the order of the Keras model's ``weights``.
+
+        shapes : tuple
+            (input_shape, output_shape, latent_dim).
 
         Returns
         -------

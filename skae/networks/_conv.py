@@ -5,6 +5,7 @@ from math import isqrt, prod
 from numbers import Integral
 
 from skae._validation import Interval, StrOptions
+from skae.networks._conv_plans import decoder_plans, encoder_plans, halved, joined
 from skae.networks._layered import (
     ACTIVATION,
     LayeredNetwork,
@@ -13,6 +14,8 @@ from skae.networks._layered import (
     reshaped,
     row_input,
 )
+from skae.networks._numpy_maps import BlockedStack
+from skae.networks._plans import StackPlan
 
 
 class ConvNetwork(LayeredNetwork):
@@ -84,6 +87,10 @@ class ConvNetwork(LayeredNetwork):
     An int adds a dense layer each way. Only then may the output have other lengths than
     the input.
 
+    Without dropout, normalisation and ``activity_l1`` it trains in NumPy, to Keras's
+    numbers but for rounding: convolutions are matrix products of all windows at once.
+    With every option it scores in NumPy.
+
     Batch normalisation averages over about ten batches (momentum 0.9), since many
     trainings are short.
 
@@ -143,10 +150,9 @@ class ConvNetwork(LayeredNetwork):
         """Return untrained Keras models; the code is spatial without ``latent_dim``."""
         import keras
 
-        inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
-        _check_ranks(inner_input, inner_output)
-        if latent_dim is None:
-            self._check_same_map(inner_input, inner_output)
+        inner_input, inner_output = self._checked_shapes(
+            input_shape, output_shape, latent_dim
+        )
         seeds = count()
 
         inputs = row_input(input_shape, "input")
@@ -158,6 +164,42 @@ class ConvNetwork(LayeredNetwork):
         output = self._decoded(codes, inner_output, latent_dim, seeds)
         output = reshaped(output, output_shape, "reshape")
         return self._built(encoder, keras.Model(codes, output, name="decoder"))
+
+    def numpy_plan(self, input_shape, output_shape, latent_dim):
+        """Return the plan of this network, unless it has more than its layers."""
+        if (
+            self.dropout
+            or self.normalization
+            or self.activity_l1
+            or type(self).build is not ConvNetwork.build
+        ):
+            return None
+        encoder, decoder = self._plans(input_shape, output_shape, latent_dim)
+        latent_shape = encoder[-1].shape if latent_dim is None else (int(latent_dim),)
+        return StackPlan(joined(encoder, decoder), latent_shape)
+
+    def numpy_layers(self, weights, shapes):
+        """Return the layers of encoder and decoder in NumPy."""
+        if type(self).build is not ConvNetwork.build:
+            return None
+        remaining = iter(weights)
+        return tuple([BlockedStack(plans, remaining)] for plans in self._plans(*shapes))
+
+    def _plans(self, input_shape, output_shape, latent_dim):
+        """Return the plans of encoder and decoder."""
+        shapes = self._checked_shapes(input_shape, output_shape, latent_dim)
+        return (
+            encoder_plans(self, shapes[0], latent_dim),
+            decoder_plans(self, shapes[1], latent_dim),
+        )
+
+    def _checked_shapes(self, input_shape, output_shape, latent_dim):
+        """Return the shapes of rows inside the network, input and output."""
+        inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
+        _check_ranks(inner_input, inner_output)
+        if latent_dim is None:
+            self._check_same_map(inner_input, inner_output)
+        return inner_input, inner_output
 
     def _check_same_map(self, inner_input, inner_output):
         """Raise where the encoder's smallest map is not the decoder's."""
@@ -173,10 +215,7 @@ class ConvNetwork(LayeredNetwork):
 
     def _lengths(self, shape):
         """Return the lengths of the axes of a row, then after each stage."""
-        lengths = [shape[:-1]]
-        for _ in self.filters:
-            lengths.append(tuple(-(-length // 2) for length in lengths[-1]))
-        return lengths
+        return halved(shape[:-1], len(self.filters))
 
     def _encoded(self, x, latent_dim, seeds):
         """Return the code of a Keras tensor of rows."""

@@ -172,7 +172,7 @@ class DenseNetwork(LayeredNetwork):
         decoder = self._half_plan(
             [width, *units[::-1], prod(output_shape)], "output", self.output_activation
         )
-        return StackPlan((*encoder, *decoder), width)
+        return StackPlan((*encoder, *decoder), (width,))
 
     def _half_plan(self, sizes, last_name, last_activation):
         """Return the plans of hidden layers and a last one, of these sizes."""
@@ -182,7 +182,7 @@ class DenseNetwork(LayeredNetwork):
         parts = names, sizes[:-1], sizes[1:], activations
         return itertools.starmap(DensePlan, zip(*parts, strict=True))
 
-    def numpy_layers(self, weights):
+    def numpy_layers(self, weights, shapes):
         """Return the layers of encoder and decoder in NumPy."""
         layers = self._layer_weights(weights)
         cut = len(layers) // 2

@@ -57,8 +57,8 @@ class RowScaling:
 
     def __call__(self, x):
         """Return the layer's output, in the memory of its input."""
-        x -= x.mean(axis=1, keepdims=True)
-        x /= np.sqrt(np.mean(x**2, axis=1, keepdims=True) + EPSILON)
+        x -= x.mean(axis=-1, keepdims=True)
+        x /= np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + EPSILON)
         x *= self.gamma
         x += self.beta
         return x
@@ -71,6 +71,11 @@ _NORMALIZATIONS = {"batch": (Scaling.of_batches, 4), "layer": (RowScaling, 2)}
 def n_normalization_weights(normalization):
     """Return how many weights a normalisation layer has; None has none."""
     return 0 if normalization is None else _NORMALIZATIONS[normalization][1]
+
+
+def normalization_layer(kind, weights):
+    """Return the normalisation layer of this kind with these weights."""
+    return _NORMALIZATIONS[kind][0](*weights)
 
 
 def dense_layers(weights, normalization, activation):
@@ -90,5 +95,5 @@ def dense_layers(weights, normalization, activation):
     kernel, bias, *others = weights
     layers = [Linear(kernel, bias)]
     if normalization is not None:
-        layers.append(_NORMALIZATIONS[normalization][0](*others))
+        layers.append(normalization_layer(normalization, others))
     return [*layers, numpy_activation(activation)]

@@ -132,9 +132,12 @@ class VariationalNetwork(Network):
         """Return the range of the base."""
         return self._base().output_range()
 
-    def numpy_layers(self, weights):
+    def numpy_layers(self, weights, shapes):
         """Return the layers of encoder and decoder in NumPy, or None."""
-        layers = self._base().numpy_layers(weights)
+        input_shape, output_shape, latent_dim = shapes
+        width = self._width(input_shape, latent_dim)
+        shapes = input_shape, output_shape, width
+        layers = self._base().numpy_layers(weights, shapes)
         return None if layers is None else ([*layers[0], _mean_of], layers[1])
 
     def numpy_terms(self, layers, x):

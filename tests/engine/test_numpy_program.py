@@ -1,4 +1,4 @@
-"""Dense networks trained in NumPy: the same numbers as the compiled program."""
+"""Networks trained in NumPy: the same numbers as the compiled program."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_optimizers import OPTIMIZERS
 from skae.engine._numpy_program import numpy_program
 from skae.engine._threads import OneBlasThread
-from skae.networks import DenseNetwork
+from skae.networks import ConvNetwork, DenseNetwork
 
 ROUNDING = 1e-6
 
@@ -176,6 +176,59 @@ def test_targets_and_early_stopping(both, rng, X):
     assert len(trained.history["loss"]) < 200
 
 
+IMAGE = (7, 6, 1)
+CONV = ConvNetwork((4, 2), output_activation="sigmoid")
+
+
+@ONLY_NUMPY
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy"])
+@pytest.mark.parametrize("latent_dim", [None, 3])
+def test_convolutions(loss, latent_dim, both, rng):
+    X, y = rng.uniform(size=(2, 50, *IMAGE)).astype(np.float32)
+    rows, validation = engine.Rows(X, y), engine.Rows(X[::-1], y)
+    options = {"network": CONV, "latent_dim": latent_dim, "loss": loss}
+    ours = both(rows, validation, **options)
+    assert ours.latent_shape == ((2, 2, 2) if latent_dim is None else (3,))
+
+
+@ONLY_NUMPY
+@pytest.mark.parametrize("n_parts", [1, 2])
+def test_convolutions_of_few_rows_at_a_time(n_parts, both, monkeypatch, rng):
+    from skae.engine import _numpy_part, _numpy_program
+
+    monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: n_parts)
+    n_windowed = CONV.numpy_plan(IMAGE, IMAGE, None).n_windowed
+    assert n_windowed == 9 * 4 * 4 * 3  # of the last transposed convolution
+    monkeypatch.setattr(_numpy_part, "_BLOCK_WINDOWED", 3 * n_windowed)
+    X = rng.uniform(size=(50, *IMAGE)).astype(np.float32)
+    both(X, engine.Rows(X[:10]), network=CONV, latent_dim=None)
+
+
+def test_a_corruption_of_images(train, assert_same, rng):
+    X = rng.uniform(size=(50, *IMAGE)).astype(np.float32)
+    options = {"network": CONV, "latent_dim": None, "mode": "auto"}
+    noisy = {"corruption": SwapNoise(0.5), **options}
+    trained = train(X, **noisy)
+    assert_same(trained, train(X, **noisy))
+    assert trained.history != train(X, **options).history
+
+
+def test_large_convolutions_that_take_long_are_left_to_keras(make_job):
+    def trains_in_numpy(filters, epochs):
+        options = {"network": ConvNetwork(filters), "latent_dim": None}
+        X = np.empty((1, 28, 28, 1), np.float32)
+        job = make_job(X, weights=[np.zeros(1)], epochs=epochs, **options)
+        return numpy_program(job[0], job[3], 60_000) is not None
+
+    assert trains_in_numpy((32, 16), 100)
+    assert trains_in_numpy((32, 64), 1) is False
+    X = np.empty((1, 28, 28, 1), np.float32)
+    small = make_job(
+        X, network=ConvNetwork((32, 64)), latent_dim=None, weights=[np.zeros(1)]
+    )
+    assert numpy_program(small[0], small[3], 1000) is not None
+
+
 @ONLY_NUMPY
 def test_validation_in_blocks(both, monkeypatch, X):
     from skae.engine import _numpy_program
@@ -189,8 +242,13 @@ def test_rows_with_a_shape(both, rng):
     both(X, engine.Rows(X[:7]))
 
 
-def test_fresh_weights_are_those_that_keras_would_get(make_job, X):
-    network = DenseNetwork((5, 4))
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [(DenseNetwork((5, 4)), (6,)), (ConvNetwork((3, 2)), (3, 2))],
+    ids=["dense", "conv"],
+)
+def test_fresh_weights_are_those_that_keras_would_get(network, shape, make_job, X):
+    X = X.reshape(-1, *shape)
     design, _, _, schedule, state, seed = make_job(X, network=network, seed=3)
     fresh = numpy_program(design, schedule, 50).fresh_weights(design, seed)
     for one, other in zip(fresh, state.weights, strict=True):
@@ -293,6 +351,7 @@ def test_what_numpy_cannot_serve_goes_to_keras(keras, make_job, X):
         {"network": DenseNetwork((3,), normalization="batch")},
         {"network": DenseNetwork((), activity_l1=0.1)},
         {"network": DenseNetwork((), latent_activation="gelu")},
+        {"network": ConvNetwork((2,), dropout=0.5, input_shape=(-1, 1))},
         {"network": Squared(())},
         {"loss": keras.losses.MeanSquaredError()},
         {"loss": "log_cosh"},
@@ -320,10 +379,12 @@ def test_tensorflow_is_not_imported():
     check = """
     import sys
     import numpy as np
-    from skae import ReconstructionOutlierDetector
+    from skae import ConvNetwork, ReconstructionOutlierDetector
 
     X = np.random.default_rng(0).normal(size=(100, 5))
-    ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X).predict(X)
+    for network in (None, ConvNetwork((2,), input_shape=(-1, 1))):
+        detector = ReconstructionOutlierDetector(network=network, epochs=2)
+        detector.fit(X).predict(X)
     assert not {"tensorflow", "keras"} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(check)], check=True)
@@ -369,11 +430,14 @@ def test_the_number_of_threads_changes_no_bit():
     script = """
     import hashlib
     import numpy as np
-    from skae import AutoencoderTransformer
+    from skae import AutoencoderTransformer, ConvNetwork
 
     X = np.random.default_rng(0).normal(size=(600, 140))
-    model = AutoencoderTransformer(8, epochs=2, random_state=0).fit(X)
-    weights = b"".join(w.tobytes() for w in model.autoencoder_.weights)
+    weights = b""
+    for network in (None, ConvNetwork(input_shape=(-1, 1))):
+        options = {"network": network, "epochs": 2, "random_state": 0}
+        model = AutoencoderTransformer(8, **options).fit(X)
+        weights += b"".join(w.tobytes() for w in model.autoencoder_.weights)
     print(hashlib.sha256(weights).hexdigest())
     """
     found = {

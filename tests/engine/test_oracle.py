@@ -133,6 +133,8 @@ FAMILIES = {
     "strides": (ConvNetwork((4, 2)), None, (7, 6, 1)),
     "pools": (ConvNetwork((3,), down="max_pool", up="upsample"), 3, (5, 5, 2)),
     "series": (ConvNetwork((3, 2)), None, (9, 2)),
+    "volumes": (ConvNetwork((3, 2), 2, activation="tanh"), 2, (3, 4, 5, 1)),
+    "pools of pools": (ConvNetwork((2, 3), 4, "max_pool"), None, (7, 9, 1)),
     "lstm": (RecurrentNetwork((4,)), 3, (5, 2)),
     "gru": (RecurrentNetwork((4, 3), cell="gru", bidirectional=True), 3, (4, 2)),
 }

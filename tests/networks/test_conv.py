@@ -15,6 +15,12 @@ from skae._validation import InvalidParameterError, check_parameters
 IMAGE = (28, 28, 1)
 HALVED = [{"down": "stride"}, {"down": "max_pool"}]
 DOUBLED = [{"up": "transpose"}, {"up": "upsample"}]
+OPTIONS = [
+    {},
+    {"activation": "silu", "output_activation": "softmax"},
+    {"latent_activation": "tanh", "activity_l1": 0.1, "normalization": "batch"},
+    {"activation": "softmax", "normalization": "layer", "dropout": 0.5},
+]
 
 
 def tutorial_strided(layers):
@@ -100,12 +106,14 @@ def test_the_tutorials_networks_can_be_described(keras, build, name):
     down=st.sampled_from(HALVED),
     up=st.sampled_from(DOUBLED),
     latent_dim=st.none() | st.integers(1, 4),
+    options=st.sampled_from(OPTIONS),
 )
 def test_all_sizes_come_back(
-    build, lengths, n_stages, kernel_size, down, up, latent_dim
+    build, lengths, n_stages, kernel_size, down, up, latent_dim, options
 ):
+    """In Keras and in NumPy, to the same numbers."""
     shape = (*lengths, 2)
-    network = ConvNetwork((3, 2, 4)[:n_stages], kernel_size, **down, **up)
+    network = ConvNetwork((3, 2, 4)[:n_stages], kernel_size, **down, **up, **options)
     models = build(network, shape, latent_dim=latent_dim)
     halved = tuple(-(-n // 2**n_stages) for n in lengths)
     spatial = (*halved, network.filters[-1])
@@ -113,9 +121,68 @@ def test_all_sizes_come_back(
         spatial if latent_dim is None else (latent_dim,)
     )
     X = np.random.default_rng(1).normal(size=(2, *shape)).astype(np.float32)
-    output = models.run(X)[1]
+    codes, output, terms = models.run(X)
     assert output.shape == X.shape
     assert np.isfinite(output).all()
+    shapes = shape, shape, latent_dim
+    layers = network.numpy_layers(models.weights, shapes)
+    flat = X.reshape(2, -1)
+    band = {"rtol": 1e-4, "atol": 1e-5}
+    ours = through(layers[0], flat)
+    np.testing.assert_allclose(ours, codes.reshape(2, -1), **band)
+    own_terms = network.numpy_terms(layers, flat)
+    assert own_terms.keys() == terms.keys()
+    for name, values in own_terms.items():
+        np.testing.assert_allclose(values, terms[name], **band)
+    ours = through(layers[1], ours)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, output.reshape(2, -1), **band)
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (5, 3, 1), (3, 5, 2, 1)], ids=str)
+@pytest.mark.parametrize("latent_dim", [None, 2])
+def test_in_float64_numpy_and_keras_agree_to_their_last_digits(
+    build, shape, latent_dim
+):
+    """Also where rows come in several blocks."""
+    network = ConvNetwork((3, 2), down="max_pool", normalization="layer")
+    models = build(network, shape, latent_dim=latent_dim, dtype="float64")
+    X = np.random.default_rng(1).normal(size=(70, *shape))
+    weights = [weight.astype(np.float64) for weight in models.weights]
+    layers = network.numpy_layers(weights, (shape, shape, latent_dim))
+    codes = through(layers[0], X.reshape(70, -1))
+    output = through(layers[1], codes)
+    for ours, theirs in zip((codes, output), models.run(X), strict=False):
+        assert ours.dtype == np.float64
+        np.testing.assert_allclose(ours, theirs.reshape(70, -1), rtol=1e-9, atol=1e-12)
+
+
+def through(layers, x):
+    """Return what NumPy's layers make of rows."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+class Other(ConvNetwork):
+    """Builds something else than a ConvNetwork."""
+
+    def build(self, *shapes):
+        return super().build(*shapes)
+
+
+def test_numpy_runs_what_it_knows():
+    shapes = (4, 4, 1), (4, 4, 1), None
+    weights = []
+    assert Other((2,)).numpy_layers(weights, shapes) is None
+    assert Other((2,)).numpy_plan(*shapes) is None
+    for name, value in (("dropout", 0.5), ("normalization", "batch")):
+        assert ConvNetwork((2,), **{name: value}).numpy_plan(*shapes) is None
+    assert ConvNetwork((2,), activity_l1=0.1).numpy_plan(*shapes) is None
+    plan = ConvNetwork((2,)).numpy_plan(*shapes)
+    assert plan.latent_shape == (2, 2, 2)
+    # 9 weights of 1 x 2 channels at 2 x 2 places, 2 x 2 at as many, 2 x 1 at 4 x 4.
+    assert plan.n_products == 9 * (4 * 2 + 4 * 4 + 16 * 2)
 
 
 def test_images_in_tables_can_be_searched_over():

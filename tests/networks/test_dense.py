@@ -45,7 +45,8 @@ TIED = [
 
 def in_numpy(network, models, X):
     """Return codes, flat rows and terms as NumPy computes them."""
-    layers = network.numpy_layers([w.astype(X.dtype) for w in models.weights])
+    shapes = X.shape[1:], X.shape[1:], None  # which its weights tell
+    layers = network.numpy_layers([w.astype(X.dtype) for w in models.weights], shapes)
     x = X.reshape(len(X), -1)
     terms = network.numpy_terms(layers, x)
     for layer in layers[0]:

@@ -211,7 +211,7 @@ def test_a_network_promises_nothing_that_it_does_not_say():
             raise NotImplementedError
 
     assert Silent().output_range() == (-inf, inf)
-    assert Silent().numpy_layers([]) is None
+    assert Silent().numpy_layers([], ((3,), (3,), None)) is None
     assert Silent().terms((3,)) == {}
     silent, weights = Silent(), [np.ones(3)]
     assert silent.exported(weights) == (silent, weights)

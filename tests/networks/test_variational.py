@@ -100,7 +100,9 @@ def test_the_divergence_is_the_textbooks(X):
     value = fitted(X).autoencoder_
     scaled = value.scaler.transform(X)
     network = value.architecture.network
-    layers = network.numpy_layers([w.astype(float) for w in value.weights])
+    layers = network.numpy_layers(
+        [w.astype(float) for w in value.weights], value.architecture.shapes
+    )
     statistics = scaled
     for layer in layers[0][:-1]:
         statistics = layer(statistics)

@@ -26,8 +26,10 @@ from skae import (
     DenseNetwork,
     GaussianNoise,
     InlierKFold,
+    KerasNetwork,
     MaskingNoise,
     ReconstructionOutlierDetector,
+    RecurrentNetwork,
     SaltAndPepperNoise,
     SwapNoise,
     VariationalNetwork,
@@ -547,6 +549,44 @@ def test_pairs_without_an_observed_target_do_not_train(X, complete):
     nothing = np.full_like(y, np.nan)
     with pytest.raises(ValueError, match="none of the 80 target rows that count has"):
         denoiser.score(X, nothing)
+
+
+# --------------------------------------------------------------- other networks
+
+
+def build(n_features, latent_dim=3):
+    """Return a Keras model as users write them."""
+    import keras
+
+    inputs = keras.Input((n_features,))
+    code = keras.layers.Dense(latent_dim, name="latent")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(n_features)(code))
+
+
+@pytest.mark.parametrize(
+    ("network", "params"),
+    [
+        (RecurrentNetwork(units=(4,), input_shape=(-1, 1)), {}),
+        (KerasNetwork(build), {"loss": "log_cosh", "verbose": 2}),
+        (DenseNetwork(dropout=0.1, normalization="batch"), {"loss": "mae"}),
+        (
+            DenseNetwork(output_activation="sigmoid"),
+            {"loss": "binary_crossentropy", "scaler": "minmax"},
+        ),
+    ],
+)
+def test_any_network_trains_on_rows_with_gaps(network, params, X):
+    params = {"corruption": SwapNoise(0.2), "latent_dim": 2, **params}
+    transformer = quick(AutoencoderTransformer, network=network, **params).fit(X)
+    assert np.isfinite(transformer.history_["loss"]).all()
+    assert np.isfinite(transformer.history_["val_loss"]).all()
+    assert np.isfinite(transformer.impute(X)).all()
+
+
+def test_a_loss_that_cannot_leave_entries_out_is_refused(X):
+    transformer = quick(AutoencoderTransformer, loss="cosine_similarity")
+    with pytest.raises(ValueError, match="loss is 'cosine_similarity', which is not"):
+        transformer.fit(X)
 
 
 # ---------------------------------------------------------------------- filling

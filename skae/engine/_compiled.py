@@ -7,6 +7,7 @@ from skae.engine import _cache
 from skae.engine._callbacks import make_callbacks, may_keep_model, watches_parts
 from skae.engine._keras import keras_config
 from skae.engine._modes import make_program
+from skae.engine._rates import ONE_CYCLE
 
 
 def lend(design, rows, validation, schedule, seed, mode):
@@ -34,6 +35,7 @@ def lend(design, rows, validation, schedule, seed, mode):
         "has_validation": has_validation,
         "has_missing": rows.fill is not None,
         "keeps_best": schedule.patience is not None,
+        "sets_rate": design.learning_rate == ONE_CYCLE,
         "by_parts": schedule.verbose >= 2
         or any(watches_parts(c, has_validation) for c in callbacks),
     }

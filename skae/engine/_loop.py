@@ -39,9 +39,12 @@ class Loop:
 
     noise : numpy.random.Generator
         Seeds the corruption of every epoch.
+
+    rates : float32 ndarray of shape (n_epochs, n_steps) or None
+        The learning rate of every step; None leaves it alone.
     """
 
-    def __init__(self, program, data, schedule, callbacks, seed, noise):
+    def __init__(self, program, data, schedule, callbacks, seed, noise, rates=None):
         self._program = program
         self._data = data
         self._n = len(data["x"])
@@ -49,6 +52,7 @@ class Loop:
         self._schedule = schedule
         self._orders = batch_orders(seed, self._n, schedule.first_epoch)
         self._noise = noise
+        self._rates = rates
         self._patience = schedule.patience or _NO_PATIENCE_LIMIT
         self._has_validation = "val_x" in data
         self._names = program.names
@@ -89,12 +93,15 @@ class Loop:
                 count = min(self._chunk(), total - epoch)
                 orders = np.stack([next(self._orders) for _ in range(count)])
                 seeds = self._noise.integers(2**31, size=(count, 2), dtype=np.int32)
+                rates = None
+                if self._rates is not None:
+                    rates = self._rates[epoch : epoch + count]
                 if self._callbacks is not None:
-                    stopped = self._watched_epoch(epoch, orders, seeds)
+                    stopped = self._watched_epoch(epoch, orders, seeds, rates)
                 elif self._program.by_parts:
-                    stopped = self._run_apart(orders[0], seeds[0])
+                    stopped = self._run_apart(orders[0], seeds[0], rates)
                 else:
-                    stopped = self._run_epochs(orders, seeds)
+                    stopped = self._run_epochs(orders, seeds, rates)
                 epoch = len(self._losses["loss"])
                 show(epoch, self._logs())
 
@@ -109,36 +116,37 @@ class Loop:
         """Return the losses of the last epoch."""
         return {name: losses[-1] for name, losses in self._losses.items()}
 
-    def _run_epochs(self, orders, seeds):
+    def _run_epochs(self, orders, seeds, rates):
         """Run whole epochs in one call; return whether training should stop."""
+        size = self._schedule.batch_size
         losses, val_losses, stopped = self._program.run_epochs(
-            self._data, orders, seeds, self._schedule.batch_size, self._patience
+            self._data, orders, seeds, size, self._patience, rates
         )
         for pair in zip(losses.tolist(), val_losses.tolist(), strict=True):
             self._record(*pair)
         return stopped
 
-    def _run_apart(self, order, seed):
+    def _run_apart(self, order, seed, rates):
         """Run one epoch, its steps and its end apart; return whether to stop."""
         size = self._schedule.batch_size
-        losses = self._program.run_steps(self._data, order, seed, size)
+        losses = self._program.run_steps(self._data, order, seed, size, rates)
         return self._end_epoch(losses)
 
-    def _watched_epoch(self, epoch, orders, seeds):
+    def _watched_epoch(self, epoch, orders, seeds, rates):
         """Run one epoch under the callbacks' eyes."""
         number = self._schedule.first_epoch + epoch
         self._callbacks.on_epoch_begin(number)
         if self._program.by_parts:
-            stopped = self._run_parts(orders[0], seeds[0])
+            stopped = self._run_parts(orders[0], seeds[0], rates)
         else:
-            stopped = self._run_epochs(orders, seeds)
+            stopped = self._run_epochs(orders, seeds, rates)
         self._callbacks.on_epoch_end(number, self._logs())
         return stopped or bool(self._program.model.stop_training)
 
-    def _run_parts(self, order, seed):
+    def _run_parts(self, order, seed, rates):
         """Run one epoch batch by batch; return whether training should stop."""
         callbacks, size = self._callbacks, self._schedule.batch_size
-        batches = self._program.run_batches(self._data, order, seed, size)
+        batches = self._program.run_batches(self._data, order, seed, size, rates)
         for batch in range(self._n_steps):
             callbacks.on_train_batch_begin(batch)
             losses = next(batches).tolist()

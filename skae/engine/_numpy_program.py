@@ -158,8 +158,10 @@ class NumpyProgram:
         if self._best is not None:
             self._best.restore()
 
-    def run_epochs(self, data, orders, seeds, batch_size, patience):
+    def run_epochs(self, data, orders, seeds, batch_size, patience, rates=None):
         """Train over whole epochs; as ``Program.run_epochs``, on arrays."""
+        if rates is None:
+            rates = np.full((len(orders), 1), self.learning_rate(), np.float32)
         losses, val_losses, waited = [], [], 0
         # The loop looks at losses and weights.
         with (
@@ -167,8 +169,8 @@ class NumpyProgram:
             OneBlasThread(),
             self._epochs(data, batch_size) as run_epoch,
         ):
-            for order, seed in zip(orders, seeds, strict=True):
-                losses.append(run_epoch(order, seed) / len(order))
+            for order, seed, rate in zip(orders, seeds, rates, strict=True):
+                losses.append(run_epoch(order, seed, rate) / len(order))
                 watched = losses[-1]
                 val_losses.append(np.nan)
                 if "val_x" in data:
@@ -196,19 +198,23 @@ class NumpyProgram:
         with Team(min(len(self._parts), allowed_threads())) as team:
             yield functools.partial(self._run_epoch, team, rows, batch_size)
 
-    def _run_xla_epoch(self, epochs, data, order, seed):
+    def _run_xla_epoch(self, epochs, data, order, seed, rates):
         optimizer = self._optimizer
         state = [self._stack.variables, *optimizer.moments()]
-        numbers = optimizer.n_steps, optimizer.learning_rate
-        total, n_steps = epochs.run(data, order, seed, state, *numbers)
+        total, n_steps = epochs.run(data, order, seed, state, optimizer.n_steps, rates)
         optimizer.count(n_steps)
+        optimizer.learning_rate = float(rates[-1])
         return total
 
-    def _run_epoch(self, team, data, batch_size, order, seed):
+    def _run_epoch(self, team, data, batch_size, order, seed, rates):
         total, order = 0.0, order.astype(np.intp)
         for number, part in enumerate(self._parts):
             part.seed([*seed, number])
-        for start in range(0, len(order), batch_size):
+        starts = range(0, len(order), batch_size)
+        for start, rate in zip(
+            starts, np.broadcast_to(rates, len(starts)), strict=True
+        ):
+            self._optimizer.learning_rate = float(rate)
             rows = order[start : start + batch_size]
             n_rows = len(rows)
             size = -(-n_rows // len(self._parts))

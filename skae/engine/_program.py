@@ -22,6 +22,7 @@ from skae.engine._variables import Variables
 from skae.networks import without_chatter
 
 _NUMBERS = (tf.TensorSpec((), tf.int32),) * 2
+_NO_RATES = np.zeros(0, np.float32)
 
 
 class Program:
@@ -43,6 +44,9 @@ class Program:
 
     by_parts : bool
         Whether it runs batch by batch instead of in whole epochs.
+
+    sets_rate : bool, default=False
+        Whether every step sets the learning rate.
 
     mode : {"compiled", "xla", "uncompiled"}, default="compiled"
         How it runs: as a TensorFlow graph, with XLA making one kernel of each step, or
@@ -83,6 +87,7 @@ class Program:
         has_validation,
         keeps_best,
         by_parts,
+        sets_rate=False,
         mode="compiled",
         seed=0,
         has_missing=False,
@@ -91,6 +96,7 @@ class Program:
         self._corruption = design.corruption
         self._has_validation = has_validation
         self.by_parts, self.mode = by_parts, mode
+        self._sets_rate = sets_rate
         self.warning = None
         models = build_models(design.architecture, seed=seed)
         self.model, self.latent_shape = models.model, models.latent_shape
@@ -117,18 +123,22 @@ class Program:
     def _compile(self, data):
         """Trace what runs, for data of this specification."""
         order, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
+        rates = tf.TensorSpec((None,), tf.float32)
         if self.mode == "xla":
             self._step = tf.function(self._step, autograph=False, jit_compile=True)
         if self.by_parts:
             losses = tf.TensorSpec((len(self.names),), tf.float64)
-            self._batch = self._compiled(self._run_steps, data, order, seed, *_NUMBERS)
+            self._batch = self._compiled(
+                self._run_steps, data, order, seed, rates, *_NUMBERS
+            )
             self._close_epoch = self._compiled(self._end_epoch, data, losses)
         else:
-            orders, seeds = (
-                tf.TensorSpec((None, *spec.shape), tf.int32) for spec in (order, seed)
+            orders, seeds, rates = (
+                tf.TensorSpec((None, *spec.shape), spec.dtype)
+                for spec in (order, seed, rates)
             )
             self._epochs = self._compiled(
-                self._run_epochs, data, orders, seeds, *_NUMBERS
+                self._run_epochs, data, orders, seeds, rates, *_NUMBERS
             )
 
     def _run_on_nothing(self, data):
@@ -136,7 +146,7 @@ class Program:
         data = {name: zeros(spec) for name, spec in data.items()}
         order, seed = np.zeros((0, 1), np.int32), np.zeros((0, 2), np.int32)
         if self.by_parts:
-            self._run_batch(data, order[:, 0], np.zeros(2, np.int32), 1, 0)
+            self._run_batch(data, order[:, 0], np.zeros(2, np.int32), _NO_RATES, 1, 0)
             self.end_epoch(data, np.zeros(len(self.names)), 1)
         else:
             self.run_epochs(data, order, seed, 1, 1)
@@ -204,7 +214,7 @@ class Program:
 
     # ------------------------------------------------------------ execution
 
-    def run_epochs(self, data, orders, seeds, batch_size, patience):
+    def run_epochs(self, data, orders, seeds, batch_size, patience, rates=None):
         """Train over whole epochs.
 
         Parameters
@@ -219,6 +229,9 @@ class Program:
 
         batch_size, patience : int
 
+        rates : float32 array of shape (n_epochs, n_steps), default=None
+            Learning rates; None leaves it alone.
+
         Returns
         -------
         losses, val_losses : ndarray of shape (n_done, len(names))
@@ -227,26 +240,31 @@ class Program:
         stopped : bool
             Whether patience ran out.
         """
+        if rates is None:
+            rates = np.zeros((len(orders), 0), np.float32)
         losses, val_losses, done, waited = self._epochs(
-            data, *map(tf.constant, (orders, seeds, batch_size, patience))
+            data, *map(tf.constant, (orders, seeds, rates, batch_size, patience))
         )
         done = int(done)
         return losses.numpy()[:done], val_losses.numpy()[:done], int(waited) >= patience
 
-    def run_batches(self, data, order, seed, batch_size):
+    def run_batches(self, data, order, seed, batch_size, rates=None):
         """Train one epoch, yielding the running mean losses after each batch."""
         total, n = np.zeros(len(self.names)), len(order)
         for step, start in enumerate(range(0, n, batch_size)):
             chosen = order[start : start + batch_size]
-            total += self._run_batch(data, chosen, seed, batch_size, step)
+            rate = _NO_RATES if rates is None else rates[0, step : step + 1]
+            total += self._run_batch(data, chosen, seed, rate, batch_size, step)
             yield total / min(start + batch_size, n)
 
-    def run_steps(self, data, order, seed, batch_size):
+    def run_steps(self, data, order, seed, batch_size, rates=None):
         """Train one epoch; return the list of mean losses, without its end."""
-        return (self._run_batch(data, order, seed, batch_size, 0) / len(order)).tolist()
+        rates = _NO_RATES if rates is None else rates[0]
+        total = self._run_batch(data, order, seed, rates, batch_size, 0)
+        return (total / len(order)).tolist()
 
     def _run_batch(self, data, *arguments):
-        """Take one step on (rows, seed, batch size, number of the step)."""
+        """Take steps on (rows, seed, rates, batch size, number of the first)."""
         return self._batch(data, *map(tf.constant, arguments)).numpy()
 
     def end_epoch(self, data, losses, patience):
@@ -259,7 +277,7 @@ class Program:
 
     # ----------------------------------------- what is compiled, from outside in
 
-    def _run_epochs(self, data, orders, seeds, batch_size, patience):
+    def _run_epochs(self, data, orders, seeds, rates, batch_size, patience):
         n_epochs = tf.shape(orders)[0]
         n = tf.cast(tf.shape(orders)[1], tf.float64)
         shape = (len(self.names),)
@@ -272,7 +290,8 @@ class Program:
             return (epoch < n_epochs) & is_finite & (waited < patience)
 
         def one_epoch(epoch, _, waited, losses, val_losses):
-            total = self._run_steps(data, orders[epoch], seeds[epoch], batch_size, 0)
+            drawn = orders[epoch], seeds[epoch], rates[epoch]
+            total = self._run_steps(data, *drawn, batch_size, 0)
             loss = total / n
             val_loss, waited = self._end_epoch(data, loss)
             checked = loss + val_loss if self._has_validation else loss
@@ -287,7 +306,7 @@ class Program:
         )
         return losses.stack(), val_losses.stack(), done, waited
 
-    def _run_steps(self, data, order, seed, batch_size, first_step):
+    def _run_steps(self, data, order, seed, rates, batch_size, first_step):
         """Return the sums over rows of the losses, one step after another."""
         n = tf.shape(order)[0]
         n_steps = (n + batch_size - 1) // batch_size
@@ -295,6 +314,8 @@ class Program:
         def one_step(step, total):
             rows = order[step * batch_size : (step + 1) * batch_size]
             step_seed = tf.stack([seed[0], seed[1] + first_step + step])
+            if self._sets_rate:
+                self._optimizer.learning_rate.assign(rates[step])
             losses = self._step(*batch_of(data, rows, self._corruption, step_seed))
             in_batch = tf.cast(tf.shape(rows)[0], tf.float64)
             return step + 1, total + tf.cast(losses, tf.float64) * in_batch

@@ -17,6 +17,7 @@ from skae.engine._checks import check_learning_rate
 from skae.engine._job import State, Trained, TrainingDivergedError
 from skae.engine._loop import Loop
 from skae.engine._numpy_program import numpy_program
+from skae.engine._rates import ONE_CYCLE, step_rates
 from skae.networks import import_quietly
 
 # What a training draws beside its batch order: first counter of the stream.
@@ -42,10 +43,14 @@ def train(design, rows, validation, schedule, state, seed, mode):
             warnings.warn(program.warning, UserWarning, stacklevel=3)
         if state.weights is None:
             state = State(program.fresh_weights(design, seed), state.optimizer)
-        program.load(state, design.learning_rate, layer_seed)
+        rate = design.learning_rate
+        program.load(state, None if rate == ONE_CYCLE else rate, layer_seed)
         data = program.data(design, rows, validation, noise_seed)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
-        history = Loop(program, data, schedule, callbacks, seed, noise).run()
+        n_steps = -(-len(rows.x) // schedule.batch_size)
+        own = program.learning_rate() if rate == ONE_CYCLE else None
+        rates = step_rates(rate, own, schedule.epochs, n_steps)
+        history = Loop(program, data, schedule, callbacks, seed, noise, rates).run()
         trained = State(program.weights(), program.optimizer_state())
         _check_finite(trained.weights, schedule, history, program)
         seconds = seconds | {"validation": program.validation_seconds}

@@ -6,6 +6,7 @@ every number of rows is compiled anew. Imports TensorFlow.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from skae._describe import digest
@@ -53,7 +54,7 @@ class XlaEpochs:
         """Return data as ``run`` takes them."""
         return {name: tf.constant(array) for name, array in data.items()}
 
-    def run(self, data, order, seed, state, n_steps, rate):
+    def run(self, data, order, seed, state, n_steps, rates):
         """Run an epoch; return the sum over rows of the losses, and the steps made.
 
         Parameters
@@ -71,11 +72,13 @@ class XlaEpochs:
         n_steps : int
             Steps that were taken before.
 
-        rate : float
-            The learning rate.
+        rates : float32 ndarray of shape (1,) or (n_steps,)
+            The learning rate, of all steps or of each.
         """
         given = [[tf.constant(array) for array in part] for part in state]
-        numbers = tf.constant(n_steps, tf.float32), tf.constant(rate, tf.float32)
+        n_made = -(-len(order) // self._batch_size)
+        rates = np.broadcast_to(np.asarray(rates, np.float32), n_made)
+        numbers = tf.constant(n_steps, tf.float32), tf.constant(rates)
         with without_chatter():
             loss, made = self._epoch(
                 data, tf.constant(order), tf.constant(seed), given, *numbers
@@ -83,11 +86,11 @@ class XlaEpochs:
         for part, tensors in zip(state, made, strict=True):
             for array, tensor in zip(part, tensors, strict=True):
                 array[...] = tensor.numpy()
-        return float(loss), -(-len(order) // self._batch_size)
+        return float(loss), n_made
 
     # ----------------------------------------- what is compiled, from outside in
 
-    def _steps(self, data, order, seed, state, n_steps, rate):
+    def _steps(self, data, order, seed, state, n_steps, rates):
         size, n = self._batch_size, order.shape[0]
         n_whole = n // size
 
@@ -96,6 +99,7 @@ class XlaEpochs:
             batch = self._batch(data, rows, tf.stack([seed[0], seed[1] + number]))
             loss, gradients = self._descend(*batch, state[0], "fill" in data)
             count = n_steps + tf.cast(number + 1, tf.float32)
+            rate = rates[number]
             state = self._optimizer.stepped(tf.sqrt, state, gradients, count, rate)
             return number + 1, total + tf.cast(loss, tf.float64) * n_rows, state
 

@@ -134,8 +134,10 @@ class Autoencoder:
     def scaled_pairs(self, X):
         """Yield (rows, scaled inputs, scaled outputs) block by block."""
         for rows in blocks(len(X), self._row_size):
-            scaled = self.scaler.transform(X[rows])
-            yield rows, scaled, self.reconstruct_scaled(scaled)
+            with engine.OneBlasThread():
+                scaled = self.scaler.transform(X[rows])
+                output = self.reconstruct_scaled(scaled)
+            yield rows, scaled, output
 
     def reconstruct_scaled(self, scaled):
         """Return the network's output for scaled rows, in scaled space."""
@@ -165,11 +167,17 @@ class Autoencoder:
         mean = np.zeros(first.shape)
         for rows in blocks(len(y), first.size):
             mean += np.tensordot(weight[rows], y[rows] - first, axes=1) / weight.sum()
-        squared, spread = 0.0, 0.0
-        for rows, _, scaled in self.scaled_pairs(X):
+        sums = {}  # by block, since threads may share them
+
+        def add(rows, _, scaled):
             output = self.target_scaler.inverse_transform(scaled)
-            squared += weight[rows] @ _row_sums(y[rows] - output)
-            spread += weight[rows] @ _row_sums(y[rows] - first - mean)
+            sums[rows.start] = (
+                weight[rows] @ _row_sums(y[rows] - output),
+                weight[rows] @ _row_sums(y[rows] - first - mean),
+            )
+
+        self.for_blocks(X, add)
+        squared, spread = (sum(sums[i][j] for i in sorted(sums)) for j in (0, 1))
         mse = squared / (weight.sum() * first.size)
         if spread == 0:
             return float(mse), 1.0 if squared == 0 else 0.0

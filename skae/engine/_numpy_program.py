@@ -26,8 +26,9 @@ from skae.engine._numpy_stack import Stack
 from skae.engine._threads import OneBlasThread, Team, allowed_threads
 from skae.networks import import_quietly
 
-# Fewer multiplications in a part of a batch are not worth the wait for a thread.
-_PART_WORK = 6_000_000
+# Fewer multiplications in a part of a batch are not worth the wait for a thread, since
+# threads wait for each other at each call of a function: convolutions make many.
+_PART_WORK, _CONV_PART_WORK = 6_000_000, 12_000_000
 # Trainings that are expected to take longer are left to XLA, where batches are not cut.
 # Where TensorFlow is yet to be imported, NumPy would be ahead up to about twice this.
 _XLA_SECONDS = 6.0
@@ -98,7 +99,8 @@ class NumpyProgram:
     def __init__(self, design, plan, loss, optimizer, schedule, n_rows):
         self._design, self._plan = design, plan
         first = Stack(plan, loss)
-        n_parts = _n_parts(plan.n_products, schedule.batch_size)
+        least = _PART_WORK if plan.is_dense else _CONV_PART_WORK
+        n_parts = _n_parts(plan.n_products * schedule.batch_size, least)
         seconds = _expected_seconds(len(first.weights), schedule, n_rows)
         # At convolutions, XLA is several times slower.
         self._uses_xla = plan.is_dense and n_parts == 1 and seconds > _XLA_SECONDS
@@ -251,16 +253,14 @@ def _suits_keras(plan, schedule, n_rows):
     return is_large and seconds > _KERAS_SECONDS
 
 
-def _n_parts(n_products, batch_size):
+def _n_parts(work, least):
     """Return into how many parts to cut a batch: as many as are worth a thread.
 
     It depends on the machine, but not on how many threads this process may use: worker
     processes may use fewer, and should come to the same bits.
     """
-    work, n_cores = n_products * batch_size, os.cpu_count() or 1
-    return max(
-        n for n in (1, 2, 4) if n == 1 or (work >= n * _PART_WORK and n <= n_cores)
-    )
+    n_cores = os.cpu_count() or 1
+    return max(n for n in (1, 2, 4) if n == 1 or (work >= n * least and n <= n_cores))
 
 
 def _expected_seconds(n_weights, schedule, n_rows):

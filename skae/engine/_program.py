@@ -17,11 +17,10 @@ from skae.engine._keras import make_optimizer
 from skae.engine._models import build_models, initial_weights
 from skae.engine._objective import Objective
 from skae.engine._tensors import as_tensors, batch_of, data_signature
-from skae.engine._tracing import traced, zeros
+from skae.engine._tracing import OF_EPOCH, OF_EPOCHS, traced, zeros
 from skae.engine._variables import Variables
 from skae.networks import without_chatter
 
-_NUMBERS = (tf.TensorSpec((), tf.int32),) * 2
 _NO_RATES = np.zeros(0, np.float32)
 
 
@@ -53,8 +52,7 @@ class Program:
         in Python, operation by operation.
 
     seed : int, default=0
-        Decides what a user's own code draws while it builds its model; no weight
-        depends on it.
+        Decides what a user's own code draws while it builds its model.
 
     Attributes
     ----------
@@ -66,8 +64,6 @@ class Program:
     latent_shape : tuple of int
         Shape of one code, before it is flattened.
 
-    mode : str
-
     warning : str or None
         What every fit that borrows it should tell the user.
 
@@ -75,7 +71,7 @@ class Program:
         What ``building`` and ``tracing`` took.
 
     validation_seconds : float
-        What it took to end epochs, where it runs by parts, since it was loaded.
+        What it took to end epochs, where it runs by parts.
     """
 
     def __init__(
@@ -95,8 +91,7 @@ class Program:
         start = time.perf_counter()
         self._corruption = design.corruption
         self._has_validation = has_validation
-        self.by_parts, self.mode = by_parts, mode
-        self._sets_rate = sets_rate
+        self.by_parts, self.mode, self._sets_rate = by_parts, mode, sets_rate
         self.warning = None
         models = build_models(design.architecture, seed=seed)
         self.model, self.latent_shape = models.model, models.latent_shape
@@ -122,24 +117,14 @@ class Program:
 
     def _compile(self, data):
         """Trace what runs, for data of this specification."""
-        order, seed = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
-        rates = tf.TensorSpec((None,), tf.float32)
         if self.mode == "xla":
             self._step = tf.function(self._step, autograph=False, jit_compile=True)
         if self.by_parts:
             losses = tf.TensorSpec((len(self.names),), tf.float64)
-            self._batch = self._compiled(
-                self._run_steps, data, order, seed, rates, *_NUMBERS
-            )
+            self._batch = self._compiled(self._run_steps, data, *OF_EPOCH)
             self._close_epoch = self._compiled(self._end_epoch, data, losses)
         else:
-            orders, seeds, rates = (
-                tf.TensorSpec((None, *spec.shape), spec.dtype)
-                for spec in (order, seed, rates)
-            )
-            self._epochs = self._compiled(
-                self._run_epochs, data, orders, seeds, rates, *_NUMBERS
-            )
+            self._epochs = self._compiled(self._run_epochs, data, *OF_EPOCHS)
 
     def _run_on_nothing(self, data):
         """Run what is compiled on no rows: TensorFlow then optimizes it, and talks."""
@@ -179,11 +164,6 @@ class Program:
 
         layer_seed : numpy.random.Generator
             Seeds the layers that draw.
-
-        Raises
-        ------
-        ValueError
-            Where the state is another optimizer's.
         """
         self._variables.load(state, layer_seed)
         if learning_rate is not None:

@@ -2,6 +2,22 @@
 
 import tensorflow as tf
 
+_NUMBERS = (tf.TensorSpec((), tf.int32),) * 2
+
+#: What the steps of an epoch take beside the data: the order of rows, a seed, learning
+#: rates, and two numbers.
+OF_EPOCH = (
+    tf.TensorSpec((None,), tf.int32),
+    tf.TensorSpec((2,), tf.int32),
+    tf.TensorSpec((None,), tf.float32),
+    *_NUMBERS,
+)
+#: The same of several epochs.
+OF_EPOCHS = (
+    *(tf.TensorSpec((None, *one.shape), one.dtype) for one in OF_EPOCH[:3]),
+    *_NUMBERS,
+)
+
 
 def traced(function, *signature):
     """Return a graph function.

@@ -9,14 +9,15 @@ from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae._fitting import Progress, Settings, Watching, fit_autoencoder
+from skae._fitting import Progress, Watching, fit_autoencoder
 from skae._impute import MissingValues
 from skae._memory import remembered
 from skae._missing import advising_allow_nan, counted_rows
 from skae._random import seed_from
+from skae._sample import Sampling
+from skae._settings import AUTO_STEPS, Settings, wanted_rate
 from skae._validation import (
     HasMethods,
     Interval,
@@ -30,18 +31,11 @@ from skae.networks import DenseNetwork, as_network
 FLOATS = (np.float64, np.float32)
 
 
-def _can_sample(estimator):
-    """Return whether rows can be drawn; raise an AttributeError where not."""
-    if getattr(estimator.network, "can_sample", False):
-        return True
-    raise AttributeError(
-        "sample needs codes of a known distribution. Fit with "
-        f"network=VariationalNetwork(); network is {estimator.network!r}."
-    )
-
-
-class BaseAutoencoder(MissingValues, BaseEstimator):
+class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
+
+    #: Steps that ``epochs="auto"`` gives.
+    _auto_steps = AUTO_STEPS
 
     _parameter_constraints = {
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
@@ -53,7 +47,11 @@ class BaseAutoencoder(MissingValues, BaseEstimator):
         ],
         "loss": [str, callable],
         "optimizer": [str, HasMethods(["apply", "get_config"])],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto", "one_cycle"}),
+            None,
+        ],
         "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -112,28 +110,36 @@ class BaseAutoencoder(MissingValues, BaseEstimator):
 
     def _settings(self):
         """Return the training parameters, nested objects checked."""
-        wanted = as_network(self.network, type(self).__name__)
+        network = self.network
+        if network is None:
+            network = self._default_objects()["network"]()
+        wanted = as_network(network, type(self).__name__)
         # A copy: what the user sets later does not reach the fitted estimator.
         network = clone(wanted.network)
         check_parameters(network)
-        if self.corruption is not None:
-            check_parameters(self.corruption)
+        corruption = self._wanted_corruption(network)
+        if not (corruption is None or isinstance(corruption, str)):
+            check_parameters(corruption)
+        optimizer = self.optimizer if wanted.optimizer is None else wanted.optimizer
         return Settings(
             latent_dim=self._wanted_width(network),
             network=network,
             scaler=self.scaler,
             loss=self.loss if wanted.loss is None else wanted.loss,
-            optimizer=(
-                self.optimizer if wanted.optimizer is None else wanted.optimizer
-            ),
-            learning_rate=self.learning_rate,
+            optimizer=optimizer,
+            learning_rate=wanted_rate(self.learning_rate, optimizer, self.callbacks),
             epochs=self.epochs,
             batch_size=self.batch_size,
             validation_fraction=self.validation_fraction,
             patience=self.patience,
-            corruption=self.corruption,
+            corruption=corruption,
+            auto_steps=self._auto_steps,
             allow_nan=self.allow_nan,
         )
+
+    def _wanted_corruption(self, network):
+        """Return the corruption, "auto" for one that fits the data, or None."""
+        return self.corruption
 
     def _wanted_width(self, network):
         """Return the width of the code, or None for the network's own."""
@@ -279,45 +285,6 @@ class BaseAutoencoder(MissingValues, BaseEstimator):
         """
         check_is_fitted(self)
         return self.autoencoder_.to_keras()
-
-    @available_if(_can_sample)
-    def sample(self, n_samples=1, random_state=None):
-        """Draw new rows; only with a `VariationalNetwork`.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-
-        random_state : int, RandomState instance or None, default=None
-            Determines the rows; None gives others every time.
-
-        Returns
-        -------
-        rows : ndarray of shape (n_samples, *input_shape_)
-            float64, in the units of the training rows (a denoiser's: of its targets).
-            Their codes are standard normal.
-
-        Raises
-        ------
-        ValueError
-            Where n_samples is not a positive integer, or the fitted network is not
-            variational.
-        """
-        check_is_fitted(self)
-        if not self.autoencoder_.architecture.network.can_sample:
-            raise ValueError(
-                "network was set after fit, and the fitted one cannot draw rows. Fit "
-                "again with network=VariationalNetwork()."
-            )
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                "The 'n_samples' parameter of sample must be a positive integer. Got "
-                f"{n_samples!r} instead."
-            )
-        rng = np.random.default_rng(seed_from(random_state))
-        codes = rng.normal(size=(n_samples, self.autoencoder_.width))
-        return self.autoencoder_.decode(codes)
 
 
 _KINDS = {

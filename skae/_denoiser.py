@@ -47,8 +47,11 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras name, or an instance, which is copied.
 
-    learning_rate : float or None, default=None
-        None is the optimizer's own; a number beside an instance is an error.
+    learning_rate : float, "auto", "one_cycle" or None, default="auto"
+        None is the optimizer's own; "one_cycle" rises to five times that and falls to
+        nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
+        of Keras sets the rate, and None for others. A number beside an instance is an
+        error.
 
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 4,000 steps,
@@ -168,7 +171,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         scaler="standard",
         loss="mse",
         optimizer="adam",
-        learning_rate=None,
+        learning_rate="auto",
         epochs="auto",
         batch_size=128,
         validation_fraction=0.05,

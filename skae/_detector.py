@@ -1,5 +1,7 @@
 """ReconstructionOutlierDetector: what does not reconstruct is odd."""
 
+import functools
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -7,10 +9,14 @@ from skae._base_detector import BaseDetector
 from skae._errors import ErrorMeasure, measure_of, training_scale
 from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
+from skae._latent_error import learned_latent_measure
 from skae._validation import StrOptions, fit_context, normal_rows
+from skae.networks import DenseNetwork
 from skae.thresholds import Contamination
 
-_AUTO_WIDTH = 4  # of the code, with a network of skae's own
+# Default sizes: of hidden layers and of the code, and of other networks' code.
+_DENSE_UNITS, _DENSE_WIDTH, _OTHER_WIDTH = (256,), 32, 4
+_ERRORS = ("mse", "mae", "standardized", "negative_elbo")
 _parameters = BaseDetector._parameter_constraints
 
 
@@ -24,15 +30,15 @@ class ReconstructionOutlierDetector(BaseDetector):
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
-        Width of the code. "auto" is 4, since narrow codes detect better than wide ones,
-        which reconstruct outliers, too; of your own Keras model it is the model's own.
+        Width of the code. "auto" is 32 with a `DenseNetwork`, 4 with other networks of
+        skae, and of your own Keras model it is the model's own.
         None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
         `RecurrentNetwork`, the map for a `ConvNetwork`.
 
     network : network description, SciKeras wrapper or None, default=None
-        What to train. None is ``DenseNetwork()``; its parameters can be set and
-        searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
-        Keras model.
+        What to train. None is ``DenseNetwork(hidden_units=(256,))``; its parameters can
+        be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
+        takes your own Keras model.
 
     scaler : {"standard", "minmax"}, transformer or None, default="standard"
         Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
@@ -45,28 +51,33 @@ class ReconstructionOutlierDetector(BaseDetector):
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras name, or an instance, which is copied.
 
-    learning_rate : float or None, default=None
-        None is the optimizer's own; a number beside an instance is an error.
+    learning_rate : float, "auto", "one_cycle" or None, default="auto"
+        None is the optimizer's own; "one_cycle" rises to five times that and falls to
+        nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
+        of Keras sets the rate, and None for others. A number beside an instance is an
+        error.
 
     epochs : int or "auto", default="auto"
-        Passes over the training rows; "auto" makes as many as give about 4,000 steps,
+        Passes over the training rows; "auto" makes as many as give about 2,000 steps,
         at least 10.
 
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
 
-    validation_fraction : float or None, default=0.05
+    validation_fraction : float or None, default=None
         Share of the rows, at least one, that is held out to watch the loss. None trains
         on all rows. Unused where ``fit`` is given `X_val`.
 
-    patience : int or None, default=50
+    patience : int or None, default=None
         Epochs without a new lowest validation loss (training loss, where there is no
         validation) before training stops and the best weights are restored. None trains
         all epochs and keeps the last weights.
 
-    corruption : corruption or None, default=None
-        Damage done to the inputs, afresh at every step, in scaled space, for instance
-        ``GaussianNoise(0.2)``.
+    corruption : corruption, "auto" or None, default="auto"
+        Damage done to the inputs, afresh at every step, in scaled space. "auto" is
+        noise of a strength that differs from row to row, ``GaussianNoise((0.1, 2.0))``
+        times the columns' standard deviation, with a `DenseNetwork`, and None with
+        other networks.
 
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
@@ -100,11 +111,16 @@ class ReconstructionOutlierDetector(BaseDetector):
         networks that is trained without it. "auto": "validation" for rules that
         promise a rate or that need labels, else "train".
 
-    error : {"standardized", "mse", "mae", "negative_elbo"}, default="standardized"
-        Reconstruction error of a row, in scaled space: mean squared after dividing by
-        each feature's mean squared training error, so that features that are hard to
-        reconstruct do not drown the others; mean squared; mean absolute; or, with a
-        `VariationalNetwork`, what training minimises, at the mean of the code.
+    error : {"auto", "latent", "standardized", "mse", "mae", "negative_elbo"}, \
+            default="auto"
+        Error of a row, in scaled space. "mse", "mae": mean squared or absolute error of
+        its reconstruction. "standardized": mean squared after dividing by each
+        feature's mean squared training error, so that features that are hard to
+        reconstruct do not drown the others. "latent": the geometric mean of the mean
+        squared error and of how far the row's code lies from the 5 nearest codes of
+        training rows. "negative_elbo": with a `VariationalNetwork`, what training
+        minimises, at the mean of the code. "auto": "latent" with a `DenseNetwork`,
+        else "standardized".
 
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
@@ -175,7 +191,19 @@ class ReconstructionOutlierDetector(BaseDetector):
     -----
     ``score_samples(X)`` is :math:`-e(s(x), s(\hat x))` with :math:`e` the error and
     :math:`s` the scaler; ``decision_function`` subtracts ``offset_``; ``predict`` is
-    +1 where that is at least 0.
+    +1 where that is at least 0. With ``error="latent"`` it is
+
+    .. math:: -\sqrt{e(s(x), s(\hat x)) \; d(x) \, \bar e / \bar d}
+
+    with :math:`e` the mean squared error, :math:`d` the mean squared distance of the
+    row's code to the 5 nearest codes of other training rows (of 5,000 of them, where
+    there are more), and :math:`\bar e, \bar d` their means over the training rows;
+    d is at least a thousandth of its mean.
+
+    With its defaults the detector is a denoising autoencoder [2]_ whose code is wider
+    than a bottleneck: noise of all strengths, instead of a narrow code, keeps it from
+    reconstructing what it has not seen. The training rows should be normal rows. Where
+    outliers are among them, it learns these, too: pass `y`, or see the guide.
 
     There is no ``score``, as IsolationForest has none. To search with labels, pass
     ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from
@@ -185,6 +213,8 @@ class ReconstructionOutlierDetector(BaseDetector):
     ----------
     .. [1] Hawkins, S., He, H., Williams, G. and Baxter, R. (2002). Outlier detection
        using replicator neural networks. DaWaK. doi:10.1007/3-540-46145-0_17
+    .. [2] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A.
+       (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
 
     Examples
     --------
@@ -203,8 +233,11 @@ class ReconstructionOutlierDetector(BaseDetector):
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
-        "error": [StrOptions({"mse", "mae", "standardized", "negative_elbo"})],
+        "corruption": [*_parameters["corruption"], StrOptions({"auto"})],
+        "error": [StrOptions({"auto", "latent", *_ERRORS})],
     }
+
+    _auto_steps = 2000
 
     def __init__(
         self,
@@ -214,12 +247,12 @@ class ReconstructionOutlierDetector(BaseDetector):
         scaler="standard",
         loss="mse",
         optimizer="adam",
-        learning_rate=None,
+        learning_rate="auto",
         epochs="auto",
         batch_size=128,
-        validation_fraction=0.05,
-        patience=50,
-        corruption=None,
+        validation_fraction=None,
+        patience=None,
+        corruption="auto",
         callbacks=None,
         memory=None,
         warm_start=False,
@@ -227,7 +260,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         verbose=0,
         threshold=None,
         threshold_on="auto",
-        error="standardized",
+        error="auto",
         allow_nan=False,
     ):
         self.latent_dim = latent_dim
@@ -445,12 +478,15 @@ class ReconstructionOutlierDetector(BaseDetector):
         super()._measure(table)
         self.feature_scale_ = None
         self._error_measure = self._check_error()
-        if self.error == "standardized":
-            self.feature_scale_ = training_scale(
-                self.autoencoder_, table.X, table.weight
-            )
-            self._error_measure = ErrorMeasure("standardized", self.feature_scale_)
-        self.train_errors_ = self._errors(table.X)
+        error, training = self._error(), (self.autoencoder_, table.X, table.weight)
+        if error == "latent":
+            learned = learned_latent_measure(*training)
+            self._error_measure, self.train_errors_ = learned
+        else:
+            if error == "standardized":
+                self.feature_scale_ = training_scale(*training)
+                self._error_measure = ErrorMeasure(error, self.feature_scale_)
+            self.train_errors_ = self._errors(table.X)
         self._train_weight = table.weight
         self.reconstruction_err_ = float(
             np.average(self.train_errors_, weights=table.weight)
@@ -458,12 +494,31 @@ class ReconstructionOutlierDetector(BaseDetector):
 
     def _check_error(self):
         """Return how errors are measured, but for what the training rows say."""
-        return measure_of(self.error, self.loss, self.network)
+        return measure_of(self._error(), self.loss, self.network)
+
+    def _error(self):
+        """Return the kind of error: "auto" is resolved."""
+        if self.error != "auto":
+            return self.error
+        return "latent" if _is_dense(self.network) else "standardized"
 
     def _wanted_width(self, network):
         if self.latent_dim != "auto":
             return self.latent_dim
-        return _AUTO_WIDTH if network.draws_weights else None
+        if _is_dense(network):
+            return _DENSE_WIDTH
+        return _OTHER_WIDTH if network.draws_weights else None
+
+    def _wanted_corruption(self, network):
+        if self.corruption != "auto":
+            return self.corruption
+        return "auto" if _is_dense(network) else None
 
     def _default_objects(self):
-        return {**super()._default_objects(), "threshold": Contamination}
+        network = functools.partial(DenseNetwork, hidden_units=_DENSE_UNITS)
+        return {"network": network, "threshold": Contamination}
+
+
+def _is_dense(network):
+    """Return whether the defaults for dense networks hold: they were chosen on them."""
+    return network is None or isinstance(network, DenseNetwork)

@@ -56,7 +56,7 @@ class ErrorMeasure:
         ValueError
             Where a row has no observed value.
         """
-        allow_nan = _checked_for_gaps(autoencoder, X)
+        allow_nan = checked_for_gaps(autoencoder, X)
         errors = np.empty(len(X))
 
         def measure(rows, scaled, output):
@@ -86,7 +86,7 @@ class ErrorMeasure:
         ValueError
             Where a row has no observed value.
         """
-        allow_nan = _checked_for_gaps(autoencoder, X)
+        allow_nan = checked_for_gaps(autoencoder, X)
         errors = np.empty(X.shape)
         one_each = (-1, *[1] * (X.ndim - 1))
 
@@ -117,7 +117,7 @@ class ErrorMeasure:
         return sum(share * values[name] for name, share in shares.items())
 
 
-def _checked_for_gaps(autoencoder, X):
+def checked_for_gaps(autoencoder, X):
     """Return whether rows have missing entries; raise where one has no other."""
     if autoencoder.fill is None or not has_missing(X):
         return False
@@ -161,7 +161,7 @@ def training_scale(autoencoder, X, weight):
     One that is never observed has the mean of the others.
     """
     weight = np.ones(len(X)) if weight is None else weight
-    allow_nan = _checked_for_gaps(autoencoder, X)
+    allow_nan = checked_for_gaps(autoencoder, X)
     total, count = np.zeros(X.shape[1:]), np.zeros(X.shape[1:])
     for rows, scaled, output in autoencoder.scaled_pairs(X):
         squared = _elementwise_error(scaled, output, "mse")

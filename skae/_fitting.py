@@ -7,8 +7,6 @@ the targets, plan the epochs, draw weights, train.
 import sys
 import time
 from dataclasses import dataclass, replace
-from math import ceil
-from typing import Any
 
 import numpy as np
 
@@ -23,33 +21,8 @@ from skae._missing import (
 )
 from skae._random import stream
 from skae._scaling import make_scaler
+from skae._settings import corruption_for
 from skae._targets import check_targets
-
-# The budget of epochs="auto", in optimizer steps, and the fewest epochs it gives.
-AUTO_STEPS = 4000
-AUTO_MIN_EPOCHS = 10
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The training parameters of an estimator, by the same names."""
-
-    latent_dim: int | None
-    network: Any
-    scaler: Any
-    loss: Any
-    optimizer: Any
-    learning_rate: float | None
-    epochs: int | str
-    batch_size: int
-    validation_fraction: float | None
-    patience: int | None
-    corruption: Any
-    allow_nan: bool = False
-
-    def for_one_pass(self):
-        """Return the settings of one pass over all rows."""
-        return replace(self, epochs=1, validation_fraction=None, patience=None)
 
 
 @dataclass(frozen=True)
@@ -148,7 +121,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     if fill is not None:
         rows = _with_fill(rows, watched, fill)
     schedule = engine.Schedule(
-        epochs=_n_epochs(settings, len(rows.x)),
+        epochs=settings.n_epochs(len(rows.x)),
         batch_size=settings.batch_size,
         patience=settings.patience,
         first_epoch=progress.n_passes,
@@ -160,7 +133,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
         settings.loss,
         settings.optimizer,
         settings.learning_rate,
-        settings.corruption,
+        corruption_for(settings, rows.x),
     )
     scaling = time.perf_counter() - start
     state = engine.State(weights, progress.optimizer)
@@ -277,13 +250,6 @@ def _with_fill(rows, watched, fill):
     if not has_missing(*arrays):
         return rows
     return replace(rows, fill=fill.astype(np.float32))
-
-
-def _n_epochs(settings, n):
-    """Return the number of epochs; "auto" makes a budget of steps."""
-    if settings.epochs != "auto":
-        return settings.epochs
-    return max(AUTO_MIN_EPOCHS, ceil(AUTO_STEPS / ceil(n / settings.batch_size)))
 
 
 def _divergence_message(exc, settings, table):

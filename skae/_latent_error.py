@@ -1,0 +1,88 @@
+"""The error that counts how odd a row's reconstruction is, and how odd its code."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skae._errors import ErrorMeasure, checked_for_gaps
+from skae._neighbors import CodeNeighbors
+from skae.metrics._reconstruction import _reconstruction_error
+
+# Codes are never nearer than this share of the mean over training rows: among rows that
+# repeat each other, the reconstruction still decides.
+_SMALLEST_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class LatentMeasure:
+    """How ``error="latent"`` is measured.
+
+    Attributes
+    ----------
+    neighbors : CodeNeighbors
+        Of the training rows.
+
+    scale : float
+        Gives distances of codes the mean of the reconstruction errors.
+
+    floor : float
+        The smallest distance, once scaled.
+    """
+
+    neighbors: Any
+    scale: float
+    floor: float
+
+    def of_rows(self, autoencoder, X):
+        """Return the error of each row, float64 of shape (n,)."""
+        return self._of(*_parts(autoencoder, X, self.neighbors))
+
+    def of_features(self, autoencoder, X):
+        """Return each value's part of its row's error, float64 of X's shape.
+
+        As it has a part in the squared error of the reconstruction.
+        """
+        parts = ErrorMeasure("mse").of_features(autoencoder, X)
+        total = parts.reshape(len(X), -1).sum(axis=1)
+        errors = self.of_rows(autoencoder, X)
+        share = np.divide(errors, total, out=np.zeros(len(X)), where=total > 0)
+        return parts * share.reshape(-1, *[1] * (X.ndim - 1))
+
+    def _of(self, squared, distances):
+        """Return the geometric means."""
+        far = np.maximum(self.scale * distances, self.floor)
+        return np.sqrt(squared) * np.sqrt(far)
+
+
+def learned_latent_measure(autoencoder, X, weight):
+    """Return the measure of training rows, and their errors.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder
+
+    X : ndarray of shape (n, *input_shape)
+
+    weight : ndarray of shape (n,) or None
+        A weight of k counts a row k times.
+    """
+    neighbors = CodeNeighbors.of(autoencoder.encode(X), weight)
+    squared, distances = _parts(autoencoder, X, neighbors)
+    means = [np.average(part, weights=weight) for part in (squared, distances)]
+    scale = means[0] / means[1] if min(means) > 0 else 1.0
+    measure = LatentMeasure(neighbors, scale, _SMALLEST_SHARE * means[0])
+    return measure, measure._of(squared, distances)
+
+
+def _parts(autoencoder, X, neighbors):
+    """Return mean squared errors of rows, and how far their codes lie from others."""
+    allow_nan = checked_for_gaps(autoencoder, X)
+    squared, distances = np.empty(len(X)), np.empty(len(X))
+
+    def measure(rows, scaled, output):
+        squared[rows] = _reconstruction_error(scaled, output, "mse", None, allow_nan)
+        distances[rows] = neighbors.distances(autoencoder.encode_scaled(scaled))
+
+    autoencoder.for_blocks(X, measure)
+    return squared, distances

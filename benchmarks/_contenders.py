@@ -49,14 +49,15 @@ def as_in_tutorials(estimator, turn, **params):
     That is: on all rows as they are, for all epochs, keeping the last weights; by Adam
     with a learning rate of 0.001, its own, if ``params`` have no other ``optimizer``.
     """
-    return estimator(
-        scaler=None,
-        epochs=turn.epochs,
-        validation_fraction=None,
-        patience=None,
-        random_state=turn.seed,
-        **params,
-    )
+    tutorials = {
+        "scaler": None,
+        "learning_rate": None,
+        "epochs": turn.epochs,
+        "validation_fraction": None,
+        "patience": None,
+        "random_state": turn.seed,
+    }
+    return estimator(**{**tutorials, **params})
 
 
 def train(estimator, *rows):

@@ -27,11 +27,12 @@ LIMITS = {"Model.predict": 200, "PyOD": 2, "IsolationForest": 20}
 def score(size):
     """``score_samples`` of heartbeats, validation included: 1, 100 and 5,000 rows.
 
-    The default detector. The rivals run the same network, as ``to_keras()`` returns
-    it, with the same scaler, and the mean squared error written out in NumPy: through
-    ``Model.predict`` (in one batch), and by calling the model. PyOD's AutoEncoder has
-    the same layers; PCA keeps as many components as the code is wide; IsolationForest
-    is another method. Every call gets other rows.
+    The default network, with ``error="mse"``. The rivals run the same network, as
+    ``to_keras()`` returns it, with the same scaler, and the mean squared error written
+    out in NumPy: through ``Model.predict`` (in one batch), and by calling the model.
+    PyOD's AutoEncoder has the same layers; PCA keeps as many components as the code is
+    wide; IsolationForest is another method. "skae, latent" is the default error, which
+    looks for the nearest of the training rows' codes, too. Every call gets other rows.
     """
     import_quietly()
     split = ecg_split(size)
@@ -46,9 +47,12 @@ def score(size):
 def _scorers(normals, size):
     """Return functions from rows to scores, by name."""
     # How long a score takes does not depend on how long the network was trained.
-    detector = ReconstructionOutlierDetector(
-        error="mse", epochs=size.count(5), random_state=0
-    ).fit(normals)
+    detector, latent = (
+        ReconstructionOutlierDetector(
+            error=error, epochs=size.count(5), random_state=0
+        ).fit(normals)
+        for error in ("mse", "latent")
+    )
     model, scaler = detector.to_keras(), detector.scaler_
 
     def written_out(reconstruct):
@@ -60,17 +64,18 @@ def _scorers(normals, size):
 
     scorers = {
         "skae": detector.score_samples,
+        "skae, latent": latent.score_samples,
         "Model.predict": written_out(
             functools.partial(model.predict, batch_size=5000, verbose=0)
         ),
         "Model(...)": written_out(lambda scaled: model(scaled).numpy()),
         "PyOD": None,
         "IsolationForest": IsolationForest(random_state=0).fit(normals).score_samples,
-        "PCA": _pca_scorer(PCA(4).fit(normals)),
+        "PCA": _pca_scorer(PCA(32).fit(normals)),
     }
     scorers = present(scorers)
     if "PyOD" in scorers:
-        scorers["PyOD"] = pyod_detector(normals, 0, 2, 128, (768, 4)).decision_function
+        scorers["PyOD"] = pyod_detector(normals, 0, 2, 128, (256, 32)).decision_function
     return scorers
 
 
@@ -118,8 +123,9 @@ def _race_calls(contenders, X, n_rows, size):
 def score_in_keras(size):
     """``score_samples`` of convolutional and recurrent networks, beside Model.predict.
 
-    Heartbeats as series of 140 x 1. Model.predict gets all rows in one batch; the error
-    is written out in NumPy. Every call gets other rows.
+    Convolutions score in NumPy, the LSTM in Keras. Heartbeats as series of 140 x 1.
+    Model.predict gets all rows in one batch; the error is written out in NumPy. Every
+    call gets other rows.
     """
     import_quietly()
     X = ecg_split(size).normals[..., np.newaxis]

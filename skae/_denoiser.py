@@ -47,8 +47,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras name, or an instance, which is copied.
 
-    learning_rate : float, "auto", "one_cycle" or None, default="auto"
-        None is the optimizer's own; "one_cycle" rises to five times that and falls to
+    learning_rate : float, "auto", "one_cycle" or None, default=None
+        None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
         of Keras sets the rate, and None for others. A number beside an instance is an
         error.
@@ -171,7 +171,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         scaler="standard",
         loss="mse",
         optimizer="adam",
-        learning_rate="auto",
+        learning_rate=None,
         epochs="auto",
         batch_size=128,
         validation_fraction=0.05,

@@ -52,7 +52,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         A Keras name, or an instance, which is copied.
 
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
-        None is the optimizer's own; "one_cycle" rises to five times that and falls to
+        None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
         of Keras sets the rate, and None for others. A number beside an instance is an
         error.
@@ -111,8 +111,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         networks that is trained without it. "auto": "validation" for rules that
         promise a rate or that need labels, else "train".
 
-    error : {"auto", "latent", "standardized", "mse", "mae", "negative_elbo"}, \
-            default="auto"
+    error : str, default="auto"
         Error of a row, in scaled space. "mse", "mae": mean squared or absolute error of
         its reconstruction. "standardized": mean squared after dividing by each
         feature's mean squared training error, so that features that are hard to

@@ -42,7 +42,7 @@ class AutoencoderTransformer(
         A Keras name, or an instance, which is copied.
 
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
-        None is the optimizer's own; "one_cycle" rises to five times that and falls to
+        None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
         of Keras sets the rate, and None for others. A number beside an instance is an
         error.

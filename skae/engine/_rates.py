@@ -7,7 +7,7 @@ ONE_CYCLE = "one_cycle"
 
 # One cycle rises to this many times the optimizer's own rate, during this share of the
 # steps, from this share of the highest rate; and falls to that share of it.
-_PEAK, _RISE, _START, _END = 5.0, 0.3, 0.04, 0.004
+_PEAK, _RISE, _START, _END = 8.0, 0.3, 0.04, 0.004
 
 
 def step_rates(learning_rate, own, n_epochs, n_steps):

@@ -1,0 +1,212 @@
+"""The detector's default error: reconstruction and code together."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.neighbors import NearestNeighbors
+
+from skae import (
+    AutoencoderTransformer,
+    ConvNetwork,
+    DenseNetwork,
+    GaussianNoise,
+    ReconstructionOutlierDetector,
+    reconstruction_error,
+)
+
+FAST = {"epochs": 20, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(
+        size=(200, 6)
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(X):
+    return ReconstructionOutlierDetector(**FAST).fit(X)
+
+
+def parts(detector, X_train, X):
+    """Return mean squared errors of rows, and their codes' mean squared distances."""
+    scale = detector.scaler_.transform
+    squared = reconstruction_error(scale(X), scale(detector.reconstruct(X)))
+    known, codes = detector.encode(X_train), detector.encode(X)
+    near = NearestNeighbors(n_neighbors=5).fit(known).kneighbors(codes)[0]
+    return squared, (near**2).mean(axis=1) / codes.shape[1]
+
+
+def test_it_is_a_geometric_mean(fitted, X):
+    rows = np.random.default_rng(1).normal(size=(30, 6))
+    squared, distances = parts(fitted, X, rows)
+    scores = fitted.score_samples(rows)
+    ratio = scores**2 / (squared * distances)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
+
+
+def test_the_two_have_the_same_mean_over_training_rows(fitted, X):
+    rows = np.random.default_rng(1).normal(size=(30, 6))
+    squared, distances = parts(fitted, X, rows)
+    scale = fitted.score_samples(rows)[0] ** 2 / (squared[0] * distances[0])
+    known = fitted.encode(X)
+    near = NearestNeighbors(n_neighbors=6).fit(known).kneighbors(known)[0][:, 1:]
+    own = (near**2).mean(axis=1) / known.shape[1]
+    own_squared = parts(fitted, X, X)[0]
+    assert scale * own.mean() == pytest.approx(own_squared.mean(), rel=1e-6)
+
+
+def test_training_errors_are_those_of_score_samples(fitted, X):
+    assert np.array_equal(fitted.train_errors_, -fitted.score_samples(X))
+    assert (fitted.predict(X) == -1).sum() == 20
+
+
+def test_parts_of_features_add_up(fitted, X):
+    errors = fitted.feature_errors(X)
+    np.testing.assert_allclose(errors.sum(axis=1), -fitted.score_samples(X), rtol=1e-12)
+    squared = (
+        fitted.scaler_.transform(X) - fitted.scaler_.transform(fitted.reconstruct(X))
+    ) ** 2
+    shares = squared / squared.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        errors / errors.sum(axis=1, keepdims=True), shares, rtol=1e-6
+    )
+
+
+def test_pickles_and_single_rows_score_alike(fitted, X):
+    again = pickle.loads(pickle.dumps(fitted))
+    scores = fitted.score_samples(X)
+    assert np.array_equal(again.score_samples(X), scores)
+    alone = np.concatenate([fitted.score_samples(X[i : i + 1]) for i in range(50)])
+    np.testing.assert_allclose(alone, scores[:50], rtol=0, atol=1e-9)
+
+
+def test_rows_that_repeat_each_other_are_told_by_their_reconstruction(X):
+    repeated = np.repeat(X[:20], 10, axis=0)
+    detector = ReconstructionOutlierDetector(**FAST).fit(repeated)
+    assert (-detector.score_samples(repeated) > 0).all()
+
+
+def test_constant_rows_and_odd_ones():
+    X = np.ones((30, 3))
+    detector = ReconstructionOutlierDetector(**FAST).fit(X)
+    odd, same = detector.score_samples(np.array([[9.0, 1, 1], [1, 1, 1]]))
+    assert np.isfinite([odd, same]).all()
+    assert odd < same
+
+
+def test_weights_count_copies_among_neighbours(X):
+    weight = np.random.default_rng(0).integers(1, 3, size=len(X)).astype(float)
+    options = {"epochs": 3, "batch_size": 1000, "random_state": 0, "corruption": None}
+    weighted = ReconstructionOutlierDetector(**options).fit(X, sample_weight=weight)
+    repeated = ReconstructionOutlierDetector(**options).fit(
+        np.repeat(X, weight.astype(int), axis=0)
+    )
+    rows = np.random.default_rng(1).normal(size=(20, 6))
+    expected = repeated.score_samples(rows)
+    np.testing.assert_allclose(weighted.score_samples(rows), expected, rtol=1e-3)
+
+
+def test_missing_entries(X):
+    gaps = X.copy()
+    gaps[::3, 1] = np.nan
+    detector = ReconstructionOutlierDetector(allow_nan=True, **FAST).fit(gaps)
+    errors = detector.feature_errors(gaps)
+    assert np.isfinite(detector.score_samples(gaps)).all()
+    assert (errors[::3, 1] == 0).all()
+    np.testing.assert_allclose(errors.sum(axis=1), -detector.score_samples(gaps))
+
+
+# --------------------------------------------------------------------- what auto is
+
+
+@pytest.mark.parametrize("network", [None, DenseNetwork((8,))])
+def test_defaults_of_dense_networks(network, X):
+    auto = ReconstructionOutlierDetector(network=network, **FAST).fit(X)
+    spelt_out = ReconstructionOutlierDetector(
+        latent_dim=32,
+        network=network or DenseNetwork(hidden_units=(256,)),
+        learning_rate="one_cycle",
+        corruption=GaussianNoise((0.1, 2.0)),
+        error="latent",
+        **FAST,
+    ).fit(X)
+    assert np.array_equal(auto.score_samples(X), spelt_out.score_samples(X))
+
+
+def test_defaults_of_other_networks(X):
+    network = ConvNetwork((4,), input_shape=(-1, 1))
+    options = {"network": network, "epochs": 1, "random_state": 0}
+    auto = ReconstructionOutlierDetector(**options).fit(X)
+    spelt_out = ReconstructionOutlierDetector(
+        latent_dim=4, corruption=None, error="standardized", **options
+    ).fit(X)
+    assert np.array_equal(auto.score_samples(X), spelt_out.score_samples(X))
+    assert auto.feature_scale_ is not None
+
+
+def test_noise_is_as_strong_as_the_scaled_columns_vary(X):
+    wide = 100 * X[:, :1] * np.ones(6) + X
+    auto = ReconstructionOutlierDetector(scaler=None, **FAST).fit(wide)
+    deviation = np.sqrt(wide.astype(np.float32).var(axis=0).mean())
+    noise = tuple(float(f"{share * deviation:.2g}") for share in (0.1, 2.0))
+    spelt_out = ReconstructionOutlierDetector(
+        scaler=None, corruption=GaussianNoise(noise), **FAST
+    ).fit(wide)
+    assert np.array_equal(auto.score_samples(wide), spelt_out.score_samples(wide))
+
+
+def test_any_network_may_have_the_latent_error(X):
+    network = ConvNetwork((4,), input_shape=(-1, 1))
+    detector = ReconstructionOutlierDetector(
+        network=network, error="latent", epochs=1, random_state=0
+    ).fit(X)
+    total = detector.feature_errors(X).sum(axis=1)
+    np.testing.assert_allclose(total, -detector.score_samples(X), rtol=1e-9)
+
+
+def test_parameters_of_the_default_network_can_be_set(X):
+    detector = clone(ReconstructionOutlierDetector(**FAST))
+    detector.set_params(network__activation="tanh")
+    assert detector.network.hidden_units == (256,)
+
+
+def test_the_rate_of_an_optimizer_or_callback_is_left_alone(X):
+    from skae._settings import wanted_rate
+
+    class LearningRateScheduler:
+        pass
+
+    class Own(LearningRateScheduler):
+        pass
+
+    assert wanted_rate("auto", "adam", None) == "one_cycle"
+    assert wanted_rate("auto", "Adam", [object()]) == "one_cycle"
+    assert wanted_rate("auto", "sgd", None) is None
+    assert wanted_rate("auto", object(), None) is None
+    assert wanted_rate("auto", "adam", [Own()]) is None
+    assert wanted_rate(0.1, "adam", None) == 0.1
+    assert wanted_rate(None, "adam", None) is None
+    assert wanted_rate("one_cycle", "sgd", None) == "one_cycle"
+
+
+def test_a_pass_at_a_time_has_a_constant_rate(X):
+    auto, own = (
+        AutoencoderTransformer(2, learning_rate=rate, random_state=0).partial_fit(X)
+        for rate in ("auto", None)
+    )
+    assert np.array_equal(auto.transform(X), own.transform(X))
+
+
+def test_a_cycle_beside_an_instance_is_an_error(X):
+    import keras
+
+    detector = ReconstructionOutlierDetector(
+        optimizer=keras.optimizers.Adam(), learning_rate="one_cycle", **FAST
+    )
+    with pytest.raises(ValueError, match="learning_rate is 'one_cycle', but optimizer"):
+        detector.fit(X)

@@ -1,0 +1,91 @@
+"""How far a code lies from others, against scikit-learn's neighbours."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from skae import _neighbors
+from skae._neighbors import CodeNeighbors
+
+
+def by_scikit_learn(codes, others, n=5):
+    distances = NearestNeighbors(n_neighbors=min(n, len(others))).fit(others)
+    return (distances.kneighbors(codes)[0] ** 2).mean(axis=1) / codes.shape[1]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 30, 1500])
+@pytest.mark.parametrize("width", [1, 8])
+def test_the_nearest_five(n, width, rng):
+    known, codes = rng.normal(size=(n, width)), rng.normal(size=(300, width))
+    found = CodeNeighbors.of(known).distances(codes)
+    np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-12)
+
+
+def test_a_row_is_no_neighbour_of_itself(rng):
+    codes = rng.normal(size=(1200, 6))
+    found = CodeNeighbors.of(codes).distances(codes)
+    for i in (0, 77, 1199):
+        others = np.delete(codes, i, axis=0)
+        expected = by_scikit_learn(codes[i : i + 1], others)
+        assert found[i] == pytest.approx(expected[0], rel=1e-12)
+
+
+def test_of_equal_rows_one_is_left_out(rng):
+    codes = np.repeat(rng.normal(size=(50, 3)), 3, axis=0)
+    found = CodeNeighbors.of(codes).distances(codes[:1])
+    others = codes[1:]
+    assert found[0] == pytest.approx(by_scikit_learn(codes[:1], others)[0], rel=1e-12)
+    assert found[0] > 0
+
+
+def test_weights_count_copies(rng):
+    known, codes = rng.normal(size=(80, 4)), rng.normal(size=(20, 4))
+    weight = rng.integers(1, 4, size=80)
+    repeated = CodeNeighbors.of(np.repeat(known, weight, axis=0))
+    weighted = CodeNeighbors.of(known, weight)
+    expected = repeated.distances(codes)
+    np.testing.assert_allclose(weighted.distances(codes), expected, rtol=1e-12)
+    own = repeated.distances(known)
+    np.testing.assert_allclose(weighted.distances(known), own, rtol=1e-12)
+
+
+def test_only_ratios_of_small_weights_count(rng):
+    known, codes = rng.normal(size=(80, 4)), rng.normal(size=(20, 4))
+    small = CodeNeighbors.of(known, np.full(80, 1 / 80)).distances(codes)
+    assert np.array_equal(small, CodeNeighbors.of(known).distances(codes))
+
+
+def test_a_row_alone_is_no_odder_than_others(rng):
+    codes = rng.normal(size=(1, 4))
+    assert CodeNeighbors.of(codes).distances(codes).tolist() == [0.0]
+
+
+def test_many_codes_are_a_sample(rng, monkeypatch):
+    monkeypatch.setattr(_neighbors, "_MOST_CODES", 100)
+    codes = rng.normal(size=(1000, 2))
+    neighbors = CodeNeighbors.of(codes, np.arange(1, 1001))
+    assert neighbors.codes.shape == (100, 2)
+    assert len(np.unique(neighbors.codes, axis=0)) == 100
+    again = CodeNeighbors.of(codes, np.arange(1, 1001))
+    assert np.array_equal(neighbors.codes, again.codes)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30, 1e100])
+def test_codes_of_any_size(size, rng):
+    known = rng.normal(size=(700, 3))
+    found = CodeNeighbors.of(known).distances(size * rng.normal(size=(9, 3)))
+    assert np.isfinite(found).all()
+    scaled = CodeNeighbors.of(size * known).distances(size * known)
+    assert np.isfinite(scaled).all()
+
+
+def test_rows_alone_have_the_same_neighbours_as_in_a_batch(rng):
+    known, codes = rng.normal(size=(2000, 16)), rng.normal(size=(600, 16))
+    neighbors = CodeNeighbors.of(known)
+    alone = [neighbors.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
+    np.testing.assert_allclose(neighbors.distances(codes)[::37], alone, rtol=1e-13)

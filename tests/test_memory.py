@@ -92,7 +92,12 @@ def memory(tmp_path):
 @pytest.fixture
 def detector(counting, memory):
     return ReconstructionOutlierDetector(
-        2, network=counting, epochs=3, memory=memory, random_state=0
+        2,
+        network=counting,
+        epochs=3,
+        corruption=None,
+        memory=memory,
+        random_state=0,
     )
 
 

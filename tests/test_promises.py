@@ -47,7 +47,7 @@ def detector(n, seed, epochs=30, **params):
         learning_rate=0.02,
         batch_size=max(32, n // 10),
         random_state=seed,
-        **params,
+        **{"corruption": None, "error": "standardized", **params},
     )
 
 

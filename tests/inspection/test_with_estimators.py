@@ -19,7 +19,7 @@ PARAMS = {"latent_dim": 3, "epochs": 4, "random_state": 0}
 
 @pytest.fixture(scope="module")
 def fitted(waves, labels):
-    detector = ReconstructionOutlierDetector(**PARAMS)
+    detector = ReconstructionOutlierDetector(validation_fraction=0.1, **PARAMS)
     return {
         "transformer": AutoencoderTransformer(**PARAMS).fit(waves),
         "detector": detector.fit(waves, labels),

@@ -71,11 +71,13 @@ def _scorers(normals, size):
         "Model(...)": written_out(lambda scaled: model(scaled).numpy()),
         "PyOD": None,
         "IsolationForest": IsolationForest(random_state=0).fit(normals).score_samples,
-        "PCA": _pca_scorer(PCA(32).fit(normals)),
+        "PCA": _pca_scorer(PCA(8).fit(normals)),
     }
     scorers = present(scorers)
     if "PyOD" in scorers:
-        scorers["PyOD"] = pyod_detector(normals, 0, 2, 128, (256, 32)).decision_function
+        scorers["PyOD"] = pyod_detector(
+            normals, 0, 2, 128, (256, 64, 8)
+        ).decision_function
     return scorers
 
 

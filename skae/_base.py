@@ -133,7 +133,8 @@ class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
             validation_fraction=self.validation_fraction,
             patience=self.patience,
             corruption=corruption,
-            auto_steps=self._auto_steps,
+            # One value where it is not used: networks are then shared.
+            auto_steps=self._auto_steps if self.epochs == "auto" else AUTO_STEPS,
             allow_nan=self.allow_nan,
         )
 

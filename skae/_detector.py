@@ -15,7 +15,7 @@ from skae.networks import DenseNetwork
 from skae.thresholds import Contamination
 
 # Default sizes: of hidden layers and of the code, and of other networks' code.
-_DENSE_UNITS, _DENSE_WIDTH, _OTHER_WIDTH = (256,), 32, 4
+_DENSE_UNITS, _DENSE_WIDTH, _OTHER_WIDTH = (256, 64), 8, 4
 _ERRORS = ("mse", "mae", "standardized", "negative_elbo")
 _parameters = BaseDetector._parameter_constraints
 
@@ -30,14 +30,14 @@ class ReconstructionOutlierDetector(BaseDetector):
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
-        Width of the code. "auto" is 32 with a `DenseNetwork`, 4 with other networks of
+        Width of the code. "auto" is 8 with a `DenseNetwork`, 4 with other networks of
         skae, and of your own Keras model it is the model's own.
         None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
         `RecurrentNetwork`, the map for a `ConvNetwork`.
 
     network : network description, SciKeras wrapper or None, default=None
-        What to train. None is ``DenseNetwork(hidden_units=(256,))``; its parameters can
-        be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
+        What to train. None is ``DenseNetwork(hidden_units=(256, 64))``; its parameters
+        can be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
         takes your own Keras model.
 
     scaler : {"standard", "minmax"}, transformer or None, default="standard"
@@ -199,10 +199,10 @@ class ReconstructionOutlierDetector(BaseDetector):
     there are more), and :math:`\bar e, \bar d` their means over the training rows;
     d is at least a thousandth of its mean.
 
-    With its defaults the detector is a denoising autoencoder [2]_ whose code is wider
-    than a bottleneck: noise of all strengths, instead of a narrow code, keeps it from
-    reconstructing what it has not seen. The training rows should be normal rows. Where
-    outliers are among them, it learns these, too: pass `y`, or see the guide.
+    With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
+    all strengths: that keeps it from reconstructing what it has not seen better than a
+    narrow code alone. The training rows should be normal ones. Outliers among them are
+    learned, too: say which they are, in `y`.
 
     There is no ``score``, as IsolationForest has none. To search with labels, pass
     ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from

@@ -243,7 +243,7 @@ class TestEveryEstimator:
         assert estimator.network.activation == "tanh"
         units = DenseNetwork().hidden_units
         if cls is ReconstructionOutlierDetector:
-            units = (256,)
+            units = (256, 64)
         assert estimator.network.hidden_units == units
 
     def test_nested_name_on_a_value_without_parameters(self, cls):

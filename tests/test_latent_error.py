@@ -128,8 +128,8 @@ def test_missing_entries(X):
 def test_defaults_of_dense_networks(network, X):
     auto = ReconstructionOutlierDetector(network=network, **FAST).fit(X)
     spelt_out = ReconstructionOutlierDetector(
-        latent_dim=32,
-        network=network or DenseNetwork(hidden_units=(256,)),
+        latent_dim=8,
+        network=network or DenseNetwork(hidden_units=(256, 64)),
         learning_rate="one_cycle",
         corruption=GaussianNoise((0.1, 2.0)),
         error="latent",
@@ -172,7 +172,7 @@ def test_any_network_may_have_the_latent_error(X):
 def test_parameters_of_the_default_network_can_be_set(X):
     detector = clone(ReconstructionOutlierDetector(**FAST))
     detector.set_params(network__activation="tanh")
-    assert detector.network.hidden_units == (256,)
+    assert detector.network.hidden_units == (256, 64)
 
 
 def test_the_rate_of_an_optimizer_or_callback_is_left_alone(X):

@@ -92,12 +92,7 @@ def memory(tmp_path):
 @pytest.fixture
 def detector(counting, memory):
     return ReconstructionOutlierDetector(
-        2,
-        network=counting,
-        epochs=3,
-        corruption=None,
-        memory=memory,
-        random_state=0,
+        2, network=counting, epochs=3, memory=memory, random_state=0
     )
 
 
@@ -125,7 +120,8 @@ def trainings(monkeypatch):
         made.append(design)
         weights = engine.initial_weights(design.architecture, seed)
         state = engine.State(weights, state.optimizer)
-        return engine.Trained(state, {"loss": [1.0]}, {}, (2,))
+        width = design.architecture.latent_dim
+        return engine.Trained(state, {"loss": [1.0]}, {}, (width,))
 
     monkeypatch.setattr(engine, "train", train)
     return made
@@ -285,7 +281,7 @@ def test_a_changed_class_trains_anew(memory, X, trainings):
 
 
 def test_different_estimators_share_networks(detector, X, trainings):
-    detector.fit(X)
+    detector.set_params(corruption=None).fit(X)
     names = AutoencoderTransformer().get_params(deep=False)
     own = detector.get_params(deep=False)
     AutoencoderTransformer(**{name: own[name] for name in names}).fit(X)

@@ -8,6 +8,7 @@ import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
+from _detection_choices import CHOICES
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -52,11 +53,6 @@ class Case:
 def skae_default(case):
     """Return the detector that a user gets who sets nothing."""
     return ReconstructionOutlierDetector(random_state=case.seed, **case.training)
-
-
-# Documented presets: a name, and a function from a Case to a detector. They are run
-# and reported beside the default.
-PRESETS = {}
 
 
 # ---------------------------------------------------------------------------- rivals
@@ -208,8 +204,9 @@ def contenders(names=None):
 
     notes : tuple of str
     """
-    everybody = {"skae": skae_default} | PRESETS | RIVALS
+    everybody = {"skae": skae_default} | RIVALS
     chosen = names or list(everybody)
+    everybody |= CHOICES
     missing = [name for name in OPTIONAL if importlib.util.find_spec(name) is None]
     absent = {name for package in missing for name in OPTIONAL[package]}
     makers = {name: everybody[name] for name in chosen if name not in absent}
@@ -225,7 +222,7 @@ def contenders(names=None):
 def known(text):
     """Return the contenders that a command line names."""
     names = text.split(",")
-    everybody = {"skae": skae_default} | PRESETS | RIVALS
+    everybody = {"skae": skae_default} | RIVALS | CHOICES
     unknown = [name for name in names if name not in everybody]
     if unknown:
         raise ValueError(

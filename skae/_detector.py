@@ -9,7 +9,7 @@ from skae._base_detector import BaseDetector
 from skae._errors import ErrorMeasure, measure_of, training_scale
 from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
-from skae._latent_error import learned_latent_measure
+from skae._latent_error import learned_latent_measure, rows_to_compare
 from skae._validation import StrOptions, fit_context, normal_rows
 from skae.networks import DenseNetwork
 from skae.thresholds import Contamination
@@ -329,6 +329,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         outliers = self._known_outliers(rule, X, y, normal, weight)
         weight = None if weight is None else weight[normal]
         table = Table(X[normal], None, weight)
+        self._passed = None
         self._fit_and_calibrate(rule, table, outliers, validation)
         return self
 
@@ -340,7 +341,8 @@ class ReconstructionOutlierDetector(BaseDetector):
         these rows' errors. Otherwise from the latest 10,000 errors of rows, each taken
         before the network trained on it; the first call, which has no network yet,
         holds rows out, as ``fit`` does. Rows that come again are no longer new: pass
-        each once.
+        each once. With ``error="latent"``, codes are compared with those of the latest
+        5,000 rows that came through this method.
 
         Parameters
         ----------
@@ -359,6 +361,8 @@ class ReconstructionOutlierDetector(BaseDetector):
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
         normal = normal_rows(y, X, "y", at_least=2 if first else 1)
+        if getattr(self, "_passed", None) is None:
+            self._passed = X[:0]
         self._partial_fit_and_calibrate(rule, X, y, normal)
         return self
 
@@ -479,7 +483,9 @@ class ReconstructionOutlierDetector(BaseDetector):
         self._error_measure = self._check_error()
         error, training = self._error(), (self.autoencoder_, table.X, table.weight)
         if error == "latent":
-            learned = learned_latent_measure(*training)
+            if self._passed is not None:
+                self._passed = rows_to_compare(self._passed, table.X)
+            learned = learned_latent_measure(*training, self._passed)
             self._error_measure, self.train_errors_ = learned
         else:
             if error == "standardized":

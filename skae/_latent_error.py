@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skae._errors import ErrorMeasure, checked_for_gaps
-from skae._neighbors import CodeNeighbors
+from skae._neighbors import MOST_CODES, CodeNeighbors
 from skae.metrics._reconstruction import _reconstruction_error
 
 # Codes are never nearer than this share of the mean over training rows: among rows that
@@ -55,7 +55,23 @@ class LatentMeasure:
         return np.sqrt(squared) * np.sqrt(far)
 
 
-def learned_latent_measure(autoencoder, X, weight):
+def rows_to_compare(passed, X):
+    """Return the rows of a pass and those of earlier ones, each once, the latest.
+
+    Parameters
+    ----------
+    passed : ndarray of shape (m, *input_shape)
+        What this returned for the pass before; at first, no rows.
+
+    X : ndarray of shape (n, *input_shape)
+        Rows of this pass, which stand last.
+    """
+    again = {row.tobytes() for row in X}
+    others = [row.tobytes() not in again for row in passed]
+    return np.concatenate([passed[others], X])[-MOST_CODES:]
+
+
+def learned_latent_measure(autoencoder, X, weight, others=None):
     """Return the measure of training rows, and their errors.
 
     Parameters
@@ -66,8 +82,14 @@ def learned_latent_measure(autoencoder, X, weight):
 
     weight : ndarray of shape (n,) or None
         A weight of k counts a row k times.
+
+    others : ndarray of shape (m, *input_shape), default=None
+        Rows whose codes others are compared with; None: the training rows.
     """
-    neighbors = CodeNeighbors.of(autoencoder.encode(X), weight)
+    if others is None:
+        neighbors = CodeNeighbors.of(autoencoder.encode(X), weight)
+    else:
+        neighbors = CodeNeighbors.of(autoencoder.encode(others))
     squared, distances = _parts(autoencoder, X, neighbors)
     means = [np.average(part, weights=weight) for part in (squared, distances)]
     scale = means[0] / means[1] if min(means) > 0 else 1.0

@@ -8,7 +8,7 @@ import numpy as np
 
 # Neighbours that count, and the most training rows that they are looked for among.
 _N_NEIGHBORS = 5
-_MOST_CODES = 5_000
+MOST_CODES = 5_000
 # Codes are compared in blocks of rows with groups of training codes: few enough of each
 # that the numbers stay in the processor's cache.
 _BLOCK_ROWS, _GROUP = 256, 50
@@ -46,9 +46,9 @@ class CodeNeighbors:
             A weight of k counts a row k times.
         """
         weight = np.ones(len(codes)) if weight is None else weight.astype(np.float64)
-        if len(codes) > _MOST_CODES:
+        if len(codes) > MOST_CODES:
             rng = np.random.default_rng(0)
-            kept = np.sort(rng.choice(len(codes), _MOST_CODES, replace=False))
+            kept = np.sort(rng.choice(len(codes), MOST_CODES, replace=False))
             codes, weight = codes[kept], weight[kept]
         return cls(codes.astype(np.float64), weight / min(1.0, weight.max()))
 

@@ -210,3 +210,43 @@ def test_a_cycle_beside_an_instance_is_an_error(X):
     )
     with pytest.raises(ValueError, match="learning_rate is 'one_cycle', but optimizer"):
         detector.fit(X)
+
+
+# ---------------------------------------------------------------------- passes
+
+
+def test_passes_compare_with_the_rows_of_earlier_ones(X):
+    detector = ReconstructionOutlierDetector(random_state=0)
+    for chunk in np.split(X, 4):
+        detector.partial_fit(chunk)
+    squared, _ = parts(detector, X, X)
+    known = detector.encode(X)
+    near = NearestNeighbors(n_neighbors=6).fit(known).kneighbors(known)[0][:, 1:]
+    ratio = detector.score_samples(X) ** 2 / squared / (near**2).mean(axis=1)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+
+
+def test_rows_that_pass_again_are_compared_once(X):
+    once, again = (ReconstructionOutlierDetector(random_state=0) for _ in range(2))
+    once.partial_fit(X)
+    again.partial_fit(X).partial_fit(X)
+    neighbors = again._error_measure.neighbors
+    assert len(neighbors.codes) == len(once._error_measure.neighbors.codes) == len(X)
+    assert (again.train_errors_ > 0).all()
+
+
+def test_only_the_latest_rows_are_kept(X, monkeypatch):
+    from skae import _latent_error
+
+    monkeypatch.setattr(_latent_error, "MOST_CODES", 60)
+    detector = ReconstructionOutlierDetector(random_state=0)
+    for chunk in np.split(X, 4):
+        detector.partial_fit(chunk)
+    codes = detector._error_measure.neighbors.codes
+    np.testing.assert_allclose(codes, detector.encode(X[-60:]), atol=1e-12)
+
+
+def test_a_fit_forgets_the_rows_of_passes(X):
+    detector = ReconstructionOutlierDetector(**FAST).partial_fit(X).fit(X)
+    fitted = ReconstructionOutlierDetector(**FAST).fit(X)
+    assert np.array_equal(detector.score_samples(X), fitted.score_samples(X))

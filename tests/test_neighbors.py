@@ -66,7 +66,7 @@ def test_a_row_alone_is_no_odder_than_others(rng):
 
 
 def test_many_codes_are_a_sample(rng, monkeypatch):
-    monkeypatch.setattr(_neighbors, "_MOST_CODES", 100)
+    monkeypatch.setattr(_neighbors, "MOST_CODES", 100)
     codes = rng.normal(size=(1000, 2))
     neighbors = CodeNeighbors.of(codes, np.arange(1, 1001))
     assert neighbors.codes.shape == (100, 2)

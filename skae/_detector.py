@@ -58,7 +58,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         error.
 
     epochs : int or "auto", default="auto"
-        Passes over the training rows; "auto" makes as many as give about 2,000 steps,
+        Passes over the training rows; "auto" makes as many as give about 1,500 steps,
         at least 10.
 
     batch_size : int, default=128
@@ -236,7 +236,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         "error": [StrOptions({"auto", "latent", *_ERRORS})],
     }
 
-    _auto_steps = 2000
+    _auto_steps = 1500
 
     def __init__(
         self,

@@ -16,6 +16,8 @@ _BLOCK_ROWS, _GROUP = 256, 50
 _SPARE = 4
 # Codes nearer than this, as a share of their squared lengths, are those of one row.
 _SAME = 1e-12
+# Differences of values that are in memory at a time.
+_AT_ONCE = 1 << 20
 _LARGEST = 1e15  # of which float32 can hold the square
 
 
@@ -93,10 +95,19 @@ class CodeNeighbors:
         bound = np.partition(whole.min(axis=2), n_wanted - 1, axis=1)[:, n_wanted - 1]
         return np.nonzero(distance <= bound[:, None])
 
+    def _distances_of(self, block, row, number):
+        """Return the squared distances of pairs, computed some at a time."""
+        distance = np.empty(len(row))
+        size = max(1, _AT_ONCE // block.shape[1])
+        for start in range(0, len(row), size):
+            pairs = slice(start, start + size)
+            difference = block[row[pairs]] - self.codes[number[pairs]]
+            distance[pairs] = np.vecdot(difference, difference)
+        return distance
+
     def _mean_of_nearest(self, block, row, number):
         """Return the mean squared distance of each row to the copies nearest to it."""
-        difference = block[row] - self.codes[number]
-        distance = np.vecdot(difference, difference)
+        distance = self._distances_of(block, row, number)
         order = np.lexsort((distance, row))
         row, distance = row[order], distance[order]
         copies = self.weight[number[order]]

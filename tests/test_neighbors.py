@@ -84,6 +84,15 @@ def test_codes_of_any_size(size, rng):
     assert np.isfinite(scaled).all()
 
 
+def test_many_equal_codes_of_many_values(monkeypatch, rng):
+    monkeypatch.setattr(_neighbors, "_AT_ONCE", 100)
+    known = np.repeat(rng.normal(size=(2, 30)), 400, axis=0)
+    codes = rng.normal(size=(20, 30))
+    found = CodeNeighbors.of(known).distances(codes)
+    np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-12)
+    assert (CodeNeighbors.of(known).distances(known) == 0).all()
+
+
 def test_rows_alone_have_the_same_neighbours_as_in_a_batch(rng):
     known, codes = rng.normal(size=(2000, 16)), rng.normal(size=(600, 16))
     neighbors = CodeNeighbors.of(known)

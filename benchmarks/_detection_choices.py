@@ -22,6 +22,8 @@ _CHANGES = {
     "SwapNoise(0.3)": {"corruption": SwapNoise(0.3)},
     "a constant rate": {"learning_rate": None},
     "early stopping": {"validation_fraction": 0.05, "patience": 50},
+    "15 epochs": {"epochs": 15},
+    "200 epochs": {"epochs": 200},
     "a code of 4": {"latent_dim": 4},
     "a code of 32": {"latent_dim": 32},
     "one hidden layer": {"network": DenseNetwork((256,))},

@@ -17,7 +17,7 @@ from skae._memory import remembered
 from skae._missing import advising_allow_nan, counted_rows
 from skae._random import seed_from
 from skae._sample import Sampling
-from skae._settings import AUTO_STEPS, Settings, wanted_rate
+from skae._settings import Budget, Settings, wanted_rate
 from skae._validation import (
     HasMethods,
     Interval,
@@ -29,13 +29,16 @@ from skae._validation import (
 from skae.networks import DenseNetwork, as_network
 
 FLOATS = (np.float64, np.float32)
+# Rows that the goodness of a fit is measured on: to pass all of them once more would be
+# a good part of a short training.
+_MEASURED_ROWS = 10_000
 
 
 class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
-    #: Steps that ``epochs="auto"`` gives.
-    _auto_steps = AUTO_STEPS
+    #: What ``epochs="auto"`` gives.
+    _budget = Budget()
 
     _parameter_constraints = {
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
@@ -134,7 +137,7 @@ class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
             patience=self.patience,
             corruption=corruption,
             # One value where it is not used: networks are then shared.
-            auto_steps=self._auto_steps if self.epochs == "auto" else AUTO_STEPS,
+            budget=self._budget if self.epochs == "auto" else Budget(),
             allow_nan=self.allow_nan,
         )
 
@@ -269,8 +272,13 @@ class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
 
     def _measure(self, table):
         """Set what describes the reconstruction of the training rows."""
+        n = len(table.X)
+        chosen = slice(None)
+        if n > _MEASURED_ROWS:
+            chosen = np.linspace(0, n - 1, _MEASURED_ROWS).astype(int)
+        parts = (table.X, table.y, table.weight)
         self.reconstruction_err_, self.r2_ = self.autoencoder_.goodness(
-            table.X, table.y, table.weight
+            *(None if part is None else part[chosen] for part in parts)
         )
 
     # ---------------------------------------------------------- fitted network

@@ -127,7 +127,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
 
     reconstruction_err_ : float
         Mean squared error of predictions on the training rows (inputs undamaged), in
-        y's units.
+        y's units; on 10,000 of them, evenly spread, where there are more.
 
     r2_ : float
         The same as a coefficient of determination, as ``score`` counts it.

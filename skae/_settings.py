@@ -8,10 +8,6 @@ import numpy as np
 
 from skae.corruptions import GaussianNoise
 
-# The budget of epochs="auto", in optimizer steps, and the fewest epochs it gives.
-AUTO_STEPS = 4000
-AUTO_MIN_EPOCHS = 10
-
 # Optimizers whose own learning rate learning_rate="auto" takes through a cycle. Others
 # have theirs: what Adam's steps stand, which are of about the same size whatever the
 # gradient is, plain gradient descent may not.
@@ -24,10 +20,24 @@ _NOISE = (0.1, 2.0)
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What ``epochs="auto"`` gives: so many optimizer steps, within bounds."""
+
+    steps: int = 4000
+    fewest_epochs: int = 10
+    most_epochs: int = 1_000_000
+
+    def n_epochs(self, n_steps):
+        """Return the epochs, of so many steps each, that it comes to."""
+        epochs = ceil(self.steps / n_steps)
+        return min(max(epochs, self.fewest_epochs), self.most_epochs)
+
+
+@dataclass(frozen=True)
 class Settings:
     """The training parameters of an estimator, by the same names.
 
-    ``corruption`` may be "auto"; ``auto_steps`` is the budget of ``epochs="auto"``.
+    ``corruption`` may be "auto"; ``budget`` is that of ``epochs="auto"``.
     """
 
     latent_dim: int | None
@@ -42,7 +52,7 @@ class Settings:
     patience: int | None
     corruption: Any
     allow_nan: bool = False
-    auto_steps: int = AUTO_STEPS
+    budget: Budget = Budget()
 
     def for_one_pass(self):
         """Return the settings of one pass over all rows, at a constant rate."""
@@ -54,8 +64,7 @@ class Settings:
         """Return the number of epochs; "auto" makes a budget of steps."""
         if self.epochs != "auto":
             return self.epochs
-        n_steps = ceil(n / self.batch_size)
-        return max(AUTO_MIN_EPOCHS, ceil(self.auto_steps / n_steps))
+        return self.budget.n_epochs(ceil(n / self.batch_size))
 
 
 def wanted_rate(learning_rate, optimizer, callbacks):

@@ -120,10 +120,11 @@ class AutoencoderTransformer(
         Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
 
     reconstruction_err_ : float
-        Mean squared error of the training rows, in X's units.
+        Mean squared error of the training rows, in X's units; of 10,000 of them, evenly
+        spread, where there are more.
 
     r2_ : float
-        Share of the training rows' variance that reconstruction keeps.
+        Share of the same rows' variance that reconstruction keeps.
 
     n_components_ : int
         Width of what ``transform`` returns.

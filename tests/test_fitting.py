@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skae import _settings, engine
+from skae import engine
 from skae._fitting import Progress, Table, Watching, fit_autoencoder
-from skae._settings import Settings
+from skae._settings import Budget, Settings
 from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 
@@ -155,16 +155,21 @@ def test_auto_epochs_make_a_budget_of_steps(asked, X):
         schedule = asked[-1][3]
         steps = schedule.epochs * -(-n // batch_size)
         assert schedule.batch_size == batch_size
-        assert _settings.AUTO_STEPS <= steps < _settings.AUTO_STEPS + n
+        assert Budget().steps <= steps < Budget().steps + n
     fit(np.tile(X, (200, 1)), epochs="auto", batch_size=1)
-    assert asked[-1][3].epochs == _settings.AUTO_MIN_EPOCHS
+    assert asked[-1][3].epochs == Budget().fewest_epochs
     fit(X, epochs=7, patience=2)
     assert (asked[-1][3].epochs, asked[-1][3].patience) == (7, 2)
 
 
+def test_a_budget_is_kept_within_bounds():
+    budget = Budget(steps=1500, fewest_epochs=10, most_epochs=50)
+    assert [budget.n_epochs(n) for n in (1, 29, 40, 100, 1000)] == [50, 50, 38, 15, 10]
+
+
 def test_auto_epochs_count_the_rows_that_train(asked, X):
     fit(X, epochs="auto", batch_size=1, validation_fraction=0.5)
-    assert asked[0][3].epochs == _settings.AUTO_STEPS // 20
+    assert asked[0][3].epochs == Budget().steps // 20
 
 
 def test_one_pass_is_one_epoch_over_all_rows():

@@ -106,3 +106,13 @@ def test_linear_network_is_bounded_by_pca():
         random_state=0,
     ).fit(X)
     assert least <= linear.reconstruction_err_ <= 1.1 * least
+
+
+def test_goodness_is_measured_on_some_of_many_rows(monkeypatch):
+    from skae import _base
+
+    monkeypatch.setattr(_base, "_MEASURED_ROWS", 20)
+    X = np.random.default_rng(0).normal(size=(77, 4))
+    transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
+    some = X[np.linspace(0, 76, 20).astype(int)]
+    assert transformer.reconstruction_err_ == pytest.approx(-transformer.score(some))

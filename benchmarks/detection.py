@@ -9,7 +9,7 @@ installed: ``pip install "skae[rivals]"``.
 from _detection import JOBS
 
 # Written, but not yet run in full: they have no table.
-PENDING = frozenset({"choices"})
+PENDING = frozenset()
 
 if __name__ == "__main__":
     JOBS.main(__doc__)

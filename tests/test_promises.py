@@ -165,7 +165,7 @@ def test_share_of_false_discoveries(simulated):
 def test_rate_of_cross_fitted_errors(n):
     """No theorem, but as many false alarms or fewer: rather too large errors."""
     rates = []
-    for seed in range(N_FITS):
+    for seed in range(40):  # of six networks each
         rng = np.random.default_rng([n, seed])
         params = {"threshold": Conformal(ALPHA), "threshold_on": "cv"}
         fitted = detector(n, seed, epochs=12, **params).fit(draw(rng, n))

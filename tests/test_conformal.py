@@ -52,7 +52,7 @@ def test_fewest_errors(alpha):
     n = needed(alpha)
     assert Conformal(alpha).min_errors == n
     errors = np.arange(1.0, n + 1)
-    assert Conformal(alpha).fit(errors).threshold_ == n
+    assert Conformal(alpha).fit(errors).threshold_ == pytest.approx(n, rel=1e-9)
     if n == 1:
         return
     message = (
@@ -142,3 +142,12 @@ class TestBenjaminiHochberg:
         assert np.mean(shares) <= 0.8 * alpha + 3 * error
         assert np.mean(shares) >= 0.5 * alpha  # it is no empty promise
         assert np.mean(found) > 0.3
+
+
+def test_the_threshold_is_a_hair_above_an_error_and_below_the_next():
+    """Scored in other company, the row whose error it is has the same label."""
+    threshold = Conformal(0.4).fit([1.0, 2.0, 3.0, 4.0]).threshold_
+    assert 3.0 * (1 + 1e-12) < threshold < 3.0 * (1 + 1e-9)
+    close = 3.0 * (1 + 1e-13)
+    threshold = Conformal(0.4).fit([1.0, 2.0, 3.0, close]).threshold_
+    assert 3.0 <= threshold < close

@@ -238,7 +238,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         "error": [StrOptions({"auto", "latent", *_ERRORS})],
     }
 
-    # More epochs serve nobody: few rows are learned by heart, outliers among them.
+    # More epochs gain little, and learn few rows by heart, outliers among them.
     _budget = Budget(steps=1500, most_epochs=50)
 
     def __init__(

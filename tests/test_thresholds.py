@@ -116,7 +116,9 @@ class TestEveryRule:
         assert rule.needs_labels is False
 
     def test_same_error_everywhere_flags_nothing(self, rule):
-        assert clone(rule).fit(np.full(30, 0.3)).threshold_ == 0.3
+        threshold = clone(rule).fit(np.full(30, 0.3)).threshold_
+        # Conformal's lies a hair above, and says so.
+        assert 0.3 <= threshold <= 0.3 * (1 + 1e-9)
 
     @pytest.mark.parametrize(
         ("errors", "message"),

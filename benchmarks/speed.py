@@ -12,7 +12,7 @@ import _speed_training  # noqa: F401
 from _speed import JOBS
 
 # Written, but not yet run in full: they have no table.
-PENDING = frozenset({"score-in-keras", "many-fits", "curves"})
+PENDING = frozenset({"many-fits", "curves"})
 
 if __name__ == "__main__":
     JOBS.main(__doc__)

@@ -200,3 +200,24 @@ def test_conformal_rate_on_real_heartbeats(data_folder):
     report(n, "heartbeats", rates)
     mean, error = conformal_error(len(fitted.calibration_errors_), n_fits)
     assert abs(np.mean(rates) - mean) <= 3 * error
+
+
+@pytest.mark.parametrize("n", [50, 500, 5000])
+def test_conformal_rate_of_the_default_detector(n):
+    """Noise, codes and their neighbours, and whatever else a user gets, stop early."""
+    rates, n_held = [], 0
+    for seed in range(N_FITS):
+        rng = np.random.default_rng([n, seed])
+        fitted = ReconstructionOutlierDetector(
+            threshold=Conformal(ALPHA),
+            epochs=4,
+            batch_size=max(32, n // 10),
+            validation_fraction=0.1,
+            patience=1,
+            random_state=seed,
+        ).fit(draw(rng, n))
+        n_held = len(fitted.calibration_errors_)
+        rates.append(np.mean(fitted.predict(draw(rng, N_FRESH)) == -1))
+    report(n, "default", rates)
+    mean, error = conformal_error(n_held)
+    assert abs(np.mean(rates) - mean) <= 3 * error

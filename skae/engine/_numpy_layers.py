@@ -5,6 +5,8 @@ into memory that they are given, since for small networks making arrays costs as
 filling them.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from skae.networks import numpy_activation
@@ -13,7 +15,7 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-class Layer:
+class Layer(ABC):
     """Base of the layers: what they have to do with their activation.
 
     A layer's arrays are as its plan says: maps and rows; n is the number of rows.
@@ -27,9 +29,9 @@ class Layer:
         self.plan = plan
         self._activate, self._times_slope = ACTIVATIONS[plan.activation]
 
+    @abstractmethod
     def linear(self, x, out):
         """Write the layer's output, but for its activation, into `out`."""
-        raise NotImplementedError
 
     def forward(self, x, out):
         """Write the layer's output for x into `out`."""
@@ -55,9 +57,9 @@ class Layer:
         self._times_slope(gradient, out)
         self.linear_backward(x, out, gradient, x_gradient)
 
+    @abstractmethod
     def linear_backward(self, x, out, gradient, x_gradient=None):
         """Do the same, given the gradient of the output before its activation."""
-        raise NotImplementedError
 
 
 class DenseLayer(Layer):

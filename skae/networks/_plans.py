@@ -17,7 +17,10 @@ from skae.networks._windows import Windows
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """Base of the layers' plans: a layer that has nothing to learn."""
+    """Base of the layers' plans: a layer that has nothing to learn.
+
+    Plans of layers that train have ``output_shape(n)``, for n rows.
+    """
 
     #: Names and shapes of the variables of Keras's layer, in its order.
     variables = ()
@@ -27,10 +30,6 @@ class LayerPlan:
     n_windowed = 0
     #: Keras name of the activation, which comes last; None is linear.
     activation = None
-
-    def output_shape(self, n):
-        """Return the shape of what the layer makes of n rows."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

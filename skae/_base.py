@@ -1,4 +1,4 @@
-"""What the three estimators share: parameters, checks, and the fit-a-network step.
+"""What the three estimators share: parameters and checks.
 
 The class is abstract: it has no ``__init__`` and no ``fit``. Its methods check the
 input and hand it to functions and values that trust it.
@@ -11,13 +11,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae._fitting import Progress, Watching, fit_autoencoder
 from skae._impute import MissingValues
-from skae._memory import remembered
-from skae._missing import advising_allow_nan, counted_rows
-from skae._random import seed_from
+from skae._missing import advising_allow_nan
 from skae._sample import Sampling
 from skae._settings import Budget, Settings, wanted_rate
+from skae._training import Training
 from skae._validation import (
     HasMethods,
     Interval,
@@ -29,12 +27,9 @@ from skae._validation import (
 from skae.networks import DenseNetwork, as_network
 
 FLOATS = (np.float64, np.float32)
-# Rows that the goodness of a fit is measured on: to pass all of them once more would be
-# a good part of a short training.
-_MEASURED_ROWS = 10_000
 
 
-class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
+class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
     #: What ``epochs="auto"`` gives.
@@ -203,82 +198,6 @@ class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
             return None
         return check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-
-    # -------------------------------------------------- the fit-a-network step
-
-    def _fit_network(self, table, validation):
-        """Train on a table, and set the attributes that every estimator has."""
-        settings = self._settings()
-        seed = seed_from(self.random_state)
-        watching = Watching(self.callbacks, self.verbose)
-        allow_nan = self._allows_nan
-        table = counted_rows(table, allow_nan=allow_nan, at_least=2)
-        if validation is not None:
-            validation = counted_rows(validation, allow_nan=allow_nan, at_least=1)
-        known = getattr(self, "autoencoder_", None) if self.warm_start else None
-
-        def compute():
-            return fit_autoencoder(
-                settings, table, validation, seed, watching, Progress(known)
-            )[0]
-
-        if self.callbacks or self.warm_start:
-            autoencoder = compute()
-        else:
-            if self.memory is not None:
-                settings.network.check_portable()
-            tables = (table, validation)
-            content = [vars(settings), [t and vars(t) for t in tables]]
-            autoencoder = remembered(self.memory, self.random_state, content, compute)
-        self._optimizer_state = None
-        self._set_autoencoder(autoencoder, autoencoder.history)
-        self._measure(table)
-
-    def _partial_fit_network(self, table):
-        """Make one pass over a table, continuing where the last one ended."""
-        settings = self._settings()
-        known = getattr(self, "autoencoder_", None)
-        progress = Progress()
-        if known is not None:
-            progress = Progress(known, self._optimizer_state, self.n_iter_)
-        else:
-            self._partial_fit_seed = seed_from(self.random_state)
-        if not hasattr(self, "_partial_fit_seed"):  # after a fit
-            self._partial_fit_seed = seed_from(self.random_state)
-        table = counted_rows(table, allow_nan=self._allows_nan, at_least=1)
-        one_pass = settings.for_one_pass()
-        autoencoder, self._optimizer_state = fit_autoencoder(
-            one_pass,
-            table,
-            None,
-            self._partial_fit_seed,
-            Watching(self.callbacks, self.verbose),
-            progress,
-        )
-        history = {"loss": [], **(self.history_ if known is not None else {})}
-        for name, values in autoencoder.history.items():
-            history[name] = [*history.get(name, []), *values]
-        autoencoder.history = history
-        self._set_autoencoder(autoencoder, history)
-        self._measure(table)
-
-    def _set_autoencoder(self, autoencoder, history):
-        self.autoencoder_ = autoencoder
-        self.history_ = history
-        self.n_iter_ = len(history["loss"])
-        self.scaler_ = autoencoder.scaler
-        self.latent_shape_ = autoencoder.latent_shape
-
-    def _measure(self, table):
-        """Set what describes the reconstruction of the training rows."""
-        n = len(table.X)
-        chosen = slice(None)
-        if n > _MEASURED_ROWS:
-            chosen = np.linspace(0, n - 1, _MEASURED_ROWS).astype(int)
-        parts = (table.X, table.y, table.weight)
-        self.reconstruction_err_, self.r2_ = self.autoencoder_.goodness(
-            *(None if part is None else part[chosen] for part in parts)
         )
 
     # ---------------------------------------------------------- fitted network

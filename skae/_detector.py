@@ -1,17 +1,19 @@
 """ReconstructionOutlierDetector: what does not reconstruct is odd."""
 
 import functools
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base_detector import BaseDetector
+from skae._coding import Coding
 from skae._errors import ErrorMeasure, measure_of, training_scale
 from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
 from skae._latent_error import learned_latent_measure, rows_to_compare
 from skae._settings import Budget
-from skae._validation import StrOptions, fit_context, normal_rows
+from skae._validation import Interval, StrOptions, fit_context, normal_rows
 from skae.networks import DenseNetwork
 from skae.thresholds import Contamination
 
@@ -21,7 +23,7 @@ _ERRORS = ("mse", "mae", "standardized", "negative_elbo")
 _parameters = BaseDetector._parameter_constraints
 
 
-class ReconstructionOutlierDetector(BaseDetector):
+class ReconstructionOutlierDetector(Coding, BaseDetector):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
     Trained on normal rows, the network reconstructs them well and others badly; a
@@ -60,7 +62,8 @@ class ReconstructionOutlierDetector(BaseDetector):
 
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 1,500 steps,
-        at least 10 and at most 50.
+        at least 10 and at most 50; each of several networks makes 1,250 steps, and at
+        most 35.
 
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
@@ -117,10 +120,16 @@ class ReconstructionOutlierDetector(BaseDetector):
         its reconstruction. "standardized": mean squared after dividing by each
         feature's mean squared training error, so that features that are hard to
         reconstruct do not drown the others. "latent": the geometric mean of the mean
-        squared error and of how far the row's code lies from the 5 nearest codes of
-        training rows. "negative_elbo": with a `VariationalNetwork`, what training
-        minimises, at the mean of the code. "auto": "latent" with a `DenseNetwork`,
-        else "standardized".
+        squared error and of how far the row's code lies from those of training rows,
+        from the 5 nearest and from the nearest tenth. "negative_elbo": with a
+        `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
+        "latent" with a `DenseNetwork`, else "standardized".
+
+    n_networks : int or "auto", default="auto"
+        Networks that are trained, one after the other, from other seeds; a row's error
+        is the mean of theirs. All else is said by the first: codes, reconstructions,
+        ``history_``. "auto" is 2 with ``error="latent"``, else 1; and 1 where
+        `callbacks` watch the training or `patience` may stop it.
 
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
@@ -129,7 +138,11 @@ class ReconstructionOutlierDetector(BaseDetector):
     Attributes
     ----------
     autoencoder_ : object
-        The trained network with its scalers, a value that pickles without Keras.
+        The trained network with its scalers, a value that pickles without Keras; the
+        first of ``autoencoders_``.
+
+    autoencoders_ : list of object
+        All of them, `n_networks`.
 
     history_ : dict of str to list of float
         ``loss`` and, with validation rows, ``val_loss`` of every epoch; beside them
@@ -194,12 +207,14 @@ class ReconstructionOutlierDetector(BaseDetector):
     :math:`s` the scaler; ``decision_function`` subtracts ``offset_``; ``predict`` is
     +1 where that is at least 0. With ``error="latent"`` it is
 
-    .. math:: -\sqrt{e(s(x), s(\hat x)) \; d(x) \, \bar e / \bar d}
+    .. math:: -\sqrt{e \sqrt{d \, D}}
 
     with :math:`e` the mean squared error, :math:`d` the mean squared distance of the
     row's code to the 5 nearest codes of other training rows (of 5,000 of them, where
-    there are more), and :math:`\bar e, \bar d` their means over the training rows;
-    d is at least a thousandth of its mean.
+    there are more), and :math:`D` that to the nearest tenth, at least 5, of 500 of
+    them, at random. d and D are multiplied by what gives them the mean of e over the
+    training rows, and are at least a thousandth of that. D tells small crowds of rows
+    that are alike, outliers among the training rows say, from the others.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
     all strengths: that keeps it from reconstructing what it has not seen better than a
@@ -236,10 +251,11 @@ class ReconstructionOutlierDetector(BaseDetector):
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
         "corruption": [*_parameters["corruption"], StrOptions({"auto"})],
         "error": [StrOptions({"auto", "latent", *_ERRORS})],
+        "n_networks": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
     }
-
-    # More epochs gain little, and learn few rows by heart, outliers among them.
-    _budget = Budget(steps=1500, most_epochs=50)
 
     def __init__(
         self,
@@ -263,6 +279,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         threshold=None,
         threshold_on="auto",
         error="auto",
+        n_networks="auto",
         allow_nan=False,
     ):
         self.latent_dim = latent_dim
@@ -284,6 +301,7 @@ class ReconstructionOutlierDetector(BaseDetector):
         self.threshold = threshold
         self.threshold_on = threshold_on
         self.error = error
+        self.n_networks = n_networks
         self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -369,54 +387,6 @@ class ReconstructionOutlierDetector(BaseDetector):
         self._partial_fit_and_calibrate(rule, X, y, normal)
         return self
 
-    def reconstruct(self, X):
-        """Return the reconstruction of rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        rows : ndarray of X's shape
-            In X's units.
-        """
-        check_is_fitted(self)
-        return self.autoencoder_.reconstruct(self._check_X(X))
-
-    def encode(self, X):
-        """Return the codes of rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, width)
-            The latent codes.
-        """
-        check_is_fitted(self)
-        return self.autoencoder_.encode(self._check_X(X))
-
-    def decode(self, codes):
-        """Return the rows that codes stand for.
-
-        Parameters
-        ----------
-        codes : array-like of shape (n_samples, width)
-            Latent codes, as ``encode`` returns them.
-
-        Returns
-        -------
-        rows : ndarray of shape (n_samples, *input_shape_)
-            In X's units.
-        """
-        check_is_fitted(self)
-        return self.autoencoder_.decode(self._check_codes(codes, "codes"))
-
     def feature_errors(self, X):
         """Return each feature's part of the reconstruction error.
 
@@ -473,32 +443,41 @@ class ReconstructionOutlierDetector(BaseDetector):
 
     def _errors(self, X):
         """Return the reconstruction error of each row."""
-        return self._error_measure.of_rows(self.autoencoder_, X)
+        return self._mean(lambda one, measure: measure.of_rows(one, X))
 
     def _feature_errors(self, X):
         """Return each value's part of its row's error."""
-        return self._error_measure.of_features(self.autoencoder_, X)
+        return self._mean(lambda one, measure: measure.of_features(one, X))
+
+    def _mean(self, of):
+        """Return the mean of what networks and their measures make."""
+        pairs = zip(self.autoencoders_, self._error_measures, strict=True)
+        first, *others = (of(*pair) for pair in pairs)
+        return sum(others, first) / (1 + len(others)) if others else first
 
     def _measure(self, table):
         """Set the errors of the training rows, and what describes them."""
         super()._measure(table)
-        self.feature_scale_ = None
-        self._error_measure = self._check_error()
-        error, training = self._error(), (self.autoencoder_, table.X, table.weight)
-        if error == "latent":
-            if self._passed is not None:
-                self._passed = rows_to_compare(self._passed, table.X)
-            learned = learned_latent_measure(*training, self._passed)
-            self._error_measure, self.train_errors_ = learned
-        else:
-            if error == "standardized":
-                self.feature_scale_ = training_scale(*training)
-                self._error_measure = ErrorMeasure(error, self.feature_scale_)
-            self.train_errors_ = self._errors(table.X)
+        if self._error() == "latent" and self._passed is not None:
+            self._passed = rows_to_compare(self._passed, table.X)
+        learned = [self._learned_measure(one, table) for one in self.autoencoders_]
+        self._error_measures, errors = zip(*learned, strict=True)
+        self.train_errors_ = np.mean(errors, axis=0)
+        self.feature_scale_ = getattr(self._error_measures[0], "feature_scale", None)
         self._train_weight = table.weight
         self.reconstruction_err_ = float(
             np.average(self.train_errors_, weights=table.weight)
         )
+
+    def _learned_measure(self, autoencoder, table):
+        """Return the measure of a network's errors, and those of the training rows."""
+        measure, error = self._check_error(), self._error()
+        training = (autoencoder, table.X, table.weight)
+        if error == "latent":
+            return learned_latent_measure(*training, self._passed)
+        if error == "standardized":
+            measure = ErrorMeasure(error, training_scale(*training))
+        return measure, measure.of_rows(autoencoder, table.X)
 
     def _check_error(self):
         """Return how errors are measured, but for what the training rows say."""
@@ -509,6 +488,26 @@ class ReconstructionOutlierDetector(BaseDetector):
         if self.error != "auto":
             return self.error
         return "latent" if _is_dense(self.network) else "standardized"
+
+    def _n_networks(self):
+        if self.n_networks != "auto":
+            return self.n_networks
+        is_watched = self.callbacks or self.patience is not None
+        return 2 if self._error() == "latent" and not is_watched else 1
+
+    @property
+    def _budget(self):
+        # More epochs gain little, and learn few rows by heart, outliers among them.
+        if self._n_networks() > 1:
+            return Budget(steps=1250, most_epochs=35)
+        return Budget(steps=1500, most_epochs=50)
+
+    def _known_networks(self):
+        return getattr(self, "autoencoders_", [])
+
+    def _set_networks(self, autoencoders):
+        super()._set_networks(autoencoders)
+        self.autoencoders_ = autoencoders
 
     def _wanted_width(self, network):
         if self.latent_dim != "auto":

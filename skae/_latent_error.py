@@ -1,12 +1,12 @@
 """The error that counts how odd a row's reconstruction is, and how odd its code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from skae._errors import ErrorMeasure, checked_for_gaps
-from skae._neighbors import MOST_CODES, CodeNeighbors
+from skae._neighbors import MOST_CODES, CodeNeighbors, Crowd
 from skae.metrics._reconstruction import _reconstruction_error
 
 # Codes are never nearer than this share of the mean over training rows: among rows that
@@ -23,20 +23,24 @@ class LatentMeasure:
     neighbors : CodeNeighbors
         Of the training rows.
 
-    scale : float
-        Gives distances of codes the mean of the reconstruction errors.
+    crowd : Crowd
+        Of the training rows, too.
+
+    scales : tuple of float
+        Give distances of codes, by either, the mean of the reconstruction errors.
 
     floor : float
         The smallest distance, once scaled.
     """
 
     neighbors: Any
-    scale: float
-    floor: float
+    crowd: Any
+    scales: tuple[float, float] = (1.0, 1.0)
+    floor: float = 0.0
 
     def of_rows(self, autoencoder, X):
         """Return the error of each row, float64 of shape (n,)."""
-        return self._of(*_parts(autoencoder, X, self.neighbors))
+        return self._of(*self._parts(autoencoder, X))
 
     def of_features(self, autoencoder, X):
         """Return each value's part of its row's error, float64 of X's shape.
@@ -49,10 +53,37 @@ class LatentMeasure:
         share = np.divide(errors, total, out=np.zeros(len(X)), where=total > 0)
         return parts * share.reshape(-1, *[1] * (X.ndim - 1))
 
-    def _of(self, squared, distances):
-        """Return the geometric means."""
-        far = np.maximum(self.scale * distances, self.floor)
-        return np.sqrt(squared) * np.sqrt(far)
+    def scaled_by(self, autoencoder, X, weight):
+        """Return the measure whose parts have one mean over rows; and rows' errors."""
+        squared, *distances = parts = self._parts(autoencoder, X)
+        mean, *means = (np.average(part, weights=weight) for part in parts)
+        scales = tuple(mean / one if min(mean, one) > 0 else 1.0 for one in means)
+        scaled = replace(self, scales=scales, floor=_SMALLEST_SHARE * mean)
+        return scaled, scaled._of(squared, *distances)
+
+    def _parts(self, autoencoder, X):
+        """Return mean squared errors of rows, and the two distances of their codes."""
+        allow_nan = checked_for_gaps(autoencoder, X)
+        squared, near, far = np.empty(len(X)), np.empty(len(X)), np.empty(len(X))
+
+        def measure(rows, scaled, output):
+            squared[rows] = _reconstruction_error(
+                scaled, output, "mse", None, allow_nan
+            )
+            codes = autoencoder.encode_scaled(scaled)
+            near[rows] = self.neighbors.distances(codes)
+            far[rows] = self.crowd.distances(codes)
+
+        autoencoder.for_blocks(X, measure)
+        return squared, near, far
+
+    def _of(self, squared, *distances):
+        """Return the geometric means of errors and of the distances' own."""
+        near, far = (
+            np.sqrt(np.maximum(scale * one, self.floor))
+            for scale, one in zip(self.scales, distances, strict=True)
+        )
+        return np.sqrt(squared) * np.sqrt(near * far)
 
 
 def rows_to_compare(passed, X):
@@ -86,25 +117,7 @@ def learned_latent_measure(autoencoder, X, weight, others=None):
     others : ndarray of shape (m, *input_shape), default=None
         Rows whose codes others are compared with; None: the training rows.
     """
-    if others is None:
-        neighbors = CodeNeighbors.of(autoencoder.encode(X), weight)
-    else:
-        neighbors = CodeNeighbors.of(autoencoder.encode(others))
-    squared, distances = _parts(autoencoder, X, neighbors)
-    means = [np.average(part, weights=weight) for part in (squared, distances)]
-    scale = means[0] / means[1] if min(means) > 0 else 1.0
-    measure = LatentMeasure(neighbors, scale, _SMALLEST_SHARE * means[0])
-    return measure, measure._of(squared, distances)
-
-
-def _parts(autoencoder, X, neighbors):
-    """Return mean squared errors of rows, and how far their codes lie from others."""
-    allow_nan = checked_for_gaps(autoencoder, X)
-    squared, distances = np.empty(len(X)), np.empty(len(X))
-
-    def measure(rows, scaled, output):
-        squared[rows] = _reconstruction_error(scaled, output, "mse", None, allow_nan)
-        distances[rows] = neighbors.distances(autoencoder.encode_scaled(scaled))
-
-    autoencoder.for_blocks(X, measure)
-    return squared, distances
+    counted = weight if others is None else None
+    codes = autoencoder.encode(X if others is None else others)
+    measure = LatentMeasure(CodeNeighbors.of(codes, counted), Crowd.of(codes, counted))
+    return measure.scaled_by(autoencoder, X, weight)

@@ -1,4 +1,8 @@
-"""How far a code lies from the codes of training rows."""
+"""How far a code lies from the codes of training rows: from the nearest, and from many.
+
+Few neighbours know a row that is odd among those near to it. Many know a small crowd of
+rows that are alike, but not like the others: outliers among the training rows, say.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +13,9 @@ import numpy as np
 # Neighbours that count, and the most training rows that they are looked for among.
 _N_NEIGHBORS = 5
 MOST_CODES = 5_000
+# Of a crowd: the share that counts, and the most training rows that it consists of.
+_NEAREST_SHARE = 0.1
+_MOST_OF_CROWD = 500
 # Codes are compared in blocks of rows with groups of training codes: few enough of each
 # that the numbers stay in the processor's cache.
 _BLOCK_ROWS, _GROUP = 256, 50
@@ -19,11 +26,15 @@ _SAME = 1e-12
 # Differences of values that are in memory at a time.
 _AT_ONCE = 1 << 20
 _LARGEST = 1e15  # of which float32 can hold the square
+_LARGEST_SQUARED = 1e150  # of which float64 can
 
 
 @dataclass(frozen=True)
-class CodeNeighbors:
-    """Codes of training rows, and how far others lie from the nearest of them.
+class _Codes:
+    """Codes of training rows, and how far others lie from them.
+
+    A row that is compared with itself has one copy of it fewer: distances of training
+    rows are those to the others.
 
     Attributes
     ----------
@@ -36,9 +47,14 @@ class CodeNeighbors:
     codes: Any
     weight: Any
 
+    @staticmethod
+    def most():
+        """Return of how many training rows the codes are kept."""
+        raise NotImplementedError
+
     @classmethod
     def of(cls, codes, weight=None):
-        """Return those of training rows, at most 5,000 of them, chosen at random.
+        """Return those of training rows: where there are too many, some at random.
 
         Parameters
         ----------
@@ -48,17 +64,16 @@ class CodeNeighbors:
             A weight of k counts a row k times.
         """
         weight = np.ones(len(codes)) if weight is None else weight.astype(np.float64)
-        if len(codes) > MOST_CODES:
+        if len(codes) > cls.most():
             rng = np.random.default_rng(0)
-            kept = np.sort(rng.choice(len(codes), MOST_CODES, replace=False))
+            kept = np.sort(rng.choice(len(codes), cls.most(), replace=False))
             codes, weight = codes[kept], weight[kept]
         return cls(codes.astype(np.float64), weight / min(1.0, weight.max()))
 
     def distances(self, codes):
-        """Return the mean squared distance of each code to its 5 nearest ones.
+        """Return the mean squared distance of each code to those that count.
 
-        One of them is left out where it is the code itself: a training row is compared
-        with the others. Distances are means over the values of a code.
+        Distances are means over the values of a code.
 
         Parameters
         ----------
@@ -71,9 +86,77 @@ class CodeNeighbors:
         found = np.empty(len(codes))
         for start in range(0, len(codes), _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
-            block = codes[rows].astype(np.float64, copy=False)
-            found[rows] = self._mean_of_nearest(block, *self._candidates(block))
+            found[rows] = self._of_block(codes[rows].astype(np.float64, copy=False))
         return found
+
+    def _of_block(self, block):
+        """Return the distances of a block of codes."""
+        raise NotImplementedError
+
+
+class Crowd(_Codes):
+    """A few hundred of them, of which the nearest tenth counts, but 5 at least."""
+
+    @staticmethod
+    def most():
+        return _MOST_OF_CROWD
+
+    def _of_block(self, block):
+        block = np.clip(block, -_LARGEST_SQUARED, _LARGEST_SQUARED)
+        size = np.vecdot(block, block)[:, None]
+        distance = size + self._squares - 2 * (block @ self.codes.T)
+        np.maximum(distance, 0, out=distance)
+        if self._is_unweighted:
+            total, counted = self._of_equals(distance, size)
+        else:
+            total, counted = self._of_copies(distance, size)
+        mean = np.divide(total, counted, out=np.zeros(len(block)), where=counted > 0)
+        return mean / block.shape[1]
+
+    def _of_equals(self, distance, size):
+        """Return sums of the smallest distances, and of how many they are."""
+        place = min(self._n_wanted, distance.shape[1] - 1)
+        nearest = np.partition(distance, place, axis=1)[:, : place + 1]
+        is_itself = nearest.min(axis=1) <= _SAME * (1e-300 + size[:, 0])
+        others, last = nearest[:, :-1].sum(axis=1), nearest[:, -1]
+        if place < self._n_wanted:  # there are no more
+            return others + last, place + 1.0 - is_itself
+        wanted = np.full(len(distance), float(self._n_wanted))
+        return np.where(is_itself, others + last, others), wanted
+
+    def _of_copies(self, distance, size):
+        """Return the same where a code stands for several, or for part of one."""
+        order = np.argsort(distance, axis=1)
+        distance = np.take_along_axis(distance, order, axis=1)
+        copies = self.weight[order]
+        is_itself = distance[:, :1] <= _SAME * (1e-300 + size)
+        copies[:, :1] -= np.where(is_itself, np.minimum(1, copies[:, :1]), 0)
+        before = np.cumsum(copies, axis=1) - copies
+        counted = np.clip(self._n_wanted - before, 0, copies)
+        return np.vecdot(counted, distance), counted.sum(axis=1)
+
+    @cached_property
+    def _squares(self):
+        return np.vecdot(self.codes, self.codes)
+
+    @cached_property
+    def _is_unweighted(self):
+        return bool((self.weight == 1).all())
+
+    @cached_property
+    def _n_wanted(self):
+        return max(_N_NEIGHBORS, round(_NEAREST_SHARE * self.weight.sum()))
+
+
+class CodeNeighbors(_Codes):
+    """Thousands of them, of which the nearest 5 count."""
+
+    @staticmethod
+    def most():
+        return MOST_CODES
+
+    def _of_block(self, block):
+        return self._mean_of_nearest(block, *self._candidates(block))
 
     @cached_property
     def _rough(self):

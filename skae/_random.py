@@ -8,7 +8,15 @@ from numbers import Integral
 
 import numpy as np
 
-_PURPOSES = ("weights", "split", "order", "corruption", "calibration", "folds")
+_PURPOSES = (
+    "weights",
+    "split",
+    "order",
+    "corruption",
+    "calibration",
+    "folds",
+    "networks",
+)
 
 
 def seed_from(random_state):
@@ -32,8 +40,8 @@ def stream(seed, purpose, *counters):
     seed : int
         The seed of the fit.
 
-    purpose : {"weights", "split", "order", "corruption", "calibration", "folds"}
-        What the draws are for.
+    purpose : str
+        What the draws are for, one of ``_PURPOSES``.
 
     *counters : int
         Position within the purpose, the epoch for instance.

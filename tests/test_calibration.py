@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-import skae._base
+import skae._training
 from skae import (
     BestF,
     Conformal,
@@ -35,6 +35,7 @@ def quick(**params):
         "network": DenseNetwork((6,)),
         "epochs": 3,
         "random_state": 0,
+        "n_networks": 1,
     }
     return ReconstructionOutlierDetector(**{**defaults, **params})
 
@@ -66,13 +67,13 @@ def same_network(one, other):
 @pytest.fixture
 def trainings(monkeypatch):
     """A list that grows by one with every training."""
-    made, real = [], skae._base.fit_autoencoder
+    made, real = [], skae._training.fit_autoencoder
 
     def counted(*args):
         made.append(1)
         return real(*args)
 
-    monkeypatch.setattr(skae._base, "fit_autoencoder", counted)
+    monkeypatch.setattr(skae._training, "fit_autoencoder", counted)
     return made
 
 

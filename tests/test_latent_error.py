@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from skae import (
@@ -32,32 +33,54 @@ def fitted(X):
     return ReconstructionOutlierDetector(**FAST).fit(X)
 
 
-def parts(detector, X_train, X):
-    """Return mean squared errors of rows, and their codes' mean squared distances."""
+@pytest.fixture(scope="module")
+def fitted_one(X):
+    return ReconstructionOutlierDetector(n_networks=1, **FAST).fit(X)
+
+
+def parts(detector, X_train, X, n_far=20):
+    """Return mean squared errors of rows, and their codes' mean squared distances.
+
+    These are the distances to the 5 nearest training rows and to ``n_far`` of them, of
+    others where X are the training rows.
+    """
     scale = detector.scaler_.transform
     squared = reconstruction_error(scale(X), scale(detector.reconstruct(X)))
     known, codes = detector.encode(X_train), detector.encode(X)
-    near = NearestNeighbors(n_neighbors=5).fit(known).kneighbors(codes)[0]
-    return squared, (near**2).mean(axis=1) / codes.shape[1]
+    own = int(X is X_train)
+    found = NearestNeighbors(n_neighbors=n_far + own).fit(known).kneighbors(codes)[0]
+    distances = found[:, own:] ** 2 / codes.shape[1]
+    return squared, distances[:, :5].mean(axis=1), distances.mean(axis=1)
 
 
-def test_it_is_a_geometric_mean(fitted, X):
+def test_it_is_a_geometric_mean(fitted_one, X):
     rows = np.random.default_rng(1).normal(size=(30, 6))
-    squared, distances = parts(fitted, X, rows)
-    scores = fitted.score_samples(rows)
-    ratio = scores**2 / (squared * distances)
+    squared, near, far = parts(fitted_one, X, rows)
+    scores = fitted_one.score_samples(rows)
+    ratio = scores**2 / (squared * np.sqrt(near * far))
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
 
 
-def test_the_two_have_the_same_mean_over_training_rows(fitted, X):
-    rows = np.random.default_rng(1).normal(size=(30, 6))
-    squared, distances = parts(fitted, X, rows)
-    scale = fitted.score_samples(rows)[0] ** 2 / (squared[0] * distances[0])
-    known = fitted.encode(X)
-    near = NearestNeighbors(n_neighbors=6).fit(known).kneighbors(known)[0][:, 1:]
-    own = (near**2).mean(axis=1) / known.shape[1]
-    own_squared = parts(fitted, X, X)[0]
-    assert scale * own.mean() == pytest.approx(own_squared.mean(), rel=1e-6)
+def test_its_parts_have_the_same_mean_over_training_rows(fitted_one, X):
+    squared, *distances = parts(fitted_one, X, X)
+    near, far = (one * squared.mean() / one.mean() for one in distances)
+    expected = np.sqrt(squared * np.sqrt(near * far))
+    np.testing.assert_allclose(fitted_one.train_errors_, expected, rtol=1e-5)
+
+
+def test_a_crowd_of_outliers_among_the_training_rows_stands_out():
+    rng = np.random.default_rng(0)
+    crowd = 4 + 0.05 * rng.normal(size=(12, 6))
+    X = np.concatenate([rng.normal(size=(400, 6)), crowd])
+    y = np.repeat([1, -1], [400, 12])
+    detector = ReconstructionOutlierDetector(random_state=0).fit(X)
+    measures = detector._error_measures
+    near, far = (
+        np.mean([part(m).distances(a.encode(X)) for a, m in pairs], axis=0)
+        for part in (lambda m: m.neighbors, lambda m: m.crowd)
+        for pairs in [list(zip(detector.autoencoders_, measures, strict=True))]
+    )
+    assert roc_auc_score(y == -1, far) > 0.95 > roc_auc_score(y == -1, near)
 
 
 def test_training_errors_are_those_of_score_samples(fitted, X):
@@ -65,12 +88,11 @@ def test_training_errors_are_those_of_score_samples(fitted, X):
     assert (fitted.predict(X) == -1).sum() == 20
 
 
-def test_parts_of_features_add_up(fitted, X):
+def test_parts_of_features_add_up(fitted, fitted_one, X):
     errors = fitted.feature_errors(X)
     np.testing.assert_allclose(errors.sum(axis=1), -fitted.score_samples(X), rtol=1e-12)
-    squared = (
-        fitted.scaler_.transform(X) - fitted.scaler_.transform(fitted.reconstruct(X))
-    ) ** 2
+    errors, scale = fitted_one.feature_errors(X), fitted_one.scaler_.transform
+    squared = (scale(X) - scale(fitted_one.reconstruct(X))) ** 2
     shares = squared / squared.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(
         errors / errors.sum(axis=1, keepdims=True), shares, rtol=1e-6
@@ -133,6 +155,7 @@ def test_defaults_of_dense_networks(network, X):
         learning_rate="one_cycle",
         corruption=GaussianNoise((0.1, 2.0)),
         error="latent",
+        n_networks=2,
         **FAST,
     ).fit(X)
     assert np.array_equal(auto.score_samples(X), spelt_out.score_samples(X))
@@ -216,22 +239,21 @@ def test_a_cycle_beside_an_instance_is_an_error(X):
 
 
 def test_passes_compare_with_the_rows_of_earlier_ones(X):
-    detector = ReconstructionOutlierDetector(random_state=0)
+    detector = ReconstructionOutlierDetector(n_networks=1, random_state=0)
     for chunk in np.split(X, 4):
         detector.partial_fit(chunk)
-    squared, _ = parts(detector, X, X)
-    known = detector.encode(X)
-    near = NearestNeighbors(n_neighbors=6).fit(known).kneighbors(known)[0][:, 1:]
-    ratio = detector.score_samples(X) ** 2 / squared / (near**2).mean(axis=1)
-    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+    squared, near, far = parts(detector, X, X)
+    ratio = detector.score_samples(X) ** 2 / (squared * np.sqrt(near * far))
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
 
 
 def test_rows_that_pass_again_are_compared_once(X):
     once, again = (ReconstructionOutlierDetector(random_state=0) for _ in range(2))
     once.partial_fit(X)
     again.partial_fit(X).partial_fit(X)
-    neighbors = again._error_measure.neighbors
-    assert len(neighbors.codes) == len(once._error_measure.neighbors.codes) == len(X)
+    for one in (once, again):
+        for measure in one._error_measures:
+            assert len(measure.neighbors.codes) == len(measure.crowd.codes) == len(X)
     assert (again.train_errors_ > 0).all()
 
 
@@ -242,7 +264,7 @@ def test_only_the_latest_rows_are_kept(X, monkeypatch):
     detector = ReconstructionOutlierDetector(random_state=0)
     for chunk in np.split(X, 4):
         detector.partial_fit(chunk)
-    codes = detector._error_measure.neighbors.codes
+    codes = detector._error_measures[0].neighbors.codes
     np.testing.assert_allclose(codes, detector.encode(X[-60:]), atol=1e-12)
 
 

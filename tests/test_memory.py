@@ -92,7 +92,7 @@ def memory(tmp_path):
 @pytest.fixture
 def detector(counting, memory):
     return ReconstructionOutlierDetector(
-        2, network=counting, epochs=3, memory=memory, random_state=0
+        2, network=counting, epochs=3, memory=memory, random_state=0, n_networks=1
     )
 
 
@@ -135,7 +135,7 @@ def plain_search():
     """The same search without memory; its network only lacks the log."""
     X, y = _rows()
     detector = ReconstructionOutlierDetector(
-        2, network=DenseNetwork((4,)), epochs=3, random_state=0
+        2, network=DenseNetwork((4,)), epochs=3, random_state=0, n_networks=1
     )
     return search(detector).fit(X, y)
 

@@ -230,11 +230,11 @@ class TestEveryEstimator:
     def test_memory_tells_gaps_apart(self, cls, X, tmp_path, monkeypatch):
         first = quick(cls, memory=tmp_path).fit(X)
         trainings = []
-        from skae import _base
+        from skae import _training
 
-        real = _base.fit_autoencoder
+        real = _training.fit_autoencoder
         monkeypatch.setattr(
-            _base, "fit_autoencoder", lambda *a: trainings.append(0) or real(*a)
+            _training, "fit_autoencoder", lambda *a: trainings.append(0) or real(*a)
         )
         again = quick(cls, memory=tmp_path).fit(X)
         assert not trainings
@@ -242,7 +242,7 @@ class TestEveryEstimator:
         other = X.copy()
         other[3, np.flatnonzero(~np.isnan(X[3]))[0]] = np.nan
         quick(cls, memory=tmp_path).fit(other)
-        assert len(trainings) == 1
+        assert len(trainings) == len(getattr(first, "autoencoders_", [first]))
 
     def test_impute_keeps_what_is_observed(self, cls, X):
         estimator = quick(cls).fit(X)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from skae import _neighbors
-from skae._neighbors import CodeNeighbors
+from skae._neighbors import CodeNeighbors, Crowd
 
 
 def by_scikit_learn(codes, others, n=5):
@@ -98,3 +98,61 @@ def test_rows_alone_have_the_same_neighbours_as_in_a_batch(rng):
     neighbors = CodeNeighbors.of(known)
     alone = [neighbors.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
     np.testing.assert_allclose(neighbors.distances(codes)[::37], alone, rtol=1e-13)
+
+
+# ----------------------------------------------------------------------- the crowd
+
+
+def n_of_crowd(n):
+    return max(5, round(0.1 * n))
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 6, 30, 77, 500])
+@pytest.mark.parametrize("width", [1, 8])
+def test_the_nearest_tenth(n, width, rng):
+    known, codes = rng.normal(size=(n, width)), rng.normal(size=(300, width))
+    found = Crowd.of(known).distances(codes)
+    expected = by_scikit_learn(codes, known, n_of_crowd(n))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 5, 6, 7, 90])
+def test_a_row_does_not_belong_to_its_own_crowd(n, rng):
+    codes = rng.normal(size=(n, 6))
+    found = Crowd.of(codes).distances(codes)
+    for i in (0, n - 1):
+        others = np.delete(codes, i, axis=0)
+        expected = by_scikit_learn(codes[i : i + 1], others, n_of_crowd(n))
+        assert found[i] == pytest.approx(expected[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [3, 80, 200])
+def test_weights_count_copies_in_a_crowd(n, rng):
+    known, codes = rng.normal(size=(n, 4)), rng.normal(size=(20, 4))
+    weight = rng.integers(1, 3, size=n)
+    repeated = Crowd.of(np.repeat(known, weight, axis=0))
+    weighted = Crowd.of(known, weight)
+    for rows in (codes, known):
+        expected = repeated.distances(rows)
+        np.testing.assert_allclose(weighted.distances(rows), expected, rtol=1e-9)
+
+
+def test_a_crowd_is_a_sample(rng, monkeypatch):
+    monkeypatch.setattr(_neighbors, "_MOST_OF_CROWD", 100)
+    crowd = Crowd.of(rng.normal(size=(1000, 2)), np.arange(1, 1001))
+    assert crowd.codes.shape == (100, 2)
+    assert len(np.unique(crowd.codes, axis=0)) == 100
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30, 1e100, 1e200])
+def test_crowds_of_any_size(size, rng):
+    known = rng.normal(size=(700, 3))
+    found = Crowd.of(known).distances(size * rng.normal(size=(9, 3)))
+    assert np.isfinite(found).all()
+
+
+def test_rows_alone_are_as_far_from_a_crowd_as_in_a_batch(rng):
+    known, codes = rng.normal(size=(2000, 16)), rng.normal(size=(600, 16))
+    crowd = Crowd.of(known)
+    alone = [crowd.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
+    np.testing.assert_allclose(crowd.distances(codes)[::37], alone, rtol=1e-13)

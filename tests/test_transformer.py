@@ -109,9 +109,9 @@ def test_linear_network_is_bounded_by_pca():
 
 
 def test_goodness_is_measured_on_some_of_many_rows(monkeypatch):
-    from skae import _base
+    from skae import _training
 
-    monkeypatch.setattr(_base, "_MEASURED_ROWS", 20)
+    monkeypatch.setattr(_training, "_MEASURED_ROWS", 20)
     X = np.random.default_rng(0).normal(size=(77, 4))
     transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
     some = X[np.linspace(0, 76, 20).astype(int)]

@@ -212,11 +212,28 @@ def choices(size):
     code of 4 between layers of 768, no noise, errors over each feature's training
     error. The defaults were chosen on the first seeds of these 14 tables.
     """
-    return _over_tables(size, normals_split, "inliers", {}, [OWN, *CHOICES])
+    return _choices(size, normals_split, "inliers")
 
 
-def _over_tables(size, split, train_on, bars, names=None):
-    """Run contenders, all unless they are named, on all tables with all seeds."""
+def choices_contaminated(size):
+    """The same choices, by detectors that learn all rows, the anomalies among them.
+
+    As in contaminated.
+    """
+    return _choices(size, contaminated_split, "all")
+
+
+def _choices(size, split, train_on):
+    """Run the default and what else it could have been; judge how it was chosen."""
+    names = [OWN, *CHOICES]
+    return _over_tables(size, split, train_on, {}, names, by_others=True)
+
+
+def _over_tables(size, split, train_on, bars, names=None, *, by_others=False):
+    """Run contenders, all unless they are named, on all tables with all seeds.
+
+    ``by_others`` says what each table would have by the choice of the other tables.
+    """
     options = _options(size)
     makers, notes = contenders(options.contenders or names)
     tables = read_tables(options.tables or default_folder(), size.is_quick)
@@ -232,7 +249,8 @@ def _over_tables(size, split, train_on, bars, names=None):
         notes += (
             f"{options.n_jobs} processes shared the machine: times cannot be compared.",
         )
-    return findings_of(runs, bars, (*notes, *_pyod_version(makers), *failures))
+    notes = (*notes, *_pyod_version(makers), *failures)
+    return findings_of(runs, bars, notes, by_others=by_others)
 
 
 def _play(race, table, seed):
@@ -292,5 +310,5 @@ def _pyod_version(makers):
 
 OPTIONAL_SHOWN = ("pyod", "torch")
 
-for _find in (normals, contaminated, ecg, choices):
-    JOBS.add(Job(_find.__name__, _find))
+for _find in (normals, contaminated, ecg, choices, choices_contaminated):
+    JOBS.add(Job(_find.__name__.replace("_", "-"), _find))

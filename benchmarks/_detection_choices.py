@@ -1,6 +1,33 @@
 """What else the default detector could have been: one choice changed at a time."""
 
 from skae import DenseNetwork, GaussianNoise, ReconstructionOutlierDetector, SwapNoise
+from skae._latent_error import LatentMeasure
+from skae._neighbors import CodeNeighbors, Crowd
+
+
+class OneDistance(ReconstructionOutlierDetector):
+    """The default detector with one of the two distances of codes in the other's place.
+
+    A subclass has it as ``distance``.
+    """
+
+    def _learned_measure(self, autoencoder, table):
+        codes = self.distance.of(autoencoder.encode(table.X), table.weight)
+        measure = LatentMeasure(codes, codes)
+        return measure.scaled_by(autoencoder, table.X, table.weight)
+
+
+class NearestOnly(OneDistance):
+    """The 5 nearest codes say how odd a code is."""
+
+    distance = CodeNeighbors
+
+
+class CrowdOnly(OneDistance):
+    """The nearest tenth of the codes says how odd a code is."""
+
+    distance = Crowd
+
 
 # The code of 4 between two layers of 768 that was the default before.
 _BOTTLENECK = {
@@ -16,12 +43,16 @@ _CHANGES = {
     "error='mse'": {"error": "mse"},
     "error='mae'": {"error": "mae"},
     "error='standardized'": {"error": "standardized"},
+    "the 5 nearest codes only": {"class": NearestOnly},
+    "the nearest tenth only": {"class": CrowdOnly},
+    "one network": {"n_networks": 1},
+    "five networks": {"n_networks": 5},
     "corruption=None": {"corruption": None},
     "noise of 0.5": {"corruption": GaussianNoise(0.5)},
     "noise of 0.1 to 1": {"corruption": GaussianNoise((0.1, 1.0))},
     "SwapNoise(0.3)": {"corruption": SwapNoise(0.3)},
     "a constant rate": {"learning_rate": None},
-    "early stopping": {"validation_fraction": 0.05, "patience": 50},
+    "early stopping": {"validation_fraction": 0.05, "patience": 50, "n_networks": 2},
     "15 epochs": {"epochs": 15},
     "200 epochs": {"epochs": 200},
     "a code of 4": {"latent_dim": 4},
@@ -35,7 +66,8 @@ _CHANGES = {
 def _maker(changes):
     def make(case):
         params = {**changes, "random_state": case.seed, **case.training}
-        return ReconstructionOutlierDetector(**params)
+        kind = params.pop("class", ReconstructionOutlierDetector)
+        return kind(**params)
 
     return make
 

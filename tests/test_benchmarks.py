@@ -68,9 +68,10 @@ ALL_JOBS = [
 WITHOUT_DATA = {"digits-code", "digits-denoise", "missing-filled"}
 WITHOUT_DATA |= {"import", "many-fits", "curves"}
 # Jobs that only look, or that compare and take the outcome as it is.
-WITHOUT_BARS = {"mnist-latent-map", "choices", "codes-as-images", "ecg-lstm", "modes"}
+CHOICES = {"choices", "choices-contaminated"}
+WITHOUT_BARS = {"mnist-latent-map", *CHOICES, "codes-as-images", "ecg-lstm", "modes"}
 WITHOUT_BARS |= {"score-in-keras", "curves"}
-OVER_TABLES = {"normals", "contaminated", "choices"}
+OVER_TABLES = {"normals", "contaminated", *CHOICES}
 WITH_PICTURE = {*SCRIPTS["tutorials"].JOBS, "curves", *OVER_TABLES}
 MAX_PICTURE_BYTES = 150_000
 

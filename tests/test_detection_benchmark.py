@@ -250,6 +250,19 @@ def test_without_skae_nothing_is_set_against_it():
     assert found.figure is None
 
 
+def test_a_choice_is_cross_validated_over_tables():
+    auc = pd.DataFrame(
+        {"skae": [0.9, 0.6, 0.7], "other": [0.5, 0.9, 0.8]}, index=["t0", "t1", "t2"]
+    )
+    # The others' means: t0 0.65 and 0.85, t1 0.8 and 0.65, t2 0.75 and 0.7.
+    (words,) = findings.chosen_by_others(auc)
+    assert f"mean ROC AUC {(0.5 + 0.6 + 0.7) / 3:.4f}" in words
+    assert "skae (2), other (1)." in words
+    assert findings.chosen_by_others(auc[:1]) == ()
+    found = findings.findings_of(made_runs(), {}, (), by_others=True)
+    assert any(note.startswith("Each table by the choice") for note in found.notes)
+
+
 def test_the_critical_difference_is_the_published_one():
     # Demsar (2006), Table 5: q is 2.343 for 3 and 2.728 for 5 contenders.
     for n_contenders, q in ((3, 2.343), (5, 2.728)):

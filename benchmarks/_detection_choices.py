@@ -1,5 +1,7 @@
 """What else the default detector could have been: one choice changed at a time."""
 
+from sklearn.preprocessing import QuantileTransformer, RobustScaler
+
 from skae import DenseNetwork, GaussianNoise, ReconstructionOutlierDetector, SwapNoise
 from skae._latent_error import LatentMeasure
 from skae._neighbors import CodeNeighbors, Crowd
@@ -51,6 +53,10 @@ _CHANGES = {
     "noise of 0.5": {"corruption": GaussianNoise(0.5)},
     "noise of 0.1 to 1": {"corruption": GaussianNoise((0.1, 1.0))},
     "SwapNoise(0.3)": {"corruption": SwapNoise(0.3)},
+    "RobustScaler": {"scaler": RobustScaler()},
+    "QuantileTransformer": {
+        "scaler": QuantileTransformer(output_distribution="normal", n_quantiles=100)
+    },
     "a constant rate": {"learning_rate": None},
     "early stopping": {"validation_fraction": 0.05, "patience": 50, "n_networks": 2},
     "15 epochs": {"epochs": 15},

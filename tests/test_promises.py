@@ -108,7 +108,7 @@ def report(n, name, values):
     )
 
 
-def conformal_error(n_held, n_fits=N_FITS):
+def conformal_error(n_held, n_fits=N_FITS, n_fresh=N_FRESH):
     """Return the exact mean of a conformal rate, and the standard error of a mean.
 
     Whatever the errors' distribution, the rate of a fit is Beta(m, n + 1 - m) with
@@ -117,7 +117,7 @@ def conformal_error(n_held, n_fits=N_FITS):
     m = np.floor(ALPHA * (n_held + 1) + 1e-9)
     mean = m / (n_held + 1)
     between = mean * (1 - mean) / (n_held + 2)
-    within = (mean * (1 - mean) - between) / N_FRESH
+    within = (mean * (1 - mean) - between) / n_fresh
     return mean, np.sqrt((between + within) / n_fits)
 
 
@@ -205,7 +205,7 @@ def test_conformal_rate_on_real_heartbeats(data_folder):
 @pytest.mark.parametrize("n", [50, 500, 5000])
 def test_conformal_rate_of_the_default_detector(n):
     """Noise, codes and their neighbours, and whatever else a user gets, stop early."""
-    rates, n_held = [], 0
+    rates, n_held, n_fresh = [], 0, 1000
     for seed in range(N_FITS):
         rng = np.random.default_rng([n, seed])
         fitted = ReconstructionOutlierDetector(
@@ -214,10 +214,11 @@ def test_conformal_rate_of_the_default_detector(n):
             batch_size=max(32, n // 10),
             validation_fraction=0.1,
             patience=1,
+            n_networks=2,
             random_state=seed,
         ).fit(draw(rng, n))
         n_held = len(fitted.calibration_errors_)
-        rates.append(np.mean(fitted.predict(draw(rng, N_FRESH)) == -1))
+        rates.append(np.mean(fitted.predict(draw(rng, n_fresh)) == -1))
     report(n, "default", rates)
-    mean, error = conformal_error(n_held)
+    mean, error = conformal_error(n_held, n_fresh=n_fresh)
     assert abs(np.mean(rates) - mean) <= 3 * error

@@ -4,7 +4,7 @@ It knows arrays and networks, not estimators: no validation, no parameters to se
 methods trust their input. It pickles without Keras, and scores without TensorFlow.
 """
 
-from functools import partial
+import functools
 from math import prod
 
 import numpy as np
@@ -13,9 +13,12 @@ from skae import engine
 from skae._missing import goodness_of_observed, has_missing
 from skae._scaling import is_affine
 
-# Rows are handled in blocks of about this many numbers, so that scoring a large array
-# needs little memory beside the array.
-_BLOCK_SIZE = 1 << 18
+# Rows are handled in blocks of about this many numbers: scoring a large array needs
+# little memory beside the array, and what a layer writes is still in the processor's
+# cache when the next one reads it.
+_BLOCK_SIZE = 1 << 17
+# Every call of Keras costs, so that its blocks are larger by this factor.
+_MORE_IN_KERAS = 2
 # With fewer blocks, starting threads is not worth it.
 _MANY_BLOCKS = 8
 
@@ -81,19 +84,23 @@ class Autoencoder:
     def encode(self, X):
         """Return the codes, of shape (n, width), of rows in the input space."""
         codes = np.empty((len(X), self.width), X.dtype)
-        with engine.OneBlasThread():
-            for rows in blocks(len(X), self._row_size):
-                codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
+
+        def one_block(rows):
+            codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
+
+        self._in_blocks(one_block, X)
         return codes
 
     def decode(self, codes):
         """Return the rows, of shape (n, *output_shape), that codes stand for."""
         shape = self.architecture.output_shape
         decoded = np.empty((len(codes), *shape), codes.dtype)
-        with engine.OneBlasThread():
-            for rows in blocks(len(codes), self._row_size):
-                scaled = self.decode_scaled(codes[rows])
-                decoded[rows] = self.target_scaler.inverse_transform(scaled)
+
+        def one_block(rows):
+            scaled = self.decode_scaled(codes[rows])
+            decoded[rows] = self.target_scaler.inverse_transform(scaled)
+
+        self._in_blocks(one_block, codes)
         return decoded
 
     def reconstruct(self, X):
@@ -113,18 +120,30 @@ class Autoencoder:
         Where there are many blocks and the network runs in NumPy, threads share them:
         what ``use`` writes must not depend on the order.
         """
-        slices = list(blocks(len(X), self._row_size))
 
         def one_block(rows):
             scaled = self.scaler.transform(X[rows])
             use(rows, scaled, self.reconstruct_scaled(scaled))
 
-        if len(slices) < _MANY_BLOCKS or not self._runs_in_threads(X.dtype):
+        self._in_blocks(one_block, X)
+
+    def _in_blocks(self, one_block, x):
+        """Call a function with every block of rows, in threads where that pays."""
+        _let_memory_stay()
+        slices = list(self._blocks(x))
+        if len(slices) < _MANY_BLOCKS or not self._runs_in_threads(x.dtype):
             with engine.OneBlasThread():
                 for rows in slices:
                     one_block(rows)
         else:
-            engine.run_in_threads([partial(one_block, rows) for rows in slices])
+            engine.run_in_threads(
+                [functools.partial(one_block, rows) for rows in slices]
+            )
+
+    def _blocks(self, x):
+        """Return the blocks of rows, or codes."""
+        in_numpy = self.forward.runs_in_numpy(x.dtype)
+        return blocks(len(x), self._row_size, 1 if in_numpy else _MORE_IN_KERAS)
 
     def _runs_in_threads(self, dtype):
         """Return whether a forward pass is NumPy's alone, from end to end."""
@@ -133,7 +152,7 @@ class Autoencoder:
 
     def scaled_pairs(self, X):
         """Yield (rows, scaled inputs, scaled outputs) block by block."""
-        for rows in blocks(len(X), self._row_size):
+        for rows in self._blocks(X):
             with engine.OneBlasThread():
                 scaled = self.scaler.transform(X[rows])
                 output = self.reconstruct_scaled(scaled)
@@ -209,11 +228,21 @@ class Autoencoder:
         return engine.keras_model(self.architecture, self.weights)
 
 
-def blocks(n, row_size):
+def blocks(n, row_size, factor=1):
     """Yield slices that cover ``range(n)``, of about equal memory whatever a row's."""
-    step = max(32, _BLOCK_SIZE // row_size)
+    step = max(32, factor * _BLOCK_SIZE // row_size)
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
+
+
+@functools.cache
+def _let_memory_stay():
+    """Keep the C library from giving a block's memory back to the system.
+
+    The next block would get it back page by page, which takes as long as all else does.
+    That ends where glibc has seen a larger array go (see ``mallopt(3)``).
+    """
+    np.empty(1 << 20)  # 8 MB; costs nothing, since it is never written to
 
 
 def _row_sums(difference):

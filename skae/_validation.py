@@ -6,6 +6,8 @@ which checks them. Whatever scikit-learn may rename is imported here and nowhere
 Beside them stand the checks of labels, +1 and -1.
 """
 
+import math
+
 import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -122,4 +124,5 @@ def is_checked(X, row_shape, min_samples):
     ):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()))  # a sum that overflows is looked at closer
+        # A sum that overflows is looked at closer.
+        return math.isfinite(np.add.reduce(X, axis=None))

@@ -197,21 +197,24 @@ def in_threads(monkeypatch):
 @FLOATS
 def test_threads_share_many_blocks_and_change_no_bit(X, in_threads, monkeypatch, dtype):
     X, value = X.astype(dtype), made(X)
-    measure = ErrorMeasure("mse")
+    measure, codes = ErrorMeasure("mse"), value.encode(X)
+    in_threads.clear()
 
     def results():
         return [
+            value.encode(X),
+            value.decode(codes),
             value.reconstruct(X),
             measure.of_rows(value, X),
             measure.of_features(value, X),
         ]
 
     shared = results()
-    assert in_threads == [10, 10, 10]  # blocks of 32 rows
+    assert in_threads == [10] * 5  # blocks of 32 rows
     monkeypatch.setattr(_autoencoder, "_MANY_BLOCKS", 11)
     for found, alone in zip(shared, results(), strict=True):
         assert np.array_equal(found, alone)
-    assert len(in_threads) == 3
+    assert len(in_threads) == 5
 
 
 def test_users_scalers_stay_in_one_thread(X, in_threads):

@@ -4,6 +4,8 @@ The public functions check and call a private twin. The twins trust their argume
 and are what detectors call: for one row they take a few microseconds.
 """
 
+import functools
+
 import numpy as np
 from sklearn.utils import gen_batches
 
@@ -11,9 +13,9 @@ from skae._missing import check_rows_observed, mean_over_observed
 from skae._validation import StrOptions, validate_params
 from skae.metrics._checks import check_pair
 
-# Number of float64 values (half a megabyte) that fit into a processor's cache: large
-# arrays are worked on in blocks of rows, which is faster and needs no large temporary.
-_BLOCK_SIZE = 2**16
+# Number of float64 values (a megabyte) that fit into a processor's cache: large arrays
+# are worked on in blocks of rows, which is faster and needs no large temporary.
+_BLOCK_SIZE = 2**17
 
 _PARAMETERS = {
     "y_true": ["array-like"],
@@ -172,13 +174,31 @@ def _block_error(y_true, y_pred, error, feature_scale, allow_nan):
         if missing.any():
             errors = _elementwise_error(y_true, y_pred, error, feature_scale)
             return mean_over_observed(errors, missing)
-    if error == "mse":
-        difference = np.subtract(y_true, y_pred, dtype=np.float64)
-        flat = difference.reshape(len(difference), -1)
-        return np.vecdot(flat, flat) / flat.shape[1]
-    errors = _elementwise_error(y_true, y_pred, error, feature_scale)
+    if y_true.dtype.char == y_pred.dtype.char == "f":
+        # A difference of float32 values loses next to nothing, and several times less
+        # time, in float32; it is the sum over the row that needs float64.
+        difference = np.subtract(y_true, y_pred)
+        if error == "mae":
+            np.abs(difference, out=difference)
+        errors = difference.astype(np.float64)
+    else:
+        errors = np.subtract(y_true, y_pred, dtype=np.float64)
+        if error == "mae":
+            np.abs(errors, out=errors)
     flat = errors.reshape(len(errors), -1)
-    return np.add.reduce(flat, axis=1) / flat.shape[1]
+    n_values = flat.shape[1]
+    if error == "mae":
+        return np.vecdot(flat, _ones(n_values)) / n_values
+    if error == "mse":
+        return np.vecdot(flat, flat) / n_values
+    np.square(flat, out=flat)
+    return np.vecdot(flat, (1 / feature_scale).reshape(-1)) / n_values
+
+
+@functools.lru_cache(maxsize=8)
+def _ones(n):
+    """Return the vector whose product with a row is its sum: faster than a sum."""
+    return np.ones(n)
 
 
 def _check_feature_scale(feature_scale, error, row_shape):

@@ -11,6 +11,8 @@ from scipy import special
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 _ROOT_HALF = 0.7071067811865476
+# With fewer values, an array of zeros costs more than it saves.
+_MANY = 4096
 
 
 def _linear(x):
@@ -18,7 +20,10 @@ def _linear(x):
 
 
 def _relu(x):
-    return np.maximum(x, 0, out=x)
+    if x.size < _MANY:
+        return np.maximum(x, 0, out=x)
+    # NumPy has vector instructions for the larger of two arrays only.
+    return np.maximum(x, np.zeros_like(x), out=x)
 
 
 def _relu6(x):

@@ -4,6 +4,7 @@ Each is called with an array of shape (n, n_in), computes in the dtype of that a
 which its weights share, and returns an array of shape (n, n_out).
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from skae.networks._activations import numpy_activation
 
 #: Added to variances by normalisation layers; Keras's default.
 EPSILON = 1e-3
+# So many rows get a bias at once, where there are many.
+_TILE_ROWS, _MANY_ROWS = 64, 512
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,20 @@ class Linear:
     def __call__(self, x):
         """Return the layer's output."""
         x = x @ self.kernel
-        x += self.bias
+        if len(x) < _MANY_ROWS:
+            x += self.bias
+            return x
+        # NumPy adds a row to many rows one by one, which is slow for short rows.
+        n_tiled = len(x) - len(x) % _TILE_ROWS
+        tiled, rest = x[:n_tiled].reshape(-1, len(self._tile)), x[n_tiled:]
+        tiled += self._tile
+        rest += self.bias
         return x
+
+    @functools.cached_property
+    def _tile(self):
+        """The bias many times, flat."""
+        return np.tile(self.bias, _TILE_ROWS)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,18 @@ class TestReconstructionError:
             )
             assert_allclose(single, rows[i : i + 1], rtol=1e-13)
 
+    @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+    @pytest.mark.parametrize("error", ERRORS)
+    def test_float32_rows_are_summed_in_float64(self, error, size):
+        rng = np.random.default_rng(0)
+        y_true, y_pred = (size * rng.normal(size=(2, 20, 3000))).astype(np.float32)
+        scale = rng.uniform(1, 2, size=3000) if error == "standardized" else None
+        arguments = {"error": error, "feature_scale": scale}
+        rows = reconstruction_error(y_true, y_pred, **arguments)
+        wide = y_true.astype(np.float64), y_pred.astype(np.float64)
+        assert_allclose(rows, reconstruction_error(*wide, **arguments), rtol=1e-7)
+        assert rows.dtype == np.float64
+
     def test_rows_longer_than_a_block(self):
         y_true = np.zeros((3, _BLOCK_SIZE + 1), dtype=np.float32)
         errors = reconstruction_error(y_true, y_true + np.float32(2))

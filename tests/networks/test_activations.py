@@ -52,3 +52,12 @@ def test_activations_stay_in_their_ranges(inputs, name, dtype):
 def test_activations_are_finite_for_huge_values(name):
     huge = np.array([[-1e30, 1e30]], np.float32)
     assert np.isfinite(numpy_activation(name)(huge)).all()
+
+
+@FLOATS
+def test_relu_of_many_values_is_that_of_few(inputs, dtype):
+    with_nan = np.concatenate([inputs, [[np.nan, np.inf, -np.inf]]]).astype(dtype)
+    relu = numpy_activation("relu")
+    few = np.concatenate([relu(row) for row in with_nan.copy()[:, np.newaxis]])
+    np.testing.assert_array_equal(relu(with_nan.copy()), few)
+    np.testing.assert_array_equal(relu(with_nan.T.copy().T), few)

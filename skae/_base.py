@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae._fitting import Progress, Watching, fit_autoencoder
 from skae._impute import MissingValues
-from skae._memory import remembered
 from skae._missing import advising_allow_nan, counted_rows
 from skae._random import seed_from
 from skae._sample import Sampling
@@ -223,11 +222,12 @@ class BaseAutoencoder(MissingValues, Sampling, BaseEstimator):
                 settings, table, validation, seed, watching, Progress(known)
             )[0]
 
-        if self.callbacks or self.warm_start:
+        if self.memory is None or self.callbacks or self.warm_start:
             autoencoder = compute()
         else:
-            if self.memory is not None:
-                settings.network.check_portable()
+            from skae._memory import remembered  # few use it, and it needs packages
+
+            settings.network.check_portable()
             tables = (table, validation)
             content = [vars(settings), [t and vars(t) for t in tables]]
             autoencoder = remembered(self.memory, self.random_state, content, compute)

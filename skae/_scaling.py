@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._missing import extremes, has_missing
@@ -230,6 +229,9 @@ def _own_rows(X):
 
 def _mean_and_std(flat, sample_weight):
     """Return the mean and standard deviation of each column; 1 where it is constant."""
+    # Here: importing it takes far longer than scoring, which does not need it.
+    from sklearn.preprocessing import StandardScaler
+
     with np.errstate(over="ignore", invalid="ignore"):
         learned = StandardScaler().fit(flat, sample_weight=sample_weight)
     # A variance that overflows passes for that of a constant column there.

@@ -87,15 +87,15 @@ class ChannelScaler(BaseEstimator):
     def transform(self, X):
         """Return scaled rows, in X's float type."""
         X = self._checked(X)
-        scaled = X - self.center_.astype(X.dtype, copy=False)
-        scaled /= self.scale_.astype(X.dtype, copy=False)
+        scaled = X - _as_row(self.center_, X)
+        scaled /= _as_row(self.scale_, X)
         return scaled
 
     def inverse_transform(self, X):
         """Return rows in the original units, in X's float type."""
         X = self._checked(X)
-        original = X * self.scale_.astype(X.dtype, copy=False)
-        original += self.center_.astype(X.dtype, copy=False)
+        original = X * _as_row(self.scale_, X)
+        original += _as_row(self.center_, X)
         return original
 
     def _checked(self, X):
@@ -220,6 +220,11 @@ def _as_float(X):
     """Return an array of float32 where X is float32, of float64 otherwise."""
     X = np.asarray(X)
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+def _as_row(values, X):
+    """Return a row in X's dtype: with a single row of X, NumPy need not broadcast."""
+    return values.astype(X.dtype, copy=False)[np.newaxis]
 
 
 def _own_rows(X):

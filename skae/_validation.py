@@ -6,6 +6,8 @@ which checks them. Whatever scikit-learn may rename is imported here and nowhere
 Beside them stand the checks of labels, +1 and -1.
 """
 
+import math
+
 import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -24,12 +26,14 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import (
     _num_samples as num_samples,
 )
+from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 __all__ = [
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "StrOptions",
+    "check_is_fitted",
     "check_outlier_labels",
     "check_parameters",
     "check_sample_weight",
@@ -121,5 +125,18 @@ def is_checked(X, row_shape, min_samples):
         or not X.flags.c_contiguous
     ):
         return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()))  # a sum that overflows is looked at closer
+    return _has_finite_sum(X)  # a sum that overflows is looked at closer
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _has_finite_sum(X):
+    return math.isfinite(np.add.reduce(X, axis=None))
+
+
+def check_is_fitted(estimator):
+    """Raise a NotFittedError where an estimator of ours is not fitted.
+
+    scikit-learn's function reads all tags of the estimator before it looks.
+    """
+    if not estimator.__sklearn_is_fitted__():
+        sklearns_check_is_fitted(estimator)

@@ -6,7 +6,7 @@ repairs rows. The names below are imported when they are first used, and TensorF
 a network first trains.
 """
 
-import importlib
+from skae._lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -70,25 +70,15 @@ _PLACES = {
         "make_heartbeats",
     ),
 }
-_HOME = {name: module for module, names in _PLACES.items() for name in names}
-_MODULES = frozenset(
-    {"corruptions", "datasets", "inspection", "metrics", "model_selection"}
-    | {"networks", "thresholds"}
+_MODULES = (
+    "corruptions",
+    "datasets",
+    "inspection",
+    "metrics",
+    "model_selection",
+    "networks",
+    "thresholds",
 )
 
-__all__ = sorted([*_HOME, *_MODULES, "__version__"])
-
-
-def __getattr__(name):
-    if name in _HOME:
-        value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"skae.{name}")
-    else:
-        raise AttributeError(f"module 'skae' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+_public, __getattr__, __dir__ = lazy_names(__name__, _PLACES, _MODULES)
+__all__ = sorted([*_public, "__version__"])

@@ -9,7 +9,7 @@ from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from skae._impute import MissingValues
 from skae._missing import advising_allow_nan
@@ -20,6 +20,7 @@ from skae._validation import (
     HasMethods,
     Interval,
     StrOptions,
+    check_is_fitted,
     check_parameters,
     check_sample_weight,
     is_checked,

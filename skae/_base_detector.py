@@ -7,7 +7,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
-from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseAutoencoder
 from skae._calibration import (
@@ -22,7 +21,7 @@ from skae._calibration import (
 from skae._fitting import Table
 from skae._missing import counted_rows
 from skae._random import seed_from
-from skae._validation import check_parameters, normal_rows
+from skae._validation import check_is_fitted, check_parameters, normal_rows
 from skae.thresholds import (
     FixedThreshold,
     as_threshold_rule,

@@ -1,6 +1,6 @@
 """What a detector's network makes of rows: codes, and reconstructions."""
 
-from sklearn.utils.validation import check_is_fitted
+from skae._validation import check_is_fitted
 
 
 class Coding:

@@ -2,17 +2,12 @@
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_array, check_consistent_length
 
 from skae._base import FLOATS, BaseAutoencoder
 from skae._fitting import Table
 from skae._missing import advising_allow_nan, goodness_of_observed, has_missing
-from skae._validation import fit_context
+from skae._validation import check_is_fitted, fit_context
 from skae.corruptions import corrupt
 
 # ``score(X)`` damages X the same way at every call.
@@ -317,6 +312,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
             )
         if has_missing(y):
             return goodness_of_observed(y, [(slice(None), predicted)], sample_weight)[1]
+        from sklearn.metrics import r2_score  # what only denoises does without
+
         return r2_score(
             y.reshape(len(y), -1),
             predicted.reshape(len(y), -1),

@@ -4,7 +4,6 @@ import functools
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skae._base_detector import BaseDetector
 from skae._coding import Coding
@@ -13,7 +12,13 @@ from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
 from skae._latent_error import learned_latent_measure, rows_to_compare
 from skae._settings import Budget
-from skae._validation import Interval, StrOptions, fit_context, normal_rows
+from skae._validation import (
+    Interval,
+    StrOptions,
+    check_is_fitted,
+    fit_context,
+    normal_rows,
+)
 from skae.networks import DenseNetwork
 from skae.thresholds import Contamination
 

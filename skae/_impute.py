@@ -1,10 +1,9 @@
 """What follows from ``allow_nan`` for every estimator, filling entries in above all."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skae._explanation import feature_names
-from skae._validation import container_adapter
+from skae._validation import check_is_fitted, container_adapter
 
 
 class MissingValues:

@@ -4,9 +4,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skae._random import seed_from
+from skae._validation import check_is_fitted
 
 
 def _can_sample(estimator):

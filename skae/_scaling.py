@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._missing import extremes, has_missing
@@ -88,15 +87,15 @@ class ChannelScaler(BaseEstimator):
     def transform(self, X):
         """Return scaled rows, in X's float type."""
         X = self._checked(X)
-        scaled = X - self.center_.astype(X.dtype, copy=False)
-        scaled /= self.scale_.astype(X.dtype, copy=False)
+        scaled = X - _as_row(self.center_, X)
+        scaled /= _as_row(self.scale_, X)
         return scaled
 
     def inverse_transform(self, X):
         """Return rows in the original units, in X's float type."""
         X = self._checked(X)
-        original = X * self.scale_.astype(X.dtype, copy=False)
-        original += self.center_.astype(X.dtype, copy=False)
+        original = X * _as_row(self.scale_, X)
+        original += _as_row(self.center_, X)
         return original
 
     def _checked(self, X):
@@ -223,6 +222,11 @@ def _as_float(X):
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
 
 
+def _as_row(values, X):
+    """Return a row in X's dtype: with a single row of X, NumPy need not broadcast."""
+    return values.astype(X.dtype, copy=False)[np.newaxis]
+
+
 def _own_rows(X):
     """Return flattened rows as a copy: a transformer may work in place."""
     return np.array(X.reshape(len(X), -1))
@@ -230,6 +234,9 @@ def _own_rows(X):
 
 def _mean_and_std(flat, sample_weight):
     """Return the mean and standard deviation of each column; 1 where it is constant."""
+    # Here: importing it takes far longer than scoring, which does not need it.
+    from sklearn.preprocessing import StandardScaler
+
     with np.errstate(over="ignore", invalid="ignore"):
         learned = StandardScaler().fit(flat, sample_weight=sample_weight)
     # A variance that overflows passes for that of a constant column there.

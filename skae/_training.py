@@ -5,7 +5,6 @@ from itertools import zip_longest
 import numpy as np
 
 from skae._fitting import Progress, Watching, fit_autoencoder
-from skae._memory import remembered
 from skae._missing import counted_rows
 from skae._random import seed_from, stream
 
@@ -49,10 +48,11 @@ class Training:
                 settings, table, validation, seed, watching, Progress(known)
             )[0]
 
-        if self.callbacks or self.warm_start:
+        if self.memory is None or self.callbacks or self.warm_start:
             return compute()
-        if self.memory is not None:
-            settings.network.check_portable()
+        from skae._memory import remembered  # few use it, and it needs packages
+
+        settings.network.check_portable()
         tables = (table, validation)
         content = [vars(settings), [t and vars(t) for t in tables], number]
         return remembered(self.memory, self.random_state, content, compute)

@@ -1,12 +1,11 @@
 """AutoencoderTransformer: an autoencoder in the place of PCA."""
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseAutoencoder
 from skae._fitting import Table
 from skae._missing import check_rows_observed
-from skae._validation import fit_context
+from skae._validation import check_is_fitted, fit_context
 from skae.metrics._reconstruction import _reconstruction_error
 
 

@@ -26,12 +26,14 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import (
     _num_samples as num_samples,
 )
+from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 __all__ = [
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "StrOptions",
+    "check_is_fitted",
     "check_outlier_labels",
     "check_parameters",
     "check_sample_weight",
@@ -123,6 +125,18 @@ def is_checked(X, row_shape, min_samples):
         or not X.flags.c_contiguous
     ):
         return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A sum that overflows is looked at closer.
-        return math.isfinite(np.add.reduce(X, axis=None))
+    return _has_finite_sum(X)  # a sum that overflows is looked at closer
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _has_finite_sum(X):
+    return math.isfinite(np.add.reduce(X, axis=None))
+
+
+def check_is_fitted(estimator):
+    """Raise a NotFittedError where an estimator of ours is not fitted.
+
+    scikit-learn's function reads all tags of the estimator before it looks.
+    """
+    if not estimator.__sklearn_is_fitted__():
+        sklearns_check_is_fitted(estimator)

@@ -251,12 +251,18 @@ def test_a_pickle_is_exact_and_keeps_one_scaler_one(X):
 
 FRESH_PROCESS = """
 import pickle, sys
-import numpy as np
+import numpy as np, sklearn.base, sklearn.utils.validation
+before = set(sys.modules)
 X, detector, expected = pickle.load(open(sys.argv[1], "rb"))
 value = detector.autoencoder_
 found = [value.encode(X), value.reconstruct(X), detector.score_samples(X)]
 found += [detector.predict(X), value.reconstruct(X.astype(np.float32))]
 assert all(map(np.array_equal, found, expected))
+for package in {"filelock", "matplotlib", "pooch", "skae.engine._training",
+                "skae._describe", "skae._memory", "skae.networks._keras_network",
+                "skae.networks._plans", "sklearn.metrics", "sklearn.model_selection",
+                "sklearn.pipeline", "sklearn.preprocessing"} - before:
+    assert package not in sys.modules, package
 assert repr(detector) and detector._repr_html_()
 assert detector.explain(X[:2]).shape == (10, 7)
 assert not {"tensorflow", "keras"} & set(sys.modules)

@@ -1,12 +1,12 @@
 """Training and inference on arrays; the only room, beside networks/, that knows Keras.
 
 Importing it imports neither TensorFlow nor Keras: they are imported, silently, when a
-network trains or a Keras model is asked for.
+network trains or a Keras model is asked for. What trains in NumPy is imported when a
+network first trains, too: a process that only scores needs none of it.
 """
 
 from dataclasses import replace
 
-from skae.engine import _training
 from skae.engine._forward import Forward
 from skae.engine._job import (
     Architecture,
@@ -94,6 +94,8 @@ def train(design, rows, validation, schedule, state, seed, mode="auto"):
     UserWarning
         Where a user's network cannot be compiled and runs in Python.
     """
+    from skae.engine import _training
+
     return _training.train(design, rows, validation, schedule, state, seed, mode)
 
 

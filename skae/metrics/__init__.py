@@ -5,32 +5,23 @@ The functions take true and predicted values. The scorers (`outlier_f1`,
 estimator and data: they are what ``scoring=`` expects.
 """
 
-from skae.metrics._images import psnr, ssim
-from skae.metrics._model_choice import smallest_within_one_se
-from skae.metrics._outlier import (
-    outlier_average_precision_score,
-    outlier_f1_score,
-    outlier_roc_auc_score,
-)
-from skae.metrics._reconstruction import elementwise_error, reconstruction_error
-from skae.metrics._scorers import (
-    outlier_average_precision,
-    outlier_f1,
-    outlier_roc_auc,
-    reconstruction_score,
-)
+from skae._lazy import lazy_names
 
-__all__ = [
-    "elementwise_error",
-    "outlier_average_precision",
-    "outlier_average_precision_score",
-    "outlier_f1",
-    "outlier_f1_score",
-    "outlier_roc_auc",
-    "outlier_roc_auc_score",
-    "psnr",
-    "reconstruction_error",
-    "reconstruction_score",
-    "smallest_within_one_se",
-    "ssim",
-]
+_PLACES = {
+    "skae.metrics._images": ("psnr", "ssim"),
+    "skae.metrics._model_choice": ("smallest_within_one_se",),
+    "skae.metrics._outlier": (
+        "outlier_average_precision_score",
+        "outlier_f1_score",
+        "outlier_roc_auc_score",
+    ),
+    "skae.metrics._reconstruction": ("elementwise_error", "reconstruction_error"),
+    "skae.metrics._scorers": (
+        "outlier_average_precision",
+        "outlier_f1",
+        "outlier_roc_auc",
+        "reconstruction_score",
+    ),
+}
+
+__all__, __getattr__, __dir__ = lazy_names(__name__, _PLACES)

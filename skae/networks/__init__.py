@@ -1,50 +1,29 @@
 """Descriptions of networks: what to build, never how to train it."""
 
-from skae.networks._activations import numpy_activation
-from skae.networks._base import Built, Network
-from skae.networks._conv import ConvNetwork
-from skae.networks._dense import DenseNetwork
-from skae.networks._keras_instances import describe_model
-from skae.networks._keras_network import KerasNetwork
-from skae.networks._numpy_maps import largest, repeat, to_maps, to_rows
-from skae.networks._output_range import output_range_of
-from skae.networks._plans import (
-    ConvolutionPlan,
-    DensePlan,
-    MapPlan,
-    PoolPlan,
-    RepeatPlan,
-    RowsPlan,
-    StackPlan,
-)
-from skae.networks._quiet import import_quietly, without_chatter
-from skae.networks._recurrent import RecurrentNetwork
-from skae.networks._resolve import as_network
-from skae.networks._variational import VariationalNetwork
+from skae._lazy import lazy_names
 
-__all__ = [
-    "Built",
-    "ConvNetwork",
-    "ConvolutionPlan",
-    "DenseNetwork",
-    "DensePlan",
-    "KerasNetwork",
-    "MapPlan",
-    "Network",
-    "PoolPlan",
-    "RecurrentNetwork",
-    "RepeatPlan",
-    "RowsPlan",
-    "StackPlan",
-    "VariationalNetwork",
-    "as_network",
-    "describe_model",
-    "import_quietly",
-    "largest",
-    "numpy_activation",
-    "output_range_of",
-    "repeat",
-    "to_maps",
-    "to_rows",
-    "without_chatter",
-]
+_PLACES = {
+    "skae.networks._activations": ("numpy_activation",),
+    "skae.networks._base": ("Built", "Network"),
+    "skae.networks._conv": ("ConvNetwork",),
+    "skae.networks._dense": ("DenseNetwork",),
+    "skae.networks._keras_instances": ("describe_model",),
+    "skae.networks._keras_network": ("KerasNetwork",),
+    "skae.networks._numpy_maps": ("largest", "repeat", "to_maps", "to_rows"),
+    "skae.networks._output_range": ("output_range_of",),
+    "skae.networks._plans": (
+        "ConvolutionPlan",
+        "DensePlan",
+        "MapPlan",
+        "PoolPlan",
+        "RepeatPlan",
+        "RowsPlan",
+        "StackPlan",
+    ),
+    "skae.networks._quiet": ("import_quietly", "without_chatter"),
+    "skae.networks._recurrent": ("RecurrentNetwork",),
+    "skae.networks._resolve": ("as_network",),
+    "skae.networks._variational": ("VariationalNetwork",),
+}
+
+__all__, __getattr__, __dir__ = lazy_names(__name__, _PLACES)

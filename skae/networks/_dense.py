@@ -16,7 +16,6 @@ from skae.networks._layered import (
     row_input,
 )
 from skae.networks._numpy_layers import dense_layers, n_normalization_weights
-from skae.networks._plans import DensePlan, StackPlan
 
 
 class DenseNetwork(LayeredNetwork):
@@ -155,6 +154,8 @@ class DenseNetwork(LayeredNetwork):
 
     def numpy_plan(self, input_shape, output_shape, latent_dim):
         """Return the plan of this network, unless it has more than dense layers."""
+        from skae.networks._plans import StackPlan  # for training alone
+
         if (
             self.tied_weights
             or self.dropout
@@ -176,6 +177,8 @@ class DenseNetwork(LayeredNetwork):
 
     def _half_plan(self, sizes, last_name, last_activation):
         """Return the plans of hidden layers and a last one, of these sizes."""
+        from skae.networks._plans import DensePlan
+
         n_hidden = len(sizes) - 2
         names = [*(f"hidden_{i}" for i in range(n_hidden)), last_name]
         activations = [*[self.activation] * n_hidden, last_activation]

@@ -22,7 +22,7 @@ class Linear:
     """A dense layer without its activation; its input stays as it is."""
 
     kernel: np.ndarray  # (n_in, n_out)
-    bias: np.ndarray  # (n_out,)
+    bias: np.ndarray  # (1, n_out): added to a single row without broadcasting, faster
 
     def __call__(self, x):
         """Return the layer's output."""
@@ -108,7 +108,7 @@ def dense_layers(weights, normalization, activation):
         Keras name of the activation.
     """
     kernel, bias, *others = weights
-    layers = [Linear(kernel, bias)]
+    layers = [Linear(kernel, bias[np.newaxis])]
     if normalization is not None:
         layers.append(normalization_layer(normalization, others))
     return [*layers, numpy_activation(activation)]

@@ -6,7 +6,6 @@ from typing import Any
 from skae._validation import InvalidParameterError
 from skae.networks._base import Network
 from skae.networks._dense import DenseNetwork
-from skae.networks._scikeras import from_scikeras, is_scikeras_wrapper
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,10 @@ def as_network(value, owner="an estimator"):
         return Wanted(DenseNetwork())
     if isinstance(value, Network):
         return Wanted(value)
+
+    # Here: it brings all that wraps Keras models.
+    from skae.networks._scikeras import from_scikeras, is_scikeras_wrapper
+
     if is_scikeras_wrapper(value):
         return Wanted(*from_scikeras(value))
 

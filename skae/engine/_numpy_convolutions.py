@@ -66,7 +66,8 @@ class ConvolutionLayer(Layer):
         super().__init__(plan)
         self._kernel = plan.by_windows(kernel)
         self._kernel_gradient = plan.by_windows(kernel_gradient)
-        self._bias, self._bias_gradient = bias[:, np.newaxis], bias_gradient
+        self._bias = bias.reshape(-1, *(1,) * (len(plan.lengths) + 1))
+        self._bias_gradient = bias_gradient
         self._n_channels = self._kernel.shape[-2]
         # Views, but where the kernel is turned: BLAS takes nothing that runs backward.
         self._is_turned = self._kernel is not kernel
@@ -81,11 +82,10 @@ class ConvolutionLayer(Layer):
         if self._is_turned:
             self._matrix.reshape(self._kernel.shape)[...] = self._kernel
         if self.plan.spreads:
-            self._spread(x, out)
+            self._spread(x, out, self._bias)
         else:
             np.matmul(self._matrix.T, self._gathered(x), out=_flat(out))
-        flat = _flat(out)
-        np.add(flat, self._bias, out=flat)
+            np.add(out, self._bias, out=out)
 
     def linear_backward(self, x, out, gradient, x_gradient=None):
         """Write the gradients, given that of the output before its activation."""
@@ -110,18 +110,18 @@ class ConvolutionLayer(Layer):
         self.plan.windows.gather(x, columns)
         return _flat(columns, 2)
 
-    def _spread(self, x, out):
-        """Write maps of which every place gives a window."""
+    def _spread(self, x, out, bias=0):
+        """Write maps of which every place of x gives a window, with a bias."""
         phases, n = self.plan.phases, x.shape[-1]
         if phases is None:
             columns = self._columns("spread", n)
             np.matmul(self._matrix, _flat(x), out=_flat(columns, 2))
-            self.plan.windows.scatter(columns, out)
+            self.plan.windows.scatter(columns, out, bias)
             return
         if ("phases", n) not in self._memory:
             memory = phases.memory(len(x), len(out), n, np.float32)
             self._memory["phases", n] = memory
-        phases.spread(self._kernel, x, self._memory["phases", n], out)
+        phases.spread(self._kernel, x, self._memory["phases", n], out, bias)
 
     def _columns(self, purpose, n):
         """Return the memory for the windows of n rows; what overhangs stays zero."""

@@ -16,13 +16,12 @@ from skae.networks import (
     RepeatPlan,
     RowsPlan,
     largest,
+    multiply,
+    multiply_rows,
     repeat,
     to_maps,
     to_rows,
 )
-
-# BLAS multiplies few rows of very many columns two to three times faster in pieces.
-_PIECE = 4096
 
 
 class MapLayer(Layer):
@@ -84,7 +83,7 @@ class ConvolutionLayer(Layer):
         if self.plan.spreads:
             self._spread(x, out, self._bias)
         else:
-            np.matmul(self._matrix.T, self._gathered(x), out=_flat(out))
+            multiply(self._matrix.T, self._gathered(x), _flat(out))
             np.add(out, self._bias, out=out)
 
     def linear_backward(self, x, out, gradient, x_gradient=None):
@@ -92,12 +91,12 @@ class ConvolutionLayer(Layer):
         np.add.reduce(_flat(gradient), axis=1, out=self._bias_gradient)
         if self.plan.spreads:
             columns = self._gathered(gradient)
-            _multiply(columns, _flat(x), self._matrix_gradient)
+            multiply_rows(columns, _flat(x), self._matrix_gradient)
             if x_gradient is not None:
-                np.matmul(self._matrix.T, columns, out=_flat(x_gradient))
+                multiply(self._matrix.T, columns, _flat(x_gradient))
         else:
             columns = self._columns("gathered", x.shape[-1])  # from forward
-            _multiply(_flat(columns, 2), _flat(gradient), self._matrix_gradient)
+            multiply_rows(_flat(columns, 2), _flat(gradient), self._matrix_gradient)
             if x_gradient is not None:
                 self._spread(gradient, x_gradient)
         if self._is_turned:
@@ -115,7 +114,7 @@ class ConvolutionLayer(Layer):
         phases, n = self.plan.phases, x.shape[-1]
         if phases is None:
             columns = self._columns("spread", n)
-            np.matmul(self._matrix, _flat(x), out=_flat(columns, 2))
+            multiply(self._matrix, _flat(x), _flat(columns, 2))
             self.plan.windows.scatter(columns, out, bias)
             return
         if ("phases", n) not in self._memory:
@@ -176,14 +175,6 @@ LAYERS = {
     RepeatPlan: RepeatLayer,
     RowsPlan: RowsLayer,
 }
-
-
-def _multiply(a, b, out):
-    """Write the products of all rows of two matrices, in pieces of their columns."""
-    np.matmul(a[:, :_PIECE], b[:, :_PIECE].T, out=out)
-    for start in range(_PIECE, a.shape[1], _PIECE):
-        piece = slice(start, start + _PIECE)
-        out += a[:, piece] @ b[:, piece].T
 
 
 def _flat(x, n_axes=1):

@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from skae.networks._products import multiply
 from skae.networks._windows import Windows
 
 
@@ -69,7 +70,7 @@ class Phases:
                 continue
             own = kernel[taps].transpose(rank, *range(rank), rank + 1)
             seen = columns[around].reshape(own[0].size, -1)
-            np.matmul(own.reshape(n_out, -1), seen, out=made.reshape(n_out, -1))
+            multiply(own.reshape(n_out, -1), seen, made.reshape(n_out, -1))
             np.add(made[kept], bias, out=out[within])
 
 

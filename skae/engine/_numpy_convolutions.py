@@ -16,13 +16,12 @@ from skae.networks import (
     RepeatPlan,
     RowsPlan,
     largest,
+    multiply,
+    multiply_rows,
     repeat,
     to_maps,
     to_rows,
 )
-
-# BLAS multiplies few rows of very many columns two to three times faster in pieces.
-_PIECE = 4096
 
 
 class MapLayer(Layer):
@@ -66,7 +65,8 @@ class ConvolutionLayer(Layer):
         super().__init__(plan)
         self._kernel = plan.by_windows(kernel)
         self._kernel_gradient = plan.by_windows(kernel_gradient)
-        self._bias, self._bias_gradient = bias[:, np.newaxis], bias_gradient
+        self._bias = bias.reshape(-1, *(1,) * (len(plan.lengths) + 1))
+        self._bias_gradient = bias_gradient
         self._n_channels = self._kernel.shape[-2]
         # Views, but where the kernel is turned: BLAS takes nothing that runs backward.
         self._is_turned = self._kernel is not kernel
@@ -81,23 +81,22 @@ class ConvolutionLayer(Layer):
         if self._is_turned:
             self._matrix.reshape(self._kernel.shape)[...] = self._kernel
         if self.plan.spreads:
-            self._spread(x, out)
+            self._spread(x, out, self._bias)
         else:
-            np.matmul(self._matrix.T, self._gathered(x), out=_flat(out))
-        flat = _flat(out)
-        np.add(flat, self._bias, out=flat)
+            multiply(self._matrix.T, self._gathered(x), _flat(out))
+            np.add(out, self._bias, out=out)
 
     def linear_backward(self, x, out, gradient, x_gradient=None):
         """Write the gradients, given that of the output before its activation."""
         np.add.reduce(_flat(gradient), axis=1, out=self._bias_gradient)
         if self.plan.spreads:
             columns = self._gathered(gradient)
-            _multiply(columns, _flat(x), self._matrix_gradient)
+            multiply_rows(columns, _flat(x), self._matrix_gradient)
             if x_gradient is not None:
-                np.matmul(self._matrix.T, columns, out=_flat(x_gradient))
+                multiply(self._matrix.T, columns, _flat(x_gradient))
         else:
             columns = self._columns("gathered", x.shape[-1])  # from forward
-            _multiply(_flat(columns, 2), _flat(gradient), self._matrix_gradient)
+            multiply_rows(_flat(columns, 2), _flat(gradient), self._matrix_gradient)
             if x_gradient is not None:
                 self._spread(gradient, x_gradient)
         if self._is_turned:
@@ -110,18 +109,18 @@ class ConvolutionLayer(Layer):
         self.plan.windows.gather(x, columns)
         return _flat(columns, 2)
 
-    def _spread(self, x, out):
-        """Write maps of which every place gives a window."""
+    def _spread(self, x, out, bias=0):
+        """Write maps of which every place of x gives a window, with a bias."""
         phases, n = self.plan.phases, x.shape[-1]
         if phases is None:
             columns = self._columns("spread", n)
-            np.matmul(self._matrix, _flat(x), out=_flat(columns, 2))
-            self.plan.windows.scatter(columns, out)
+            multiply(self._matrix, _flat(x), _flat(columns, 2))
+            self.plan.windows.scatter(columns, out, bias)
             return
         if ("phases", n) not in self._memory:
             memory = phases.memory(len(x), len(out), n, np.float32)
             self._memory["phases", n] = memory
-        phases.spread(self._kernel, x, self._memory["phases", n], out)
+        phases.spread(self._kernel, x, self._memory["phases", n], out, bias)
 
     def _columns(self, purpose, n):
         """Return the memory for the windows of n rows; what overhangs stays zero."""
@@ -176,14 +175,6 @@ LAYERS = {
     RepeatPlan: RepeatLayer,
     RowsPlan: RowsLayer,
 }
-
-
-def _multiply(a, b, out):
-    """Write the products of all rows of two matrices, in pieces of their columns."""
-    np.matmul(a[:, :_PIECE], b[:, :_PIECE].T, out=out)
-    for start in range(_PIECE, a.shape[1], _PIECE):
-        piece = slice(start, start + _PIECE)
-        out += a[:, piece] @ b[:, piece].T
 
 
 def _flat(x, n_axes=1):

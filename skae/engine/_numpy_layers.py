@@ -106,10 +106,6 @@ def _times_one(gradient, out):
     pass
 
 
-def _relu(x):
-    np.maximum(x, 0, out=x)
-
-
 def _times_step(gradient, out):
     np.multiply(gradient, out > 0, out=gradient)
 
@@ -189,7 +185,7 @@ def _times_output(gradient, out):
 ACTIVATIONS = {
     None: (_unchanged, _times_one),
     "linear": (_unchanged, _times_one),
-    "relu": (_relu, _times_step),
+    "relu": (numpy_activation("relu"), _times_step),  # in place, too
     "leaky_relu": (_leaky_relu, _times_leaky_step),
     "elu": (_elu, _times_elu_slope),
     "selu": (_selu, _times_selu_slope),

@@ -30,8 +30,7 @@ class OneBlasThread:
         with _lock:
             if _n_inside == 0:
                 _before[:] = [library.get_num_threads() for library in _libraries()]
-                for library in _libraries():
-                    library.set_num_threads(1)
+                _limit([1] * len(_before))
             _n_inside += 1
 
     def __exit__(self, *exc):
@@ -39,8 +38,26 @@ class OneBlasThread:
         with _lock:
             _n_inside -= 1
             if _n_inside == 0:
-                for library, number in zip(_libraries(), _before, strict=True):
-                    library.set_num_threads(number)
+                _limit(_before)
+                _forget_who_sets()
+
+
+def _limit(numbers):
+    """Set the libraries' numbers of threads, whichever thread asks for it."""
+    _forget_who_sets()
+    for library, number in zip(_libraries(), numbers, strict=True):
+        library.set_num_threads(number)
+
+
+def _forget_who_sets():
+    """Let the next thread that sets a number of threads be heeded.
+
+    From version 3.8 on, threadpoolctl heeds one thread, the first one that sets, and
+    silently does nothing for others: their products would take all of BLAS's threads.
+    """
+    for library in _libraries():
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 @functools.cache

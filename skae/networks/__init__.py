@@ -20,6 +20,7 @@ _PLACES = {
         "RowsPlan",
         "StackPlan",
     ),
+    "skae.networks._products": ("multiply", "multiply_rows"),
     "skae.networks._quiet": ("import_quietly", "without_chatter"),
     "skae.networks._recurrent": ("RecurrentNetwork",),
     "skae.networks._resolve": ("as_network",),

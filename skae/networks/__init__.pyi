@@ -15,6 +15,7 @@ from skae.networks._plans import (
     RowsPlan,
     StackPlan,
 )
+from skae.networks._products import multiply, multiply_rows
 from skae.networks._quiet import import_quietly, without_chatter
 from skae.networks._recurrent import RecurrentNetwork
 from skae.networks._resolve import as_network
@@ -39,6 +40,8 @@ __all__ = [
     "describe_model",
     "import_quietly",
     "largest",
+    "multiply",
+    "multiply_rows",
     "numpy_activation",
     "output_range_of",
     "repeat",

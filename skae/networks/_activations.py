@@ -11,8 +11,8 @@ from scipy import special
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 _ROOT_HALF = 0.7071067811865476
-# With fewer values, an array of zeros costs more than it saves.
-_MANY = 4096
+# Clipping takes a third of the time of the maximum with a number, but begins later.
+_CLIP_FROM = 1 << 13
 
 
 def _linear(x):
@@ -20,10 +20,9 @@ def _linear(x):
 
 
 def _relu(x):
-    if x.size < _MANY:
+    if x.size < _CLIP_FROM:
         return np.maximum(x, 0, out=x)
-    # NumPy has vector instructions for the larger of two arrays only.
-    return np.maximum(x, np.zeros_like(x), out=x)
+    return np.clip(x, 0, np.inf, out=x)
 
 
 def _relu6(x):

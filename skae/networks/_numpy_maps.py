@@ -135,19 +135,19 @@ class Convolution:
         matrix = kernel.reshape(-1, kernel.shape[-1])  # windows by other channels
         out = np.empty(plan.output_shape(n), x.dtype)
         shape = plan.windows.columns_shape(kernel.shape[-2], n)
+        bias = self.bias.reshape(-1, *(1,) * (out.ndim - 1))
         if plan.spreads and plan.phases is not None:
             memory = plan.phases.memory(plan.n_in, plan.n_out, n, x.dtype)
-            plan.phases.spread(kernel, x, memory, out)
+            plan.phases.spread(kernel, x, memory, out, bias)
         elif plan.spreads:
             columns = matrix @ x.reshape(plan.n_in, -1)
-            plan.windows.scatter(columns.reshape(shape), out)
+            plan.windows.scatter(columns.reshape(shape), out, bias)
         else:
             columns = np.zeros(shape, x.dtype)
             plan.windows.gather(x, columns)
             columns = columns.reshape(len(matrix), -1)
             np.matmul(matrix.T, columns, out=out.reshape(plan.n_out, -1))
-        flat = out.reshape(plan.n_out, -1)
-        flat += self.bias[:, np.newaxis]
+            out += bias
         return out
 
 

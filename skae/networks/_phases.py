@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from skae.networks._products import multiply
 from skae.networks._windows import Windows
 
 
@@ -42,7 +43,7 @@ class Phases:
         shape = self._around.columns_shape(n_in, n)
         return np.zeros(shape, dtype), np.empty((n_out, *shape[2:]), dtype)
 
-    def spread(self, kernel, x, memory, out):
+    def spread(self, kernel, x, memory, out, bias=0):
         """Write maps of which every place of x gives a window.
 
         Parameters
@@ -55,6 +56,9 @@ class Phases:
             As ``memory`` made it, or as this left it.
 
         out : ndarray of shape (n_out, *lengths, n)
+
+        bias : ndarray of shape (n_out, 1, ..., 1), default=0
+            What is added: on the way, that takes no time.
         """
         columns, made = memory
         self._around.gather(x, columns)
@@ -62,12 +66,12 @@ class Phases:
         n_out, rank = len(out), len(self._shape)
         for within, kept, around, taps in self._phases:
             if taps is None:  # no window holds these values
-                out[within] = 0
+                out[within] = bias
                 continue
             own = kernel[taps].transpose(rank, *range(rank), rank + 1)
             seen = columns[around].reshape(own[0].size, -1)
-            np.matmul(own.reshape(n_out, -1), seen, out=made.reshape(n_out, -1))
-            out[within] = made[kept]
+            multiply(own.reshape(n_out, -1), seen, made.reshape(n_out, -1))
+            np.add(made[kept], bias, out=out[within])
 
 
 class _Axis:

@@ -80,9 +80,19 @@ class Windows:
         for i, at_places, within in self.pieces:
             columns[i][at_places] = x[within]
 
-    def scatter(self, columns, x):
-        """Write the sum of all windows into a map: the transposed of ``gather``."""
-        x.fill(0)
+    def scatter(self, columns, x, bias=0):
+        """Write the sum of all windows into a map: the transposed of ``gather``.
+
+        Parameters
+        ----------
+        columns : ndarray of ``columns_shape``
+
+        x : ndarray of shape (n_channels, *lengths, n)
+
+        bias : ndarray of shape (n_channels, 1, ..., 1), default=0
+            What is added.
+        """
+        x[...] = bias
         for i, at_places, within in self.pieces:
             piece = x[within]
             np.add(piece, columns[i][at_places], out=piece)

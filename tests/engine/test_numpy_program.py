@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skae import engine
 from skae.corruptions import (
@@ -412,12 +412,33 @@ def test_blas_gets_its_threads_back():
     assert blas_threads() == before
 
 
-def test_fits_in_threads_are_the_fits_alone(train, assert_same, rng):
-    X = rng.normal(size=(300, 30)).astype(np.float32)
+def test_blas_heeds_every_thread():
+    def inside():
+        with OneBlasThread():
+            return set(blas_threads())
+
+    before = blas_threads()
+    for _ in range(2):
+        assert inside() == {1}
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(inside).result() == {1}
+        assert blas_threads() == before
+    with threadpool_limits(2, "blas"):  # by this thread, which is heeded then
+        limited = blas_threads()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(inside).result() == {1}
+        assert blas_threads() == limited
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("batch_size", [32, 300])
+def test_fits_in_threads_are_the_fits_alone(train, assert_same, rng, batch_size):
+    X = rng.normal(size=(300, 70)).astype(np.float32)
+    options = {"network": DenseNetwork((90,)), "batch_size": batch_size, "mode": "auto"}
     before = blas_threads()
 
     def fit(seed):
-        return train(X, network=DenseNetwork((40,)), seed=seed, mode="auto")
+        return train(X, seed=seed, **options)
 
     alone = [fit(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:

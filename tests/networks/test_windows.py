@@ -84,3 +84,8 @@ def test_phases_are_products_that_are_scattered(lengths, size, stride, cut):
         out = np.full_like(expected, np.nan)
         phases.spread(kernel, x, memory, out)
         np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)
+    bias = np.array([2.0, -3.0]).reshape(2, *(1,) * (x.ndim - 1))
+    phases.spread(kernel, x, memory, out, bias)
+    np.testing.assert_allclose(out, expected + bias, rtol=1e-9, atol=1e-9)
+    windows.scatter(columns.reshape(windows.columns_shape(2, 4)), out, bias)
+    np.testing.assert_allclose(out, expected + bias, rtol=1e-9, atol=1e-9)

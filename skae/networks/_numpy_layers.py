@@ -40,7 +40,7 @@ class Linear:
     @functools.cached_property
     def _tile(self):
         """The bias many times, flat."""
-        return np.tile(self.bias, _TILE_ROWS)
+        return np.tile(self.bias.ravel(), _TILE_ROWS)
 
 
 @dataclass(frozen=True)

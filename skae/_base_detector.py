@@ -123,6 +123,27 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
+    def fit_predict(self, X, y=None, **fit_params):
+        """Fit, and return the labels of the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            As in ``fit``: rows with ``y == -1`` do not train.
+
+        **fit_params : dict
+            What else ``fit`` takes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            +1 for inliers and -1 for outliers.
+        """
+        return self.fit(X, y, **fit_params).predict(X)
+
     def p_values(self, X):
         """Return how likely an error as large as each row's is for a normal row.
 

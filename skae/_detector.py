@@ -434,7 +434,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         check_is_fitted(self)
         check_top_k(top_k)
         index = getattr(X, "index", None)
-        X = self._check_X(X)
+        X = self._check_X(X, min_samples=0)  # perhaps no row was flagged
         return explanation_table(
             X,
             self.autoencoder_.reconstruct(X),

@@ -1,6 +1,7 @@
 """Reconstruction errors of a trained autoencoder, in scaled space."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ class ErrorMeasure:
             errors[missing] = 0.0
             errors /= n_observed(missing).reshape(one_each)
         else:
-            errors /= X[0].size
+            errors /= prod(X.shape[1:])
         return errors
 
     def _values(self, scaled, output):

@@ -1,5 +1,6 @@
 """The table behind ``ReconstructionOutlierDetector.explain``."""
 
+from math import prod
 from numbers import Integral
 
 import numpy as np
@@ -38,14 +39,15 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
     import pandas as pd
 
     n, shape = len(X), X.shape[1:]
-    flat = errors.reshape(n, -1)
+    flat_shape = n, prod(shape)
+    flat = errors.reshape(flat_shape)
     top_k = min(top_k, flat.shape[1])
     # What is missing has no error, and comes last.
-    keys = np.where(np.isnan(X), np.inf, -errors).reshape(n, -1)
+    keys = np.where(np.isnan(X), np.inf, -errors).reshape(flat_shape)
     order = np.argsort(keys, axis=1, kind="stable")[:, :top_k]
 
     def chosen(values):
-        return np.take_along_axis(values.reshape(n, -1), order, axis=1).ravel()
+        return np.take_along_axis(values.reshape(flat_shape), order, axis=1).ravel()
 
     total = np.repeat(flat.sum(axis=1), top_k)
     error = chosen(errors)

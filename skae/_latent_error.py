@@ -48,7 +48,7 @@ class LatentMeasure:
         As it has a part in the squared error of the reconstruction.
         """
         parts = ErrorMeasure("mse").of_features(autoencoder, X)
-        total = parts.reshape(len(X), -1).sum(axis=1)
+        total = parts.sum(axis=(*range(1, X.ndim),))
         errors = self.of_rows(autoencoder, X)
         share = np.divide(errors, total, out=np.zeros(len(X)), where=total > 0)
         return parts * share.reshape(-1, *[1] * (X.ndim - 1))

@@ -301,3 +301,20 @@ def test_tutorial_network_on_ecg5000(data_folder):
     ).fit((X_train[y_train == 1] - low) / (high - low))
     normal = detector.predict((X_test - low) / (high - low)) == 1
     assert (normal == (y_test == 1)).mean() >= 0.93
+
+
+def test_fit_predict_learns_from_labels_as_fit_does(X):
+    y = np.where(np.arange(len(X)) % 5 == 0, -1, 1)
+    weight = np.linspace(1, 2, len(X))
+    labels = quick().fit_predict(X, y, sample_weight=weight)
+    expected = quick().fit(X, y, sample_weight=weight).predict(X)
+    np.testing.assert_array_equal(labels, expected)
+    assert (labels != quick().fit_predict(X)).any()
+
+
+@pytest.mark.parametrize("error", ["auto", "mse", "standardized"])
+def test_no_row_has_an_empty_explanation(X, error):
+    detector = quick(error=error).fit(X)
+    table = detector.explain(X[:0])
+    assert table.shape == (0, 7)
+    assert list(table) == list(detector.explain(X[:1]))

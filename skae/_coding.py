@@ -1,10 +1,10 @@
-"""What a detector's network makes of rows: codes, and reconstructions."""
+"""What the network makes of rows: reconstructions, and a detector's codes."""
 
 from skae._validation import check_is_fitted
 
 
-class Coding:
-    """Methods that pass rows through the network, the first where there are several."""
+class Reconstructing:
+    """A method that passes rows through the network and back."""
 
     def reconstruct(self, X):
         """Return the reconstruction of rows.
@@ -21,6 +21,10 @@ class Coding:
         """
         check_is_fitted(self)
         return self.autoencoder_.reconstruct(self._check_X(X))
+
+
+class Coding(Reconstructing):
+    """Methods that pass rows through the network, the first where there are several."""
 
     def encode(self, X):
         """Return the codes of rows.

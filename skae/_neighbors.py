@@ -4,6 +4,7 @@ Few neighbours know a row that is odd among those near to it. Many know a small 
 rows that are alike, but not like the others: outliers among the training rows, say.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,7 +31,7 @@ _LARGEST_SQUARED = 1e150  # of which float64 can
 
 
 @dataclass(frozen=True)
-class _Codes:
+class _Codes(ABC):
     """Codes of training rows, and how far others lie from them.
 
     A row that is compared with itself has one copy of it fewer: distances of training
@@ -48,9 +49,9 @@ class _Codes:
     weight: Any
 
     @staticmethod
+    @abstractmethod
     def most():
         """Return of how many training rows the codes are kept."""
-        raise NotImplementedError
 
     @classmethod
     def of(cls, codes, weight=None):
@@ -89,9 +90,9 @@ class _Codes:
             found[rows] = self._of_block(codes[rows].astype(np.float64, copy=False))
         return found
 
+    @abstractmethod
     def _of_block(self, block):
         """Return the distances of a block of codes."""
-        raise NotImplementedError
 
 
 class Crowd(_Codes):

@@ -3,6 +3,7 @@
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skae._base import BaseAutoencoder
+from skae._coding import Reconstructing
 from skae._fitting import Table
 from skae._missing import check_rows_observed
 from skae._validation import check_is_fitted, fit_context
@@ -10,7 +11,7 @@ from skae.metrics._reconstruction import _reconstruction_error
 
 
 class AutoencoderTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAutoencoder
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reconstructing, BaseAutoencoder
 ):
     """Dimensionality reduction by an autoencoder.
 
@@ -284,22 +285,6 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(X, "X"))
-
-    def reconstruct(self, X):
-        """Return ``inverse_transform(transform(X))`` in one step.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *input_shape_)
-            Rows.
-
-        Returns
-        -------
-        rows : ndarray of X's shape
-            In X's units.
-        """
-        check_is_fitted(self)
-        return self.autoencoder_.reconstruct(self._check_X(X))
 
     def score_samples(self, X):
         """Return minus the mean squared reconstruction error of each row.

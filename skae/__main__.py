@@ -122,7 +122,6 @@ def _run(options):
     # Now, so that --help and bad arguments answer at once.
     from skae import _job
 
-    note = functools.partial(print, file=sys.stderr, flush=True)
     try:
         if options.file is None:
             data = _job.heartbeats(options.seed)
@@ -137,14 +136,13 @@ def _run(options):
         _job.run(
             data,
             functools.partial(print, flush=True),
-            note,
             output=options.output,
             seed=options.seed,
             n_jobs=options.n_jobs,
             epochs=options.epochs,
         )
     except _job.InputError as exc:
-        note(f"skae: error: {exc}")
+        print(f"skae: error: {exc}", file=sys.stderr)
         return 2
     return 0
 

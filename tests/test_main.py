@@ -290,10 +290,10 @@ def test_a_stop_by_the_user_is_one_line_and_code_130(monkeypatch, capsys):
     assert capsys.readouterr().err == "\nskae: stopped\n"
 
 
-def run_process(*arguments):
+def run_process(*arguments, start=("-m", "skae")):
     environment = {**os.environ, "PYTHONWARNINGS": "default"}
     return subprocess.run(
-        [sys.executable, "-m", "skae", *map(str, arguments)],
+        [sys.executable, *start, *map(str, arguments)],
         capture_output=True,
         text=True,
         env=environment,
@@ -313,8 +313,20 @@ def test_a_process_of_its_own_says_nothing_but_the_report_and_its_progress(
     pd.testing.assert_frame_equal(*scores)
     said = [line.strip() for line in done.stderr.replace("\r", "\n").split("\n")]
     said = [line for line in said if line]
-    assert said.pop(0) == "Loading TensorFlow ..."
     assert {line.partition(":")[0] for line in said} == set(METHODS)
+
+
+def test_the_job_does_without_tensorflow(ecg, tmp_path):
+    code = """
+import sys
+from skae.__main__ import main
+main(sys.argv[1:])
+sys.exit("tensorflow" in sys.modules)
+"""
+    arguments = (ecg[0], *ECG, "--epochs", "3", "--output", tmp_path)
+    done = run_process(*arguments, start=("-c", code))
+    assert done.returncode == 0
+    assert (tmp_path / "table.csv").exists()
 
 
 def test_a_process_on_a_bad_file_ends_with_code_2(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import KFold, train_test_split
 
-from skae import __version__, engine
+from skae import __version__
 from skae._job import _contenders as contenders
 from skae._job import _report as report
 from skae._job._comparison import compare
@@ -24,7 +24,7 @@ N_FOLDS = 3
 TEST_FRACTION = 0.3
 
 
-def run(data, say, note, *, output, seed=0, n_jobs=1, epochs="auto"):
+def run(data, say, *, output, seed=0, n_jobs=1, epochs="auto"):
     """Search, judge, write the results, and tell what came out.
 
     Parameters
@@ -34,9 +34,6 @@ def run(data, say, note, *, output, seed=0, n_jobs=1, epochs="auto"):
 
     say : callable
         Takes a piece of the report.
-
-    note : callable
-        Takes a line about what is going on.
 
     output : str
         Folder of the results; made where it is not there.
@@ -57,10 +54,6 @@ def run(data, say, note, *, output, seed=0, n_jobs=1, epochs="auto"):
     """
     folder = _make_folder(output)
     say(report.opening(data))
-    note("Loading TensorFlow ...")
-    # Now, so that neither the first bar nor the seconds of a fit wait for it; and here,
-    # because with n_jobs > 1 only the workers would load it during the search.
-    engine.import_quietly()
     job = _unlabelled if data.y is None else _labelled
     # Small products of matrices gain nothing from threads, and lose much where other
     # processes keep the processors busy: all contenders do them with one.

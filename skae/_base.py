@@ -158,6 +158,10 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
             return X
         if reset:
             self._allows_nan = self.allow_nan
+        else:
+            row_shape = getattr(X, "shape", ())[1:]
+            if row_shape and max(len(row_shape), len(self.input_shape_)) > 1:
+                self._check_row_shape(row_shape)  # scikit-learn looks at one axis
         with advising_allow_nan():
             X = validate_data(
                 self,
@@ -175,12 +179,17 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
             )
         if reset:
             self.input_shape_ = X.shape[1:]
-        elif X.shape[1:] != self.input_shape_:
+        else:
+            self._check_row_shape(X.shape[1:])
+        return X
+
+    def _check_row_shape(self, shape):
+        """Raise a ValueError where it is not that of the rows of ``fit``."""
+        if shape != self.input_shape_:
             raise ValueError(
-                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was "
+                f"X has rows of shape {shape}, but {type(self).__name__} was "
                 f"fitted on rows of shape {self.input_shape_}. Pass rows of that shape."
             )
-        return X
 
     def _check_codes(self, codes, name):
         """Return codes as a float array of the network's width."""

@@ -1,5 +1,7 @@
 """What is taken for checked is what scikit-learn's validation returns as it is."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,3 +55,23 @@ def test_names_that_are_missing_are_still_noticed():
     transformer = AutoencoderTransformer(1, epochs=1).fit(frame)
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         transformer.transform(PLAIN["float64"])
+
+
+@pytest.mark.parametrize(
+    ("row_shape", "passed"),
+    [((3,), (2, 5, 3)), ((3,), (5, 3, 1)), ((4, 2), (5, 8)), ((4, 2), (5, 4, 3))],
+)
+def test_rows_of_another_shape(row_shape, passed):
+    fitted = AutoencoderTransformer(1, epochs=1).fit(rng.normal(size=(5, *row_shape)))
+    message = (
+        f"X has rows of shape {passed[1:]}, but AutoencoderTransformer was fitted on "
+        f"rows of shape {row_shape}. Pass rows of that shape."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        fitted.transform(rng.normal(size=passed))
+
+
+def test_tables_of_another_width_get_the_usual_message():
+    fitted = AutoencoderTransformer(1, epochs=1).fit(rng.normal(size=(5, 3)))
+    with pytest.raises(ValueError, match="X has 4 features, but AutoencoderTransf"):
+        fitted.transform(rng.normal(size=(5, 4)))

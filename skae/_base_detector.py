@@ -21,7 +21,12 @@ from skae._calibration import (
 from skae._fitting import Table
 from skae._missing import counted_rows
 from skae._random import seed_from
-from skae._validation import check_is_fitted, check_parameters, normal_rows
+from skae._validation import (
+    check_is_fitted,
+    check_parameters,
+    fit_context,
+    normal_rows,
+)
 from skae.thresholds import (
     FixedThreshold,
     as_threshold_rule,
@@ -36,6 +41,7 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
     A subclass defines ``_errors(X)`` for checked rows, and sets ``train_errors_``.
     """
 
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_threshold(self, X=None, y=None):
         """Learn the threshold again, by the present rule, without training.
 

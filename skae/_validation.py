@@ -7,6 +7,8 @@ Beside them stand the checks of labels, +1 and -1.
 """
 
 import math
+import warnings
+from collections import Counter
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
@@ -99,7 +101,23 @@ def normal_rows(y, X, name, *, at_least):
             f"{name} labels all but {normal.sum()} of {len(X)} rows as outliers (-1), "
             f"but at least {at_least} normal rows (any other label) are needed."
         )
+    if normal.all():
+        _warn_of_unknown_outliers(labels[:, 0], name)
     return normal
+
+
+def _warn_of_unknown_outliers(labels, name):
+    """Warn where two labels seem to tell outliers from others, but not as -1."""
+    found = Counter(labels.tolist()).most_common()
+    if len(found) == 2:
+        common, rare = (repr(label) for label, _ in found)
+        warnings.warn(
+            f"{name} holds the labels {common} and {rare}, but no -1: all rows are "
+            f"taken as normal. If {rare} marks the outliers, pass "
+            f"np.where({name} == {rare}, -1, 1).",
+            UserWarning,
+            stacklevel=5,  # the caller of a decorated fit
+        )
 
 
 def is_checked(X, row_shape, min_samples):

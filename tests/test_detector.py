@@ -1,5 +1,7 @@
 """Tests of ReconstructionOutlierDetector beside what all estimators share."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -187,6 +189,31 @@ def test_any_other_label_is_normal(X, y):
     np.testing.assert_array_equal(
         detector.score_samples(X), quick().fit(X).score_samples(X)
     )
+
+
+@pytest.mark.parametrize(
+    ("y", "common", "rare"),
+    [
+        ([0] * 290 + [1] * 10, "0", "1"),
+        ([True] * 5 + [False] * 295, "False", "True"),
+        (["ok"] * 200 + ["bad"] * 100, "'ok'", "'bad'"),
+    ],
+)
+def test_two_other_labels_look_like_outliers_unsaid(X, y, common, rare):
+    message = (
+        f"y holds the labels {common} and {rare}, but no -1: all rows are taken as "
+        f"normal. If {rare} marks the outliers, pass np.where(y == {rare}, -1, 1)."
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)) as told:
+        detector = quick().fit(X, y)
+    assert told[0].filename == __file__
+    assert len(detector.train_errors_) == 300
+    with pytest.warns(UserWarning, match="y holds the labels") as told:
+        detector.partial_fit(X, y)
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match="y holds the labels") as told:
+        detector.fit_threshold(X, y)
+    assert told[0].filename == __file__
 
 
 def test_labels_that_leave_no_normal_rows(X):

@@ -18,14 +18,15 @@ def resident_megabytes():
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def main(normalization, seed, n_fits):
+def main(seed, normalization, n_networks, n_fits):
     """Fit, and print the growth after the first fits."""
+    n_networks = n_networks if n_networks == "auto" else int(n_networks)
     rng = np.random.default_rng(int(seed))
     network = DenseNetwork(normalization=None if normalization == "none" else "batch")
     for i in range(int(n_fits)):
         X = rng.normal(size=(rng.integers(50, 2001), rng.integers(5, 101)))
         detector = ReconstructionOutlierDetector(network=network, epochs=2)
-        detector.set_params(random_state=i).fit(X).predict(X)
+        detector.set_params(random_state=i, n_networks=n_networks).fit(X).predict(X)
         if i + 1 == N_FIRST:
             before = resident_megabytes()
     print(json.dumps(resident_megabytes() - before))

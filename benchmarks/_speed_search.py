@@ -8,7 +8,7 @@ import numpy as np
 from _clock import in_turn, timed
 from _ecg import BATCH_SIZE, EPOCHS, ecg_split, in_unit_range, tutorial_detector
 from _jobs import Findings, Job
-from _measurements import Bar, Measurement, collect
+from _measurements import Bar, Measurement
 from _speed import JOBS, faster, run_script
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.metrics import f1_score
@@ -180,24 +180,25 @@ def many_fits(size):
 
     The default detector for two epochs, in a process of its own per repeat, on 50 to
     2,000 rows of 5 to 100 columns. "in NumPy" trains as it is; "in TensorFlow" has
-    batch normalisation, so that every shape builds and traces a program. Growth is of
-    resident memory, after the first 20 fits.
+    batch normalisation, so that every shape builds and traces a program: one network
+    each, and one repeat, since that takes minutes. Growth is of resident memory, after
+    the first 20 fits.
     """
-    n_repeats = min(size.n_repeats, 5)
     n_fits = 24 if size.is_quick else 200
-    kinds = {"skae, in NumPy": "none", "skae, in TensorFlow": "batch"}
-    rounds = []
-    for turn in range(n_repeats):
-        rounds.append(
-            {
-                ("megabytes of growth", name): run_script(
-                    "_speed_many_fits.py", kind, turn, n_fits
-                )
-                for name, kind in kinds.items()
-            }
-        )
-    bars = {("megabytes of growth", name): Bar("<", 100) for name in kinds}
-    return Findings(collect(rounds, bars))
+    kinds = {
+        "skae, in NumPy": ("none", "auto", size.n_repeats),
+        "skae, in TensorFlow": ("batch", 1, 1),
+    }
+    measured = []
+    for name, (normalization, n_networks, n_repeats) in kinds.items():
+        settings = normalization, n_networks, n_fits
+        growths = [
+            run_script("_speed_many_fits.py", seed, *settings)
+            for seed in range(n_repeats)
+        ]
+        bar = Bar("<", 100)
+        measured.append(Measurement("megabytes of growth", name, tuple(growths), bar))
+    return Findings(measured)
 
 
 JOBS.add(Job("grid-search", grid_search, one_value_per="search"))

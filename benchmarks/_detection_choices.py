@@ -1,5 +1,8 @@
 """What else the default detector could have been: one choice changed at a time."""
 
+from dataclasses import replace
+
+import numpy as np
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 
 from skae import DenseNetwork, GaussianNoise, ReconstructionOutlierDetector, SwapNoise
@@ -31,6 +34,39 @@ class CrowdOnly(OneDistance):
     distance = Crowd
 
 
+class ProductMeasure(LatentMeasure):
+    """The geometric mean of the two distances, where the larger of them is."""
+
+    def _of(self, squared, near, far):
+        product = np.sqrt(self.scales[0] * near * self.scales[1] * far)
+        return np.sqrt(squared * np.maximum(product, self.floor))
+
+
+class BothDistances(ReconstructionOutlierDetector):
+    """Both distances say how odd a code is, not the larger one alone."""
+
+    def _learned_measure(self, autoencoder, table):
+        training = autoencoder.encode(table.X), table.weight
+        measure = ProductMeasure(CodeNeighbors.of(*training), Crowd.of(*training))
+        return measure.scaled_by(autoencoder, table.X, table.weight)
+
+
+class FewEpochs(ReconstructionOutlierDetector):
+    """As many steps, but fewer epochs where rows are few."""
+
+    most_epochs = 30
+
+    @property
+    def _budget(self):
+        return replace(super()._budget, most_epochs=self.most_epochs)
+
+
+class ManyEpochs(FewEpochs):
+    """As many steps, but more epochs where rows are few."""
+
+    most_epochs = 200
+
+
 # The code of 4 between two layers of 768 that was the default before.
 _BOTTLENECK = {
     "latent_dim": 4,
@@ -47,6 +83,7 @@ _CHANGES = {
     "error='standardized'": {"error": "standardized"},
     "the 5 nearest codes only": {"class": NearestOnly},
     "the nearest tenth only": {"class": CrowdOnly},
+    "both distances": {"class": BothDistances},
     "one network": {"n_networks": 1},
     "five networks": {"n_networks": 5},
     "corruption=None": {"corruption": None},
@@ -59,6 +96,8 @@ _CHANGES = {
     },
     "a constant rate": {"learning_rate": None},
     "early stopping": {"validation_fraction": 0.05, "patience": 50, "n_networks": 2},
+    "at most 30 epochs": {"class": FewEpochs},
+    "at most 200 epochs": {"class": ManyEpochs},
     "15 epochs": {"epochs": 15},
     "200 epochs": {"epochs": 200},
     "a code of 4": {"latent_dim": 4},

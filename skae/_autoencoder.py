@@ -127,6 +127,16 @@ class Autoencoder:
 
         self._in_blocks(one_block, X)
 
+    def for_coded_blocks(self, X, use):
+        """Call ``use(rows, scaled inputs, codes, scaled outputs)`` in the same way."""
+
+        def one_block(rows):
+            scaled = self.scaler.transform(X[rows])
+            filled = self._filled(scaled)
+            use(rows, scaled, *self.forward.encode_and_reconstruct(filled))
+
+        self._in_blocks(one_block, X)
+
     def _in_blocks(self, one_block, x):
         """Call a function with every block of rows, in threads where that pays."""
         _let_memory_stay()

@@ -67,8 +67,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 1,500 steps,
-        at least 10 and at most 50; each of several networks makes 1,250 steps, and at
-        most 35.
+        or 1,000 steps for each of several networks, but at least 10 and at most 60.
 
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
@@ -125,8 +124,8 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         its reconstruction. "standardized": mean squared after dividing by each
         feature's mean squared training error, so that features that are hard to
         reconstruct do not drown the others. "latent": the geometric mean of the mean
-        squared error and of how far the row's code lies from those of training rows,
-        from the 5 nearest and from the nearest tenth. "negative_elbo": with a
+        squared error and of how far the row's code lies from those of training rows:
+        from the 5 nearest, or from the nearest tenth. "negative_elbo": with a
         `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
         "latent" with a `DenseNetwork`, else "standardized".
 
@@ -212,14 +211,14 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     :math:`s` the scaler; ``decision_function`` subtracts ``offset_``; ``predict`` is
     +1 where that is at least 0. With ``error="latent"`` it is
 
-    .. math:: -\sqrt{e \sqrt{d \, D}}
+    .. math:: -\sqrt{e \max(d, D)}
 
     with :math:`e` the mean squared error, :math:`d` the mean squared distance of the
     row's code to the 5 nearest codes of other training rows (of 5,000 of them, where
     there are more), and :math:`D` that to the nearest tenth, at least 5, of 500 of
-    them, at random. d and D are multiplied by what gives them the mean of e over the
-    training rows, and are at least a thousandth of that. D tells small crowds of rows
-    that are alike, outliers among the training rows say, from the others.
+    them, at random. d and D are in units of their medians over the training rows times
+    the mean of e, of which the larger is at least a thousandth. D tells small crowds of
+    rows that are alike, outliers among the training rows say, from the others.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
     all strengths: that keeps it from reconstructing what it has not seen better than a
@@ -502,10 +501,9 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     @property
     def _budget(self):
-        # More epochs gain little, and learn few rows by heart, outliers among them.
-        if self._n_networks() > 1:
-            return Budget(steps=1250, most_epochs=35)
-        return Budget(steps=1500, most_epochs=50)
+        # More epochs learn few rows by heart, outliers among them.
+        steps = 1000 if self._n_networks() > 1 else 1500
+        return Budget(steps=steps, most_epochs=60)
 
     def _known_networks(self):
         return getattr(self, "autoencoders_", [])

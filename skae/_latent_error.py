@@ -27,7 +27,8 @@ class LatentMeasure:
         Of the training rows, too.
 
     scales : tuple of float
-        Give distances of codes, by either, the mean of the reconstruction errors.
+        Give distances of codes, by either, the mean of the reconstruction errors as
+        their median.
 
     floor : float
         The smallest distance, once scaled.
@@ -54,10 +55,11 @@ class LatentMeasure:
         return parts * share.reshape(-1, *[1] * (X.ndim - 1))
 
     def scaled_by(self, autoencoder, X, weight):
-        """Return the measure whose parts have one mean over rows; and rows' errors."""
-        squared, *distances = parts = self._parts(autoencoder, X)
-        mean, *means = (np.average(part, weights=weight) for part in parts)
-        scales = tuple(mean / one if min(mean, one) > 0 else 1.0 for one in means)
+        """Return the measure whose parts are comparable; and the errors of rows."""
+        squared, *distances = self._parts(autoencoder, X)
+        mean = np.average(squared, weights=weight)
+        typical = [_typical(distance, weight) for distance in distances]
+        scales = tuple(mean / one if min(mean, one) > 0 else 1.0 for one in typical)
         scaled = replace(self, scales=scales, floor=_SMALLEST_SHARE * mean)
         return scaled, scaled._of(squared, *distances)
 
@@ -66,24 +68,29 @@ class LatentMeasure:
         allow_nan = checked_for_gaps(autoencoder, X)
         squared, near, far = np.empty(len(X)), np.empty(len(X)), np.empty(len(X))
 
-        def measure(rows, scaled, output):
+        def measure(rows, scaled, codes, output):
             squared[rows] = _reconstruction_error(
                 scaled, output, "mse", None, allow_nan
             )
-            codes = autoencoder.encode_scaled(scaled)
             near[rows] = self.neighbors.distances(codes)
             far[rows] = self.crowd.distances(codes)
 
-        autoencoder.for_blocks(X, measure)
+        autoencoder.for_coded_blocks(X, measure)
         return squared, near, far
 
     def _of(self, squared, *distances):
-        """Return the geometric means of errors and of the distances' own."""
+        """Return the geometric means of errors and of the larger of the distances."""
         near, far = (
-            np.sqrt(np.maximum(scale * one, self.floor))
-            for scale, one in zip(self.scales, distances, strict=True)
+            scale * one for scale, one in zip(self.scales, distances, strict=True)
         )
-        return np.sqrt(squared) * np.sqrt(near * far)
+        odd = np.maximum(np.maximum(near, far), self.floor)
+        return np.sqrt(squared) * np.sqrt(odd)
+
+
+def _typical(distances, weight):
+    """Return the median; where half of them are 0, the mean."""
+    median = np.quantile(distances, 0.5, weights=weight, method="inverted_cdf")
+    return float(median) or float(np.average(distances, weights=weight))
 
 
 def rows_to_compare(passed, X):

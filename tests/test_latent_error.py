@@ -53,19 +53,40 @@ def parts(detector, X_train, X, n_far=20):
     return squared, distances[:, :5].mean(axis=1), distances.mean(axis=1)
 
 
-def test_it_is_a_geometric_mean(fitted_one, X):
-    rows = np.random.default_rng(1).normal(size=(30, 6))
-    squared, near, far = parts(fitted_one, X, rows)
-    scores = fitted_one.score_samples(rows)
-    ratio = scores**2 / (squared * np.sqrt(near * far))
-    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
+def median(values):
+    return np.quantile(values, 0.5, method="inverted_cdf")
 
 
-def test_its_parts_have_the_same_mean_over_training_rows(fitted_one, X):
+@pytest.mark.parametrize("spread", [1, 0.1, 5])
+def test_it_is_a_geometric_mean_of_error_and_larger_distance(fitted_one, X, spread):
+    rows = spread * np.random.default_rng(1).normal(size=(30, 6))
     squared, *distances = parts(fitted_one, X, X)
-    near, far = (one * squared.mean() / one.mean() for one in distances)
-    expected = np.sqrt(squared * np.sqrt(near * far))
+    mean, medians = squared.mean(), [median(distance) for distance in distances]
+    squared, *distances = parts(fitted_one, X, rows)
+    near, far = (mean * d / m for d, m in zip(distances, medians, strict=True))
+    assert (near > far).any()
+    expected = -np.sqrt(squared * np.maximum(near, far))
+    np.testing.assert_allclose(fitted_one.score_samples(rows), expected, rtol=1e-5)
+
+
+def test_training_errors_are_its_own(fitted_one, X):
+    squared, *distances = parts(fitted_one, X, X)
+    near, far = (one * squared.mean() / median(one) for one in distances)
+    assert (near > far).any()
+    assert (far > near).any()
+    expected = np.sqrt(squared * np.maximum(near, far))
     np.testing.assert_allclose(fitted_one.train_errors_, expected, rtol=1e-5)
+
+
+def test_distances_of_rows_that_mostly_repeat_each_other_have_a_scale(X):
+    # The median of the distances to the nearest is 0 here.
+    X = np.concatenate([X[:60], np.repeat(X[:1], 100, axis=0)])
+    detector = ReconstructionOutlierDetector(n_networks=1, **FAST).fit(X)
+    near = detector._error_measures[0].neighbors.distances(detector.encode(X))
+    assert median(near) == 0 < near.mean()
+    scales = detector._error_measures[0].scales
+    squared = parts(detector, X, X)[0]
+    np.testing.assert_allclose(scales[0], squared.mean() / near.mean(), rtol=1e-5)
 
 
 def test_a_crowd_of_outliers_among_the_training_rows_stands_out():
@@ -242,9 +263,11 @@ def test_passes_compare_with_the_rows_of_earlier_ones(X):
     detector = ReconstructionOutlierDetector(n_networks=1, random_state=0)
     for chunk in np.split(X, 4):
         detector.partial_fit(chunk)
-    squared, near, far = parts(detector, X, X)
-    ratio = detector.score_samples(X) ** 2 / (squared * np.sqrt(near * far))
-    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
+    squared, *distances = parts(detector, X, X)
+    scales = detector._error_measures[0].scales
+    near, far = (scale * one for scale, one in zip(scales, distances, strict=True))
+    expected = -np.sqrt(squared * np.maximum(near, far))
+    np.testing.assert_allclose(detector.score_samples(X), expected, rtol=1e-5)
 
 
 def test_rows_that_pass_again_are_compared_once(X):

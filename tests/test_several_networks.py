@@ -82,12 +82,16 @@ def test_what_auto_is(params, n, X):
     assert len(detector(**{"epochs": 1, **params}).fit(X).autoencoders_) == n
 
 
-def test_each_of_several_has_a_smaller_budget(X):
+@pytest.mark.parametrize(
+    ("n_steps", "epochs"),
+    [(1, (60, 60)), (25, (40, 60)), (50, (20, 30)), (200, (10, 10))],
+)
+def test_each_of_several_has_a_smaller_budget(n_steps, epochs):
     several, one = (
-        ReconstructionOutlierDetector(n_networks=n, random_state=0).fit(X)
-        for n in (2, 1)
+        ReconstructionOutlierDetector(n_networks=n)._settings() for n in (2, 1)
     )
-    assert (several.n_iter_, one.n_iter_) == (35, 50)
+    n = n_steps * several.batch_size
+    assert (several.n_epochs(n), one.n_epochs(n)) == epochs
 
 
 def test_fits_repeat_to_the_bit_and_pickle(X):

@@ -53,6 +53,12 @@ class Forward:
             return self._in_keras("reconstruct", x)
         return self.decode(self.encode(x))
 
+    def encode_and_reconstruct(self, x):
+        """Return flat codes and the output, both as the two alone return them."""
+        codes = self.encode(x)
+        in_numpy = self._numpy_layers(x.dtype) is not None
+        return codes, self.decode(codes) if in_numpy else self.reconstruct(x)
+
     def terms(self, x):
         """Return the values per row of the network's terms, a dict of name to array."""
         layers = self._numpy_layers(x.dtype)

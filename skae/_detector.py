@@ -445,8 +445,9 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     # ------------------------------------------------- twins that trust their input
 
+    @np.errstate(over="ignore")
     def _errors(self, X):
-        """Return the reconstruction error of each row."""
+        """Return the reconstruction error of each row, infinite for absurd ones."""
         return self._mean(lambda one, measure: measure.of_rows(one, X))
 
     def _feature_errors(self, X):

@@ -36,7 +36,7 @@ HOUSE = {
     "_training": (4, set()),
     "_memory": (4, {"sklearn", "joblib", "filelock"}),
     "_errors": (3, set()),
-    "_neighbors": (3, set()),
+    "_neighbors": (3, {"scipy"}),
     "_explanation": (3, {"pandas"}),
     "_autoencoder": (3, set()),
     "engine": (2, {"keras", "tensorflow", "tqdm", "threadpoolctl"}),

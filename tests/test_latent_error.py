@@ -104,6 +104,17 @@ def test_a_crowd_of_outliers_among_the_training_rows_stands_out():
     assert roc_auc_score(y == -1, far) > 0.95 > roc_auc_score(y == -1, near)
 
 
+@pytest.mark.parametrize("error", ["latent", "mse", "standardized"])
+@pytest.mark.parametrize("size", [1e100, 1e200, 1e308])
+def test_absurd_rows_are_the_oddest(error, size, X):
+    detector = ReconstructionOutlierDetector(error=error, **FAST).fit(X)
+    rows = np.concatenate([np.full((1, 6), size), X[:3]])
+    scores = detector.score_samples(rows)
+    assert scores[0] == scores.min() < -1e100
+    np.testing.assert_allclose(scores[1:], detector.score_samples(X[:3]), rtol=1e-9)
+    assert detector.predict(rows)[0] == -1
+
+
 def test_training_errors_are_those_of_score_samples(fitted, X):
     assert np.array_equal(fitted.train_errors_, -fitted.score_samples(X))
     assert (fitted.predict(X) == -1).sum() == 20

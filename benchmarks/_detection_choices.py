@@ -17,7 +17,7 @@ class OneDistance(ReconstructionOutlierDetector):
     """
 
     def _learned_measure(self, autoencoder, table):
-        codes = self.distance.of(autoencoder.encode(table.X), table.weight)
+        codes = self.distance.of(table.X, encode=autoencoder.encode)
         measure = LatentMeasure(codes, codes)
         return measure.scaled_by(autoencoder, table.X, table.weight)
 
@@ -46,8 +46,10 @@ class BothDistances(ReconstructionOutlierDetector):
     """Both distances say how odd a code is, not the larger one alone."""
 
     def _learned_measure(self, autoencoder, table):
-        training = autoencoder.encode(table.X), table.weight
-        measure = ProductMeasure(CodeNeighbors.of(*training), Crowd.of(*training))
+        measure = ProductMeasure(
+            CodeNeighbors.of(table.X, encode=autoencoder.encode),
+            Crowd.of(table.X, encode=autoencoder.encode),
+        )
         return measure.scaled_by(autoencoder, table.X, table.weight)
 
 

@@ -296,11 +296,12 @@ class BaseDetector(OutlierMixin, BaseAutoencoder):
         """Return the errors that are kept of the rows that a rule may see."""
         on = errors_seen(self.threshold_on, rule)
         if on not in self._kept_errors:
+            kept = " and ".join(map(repr, self._kept_errors))
+            rows = "X, y" if needs_labels(rule) else "X"
             raise ValueError(
                 f"{rule!r} with threshold_on={self.threshold_on!r} needs errors by "
-                f"{on!r}, but this detector was fitted by {list(self._kept_errors)!r} "
-                "and keeps no others. Fit again, or pass rows that did not train: "
-                "fit_threshold(X)."
+                f"{on!r}, but this detector was fitted by {kept} and keeps no others. "
+                f"Fit again, or pass rows that did not train: fit_threshold({rows})."
             )
         return self._kept_errors[on]
 

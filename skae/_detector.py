@@ -215,10 +215,11 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     with :math:`e` the mean squared error, :math:`d` the mean squared distance of the
     row's code to the 5 nearest codes of other training rows (of 5,000 of them, where
-    there are more), and :math:`D` that to the nearest tenth, at least 5, of 500 of
-    them, at random. d and D are in units of their medians over the training rows times
-    the mean of e, of which the larger is at least a thousandth. D tells small crowds of
-    rows that are alike, outliers among the training rows say, from the others.
+    there are more; copies of a row count once), and :math:`D` that to the nearest
+    tenth, at least 5, of 500 of them, at random. d and D are in units of their medians
+    over the training rows times the mean of e, of which the larger is at least a
+    thousandth. D tells small crowds of rows that are alike, outliers among the training
+    rows say, from the others.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
     all strengths: that keeps it from reconstructing what it has not seen better than a

@@ -124,7 +124,9 @@ def learned_latent_measure(autoencoder, X, weight, others=None):
     others : ndarray of shape (m, *input_shape), default=None
         Rows whose codes others are compared with; None: the training rows.
     """
-    counted = weight if others is None else None
-    codes = autoencoder.encode(X if others is None else others)
-    measure = LatentMeasure(CodeNeighbors.of(codes, counted), Crowd.of(codes, counted))
+    known, counted = (X, weight) if others is None else (others, None)
+    measure = LatentMeasure(
+        CodeNeighbors.of(known, autoencoder.encode),
+        Crowd.of(known, counted, autoencoder.encode),
+    )
     return measure.scaled_by(autoencoder, X, weight)

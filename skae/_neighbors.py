@@ -25,8 +25,7 @@ _BLOCK_ROWS = 256
 _WIDEST_IN_TREE = 15
 # Wide ones are looked for among groups of so many.
 _GROUP = 50
-# Candidates beyond those that count, where the nearest ones may be copies of the row,
-# or count for less than one, or are looked for in float32, which is rough.
+# Candidates beyond those that count where they are looked for in float32.
 _SPARE = 5
 # Codes nearer than this, as a share of their squared lengths, are those of one row.
 _SAME = 1e-12
@@ -38,50 +37,15 @@ _LARGEST_SQUARED = 1e150  # of which float64 can
 class _Codes(ABC):
     """Codes of training rows, and how far others lie from them.
 
-    A row that is compared with itself has one copy of it fewer: distances of training
-    rows are those to the others.
+    A row that is compared with itself is left out: distances of training rows are those
+    to the others.
 
     Attributes
     ----------
     codes : float64 ndarray of shape (n, width)
-
-    weight : float64 ndarray of shape (n,)
-        In copies.
     """
 
     codes: Any
-    weight: Any
-
-    def __getstate__(self):
-        return {"codes": self.codes, "weight": self.weight}
-
-    @staticmethod
-    @abstractmethod
-    def most():
-        """Return of how many training rows the codes are kept."""
-
-    @property
-    @abstractmethod
-    def n_wanted(self):
-        """Of how many copies of codes the distance counts."""
-
-    @classmethod
-    def of(cls, codes, weight=None):
-        """Return those of training rows: where there are too many, some at random.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n, width)
-
-        weight : ndarray of shape (n,) or None
-            A weight of k counts a row k times.
-        """
-        weight = np.ones(len(codes)) if weight is None else weight.astype(np.float64)
-        if len(codes) > cls.most():
-            rng = np.random.default_rng(0)
-            kept = np.sort(rng.choice(len(codes), cls.most(), replace=False))
-            codes, weight = codes[kept], weight[kept]
-        return cls(_bounded(codes), weight / min(1.0, weight.max()))
 
     def distances(self, codes):
         """Return the mean squared distance of each code to those that count.
@@ -105,91 +69,121 @@ class _Codes(ABC):
     def _of_block(self, block):
         """Return the distances of a block of codes."""
         size = np.vecdot(block, block)[:, None]
-        distance, number = self._near(block, size)
-        if self._is_unweighted:
-            total, counted = self._of_equals(distance, size)
-        else:
-            total, counted = self._of_copies(distance, number, size)
+        total, counted = self._near(block, size)
         mean = np.divide(total, counted, out=np.zeros(len(block)), where=counted > 0)
         return mean / block.shape[1]
 
     @abstractmethod
     def _near(self, block, size):
-        """Return squared distances to all that may count, and the numbers of these.
+        """Return sums of the squared distances that count, and of how many they are.
 
         `size` are the squared lengths of the block's codes.
         """
 
-    def _of_equals(self, distance, size):
-        """Return sums of the smallest distances, and of how many they are."""
-        n_wanted = self.n_wanted
-        place = min(n_wanted, distance.shape[1] - 1)
-        nearest = np.partition(distance, place, axis=1)[:, : place + 1]
-        is_itself = nearest.min(axis=1) <= _SAME * (1e-300 + size[:, 0])
-        others, last = nearest[:, :-1].sum(axis=1), nearest[:, -1]
-        if place < n_wanted:  # there are no more
-            return others + last, place + 1.0 - is_itself
-        wanted = np.full(len(distance), float(n_wanted))
-        return np.where(is_itself, others + last, others), wanted
 
-    def _of_copies(self, distance, number, size):
-        """Return the same where a code stands for several, or for part of one."""
+@dataclass(frozen=True)
+class Crowd(_Codes):
+    """A few hundred codes, of which the nearest tenth counts, but 5 at least.
+
+    Attributes
+    ----------
+    weight : float64 ndarray of shape (n,)
+        In copies.
+    """
+
+    weight: Any
+
+    def __getstate__(self):
+        return {"codes": self.codes, "weight": self.weight}
+
+    @classmethod
+    def of(cls, X, weight=None, encode=np.asarray):
+        """Return that of training rows: where there are too many, of some at random.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, *input_shape)
+
+        weight : ndarray of shape (n,), default=None
+            A weight of k counts a row k times.
+
+        encode : callable, default=numpy.asarray
+            From rows to codes.
+        """
+        weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
+        kept = _some(len(X), _MOST_OF_CROWD)
+        weight = weight[kept]
+        return cls(_bounded(encode(X[kept])), weight / min(1.0, weight.max()))
+
+    def _near(self, block, size):
+        distance = size + self._squares - 2 * (block @ self.codes.T)
+        np.maximum(distance, 0, out=distance)
+        if self._is_unweighted:
+            return _of_smallest(distance, size, self._n_wanted)
+        return self._of_copies(distance, size)
+
+    def _of_copies(self, distance, size):
+        """Return the sums where a code stands for several, or for part of one."""
         order = np.argsort(distance, axis=1)
-        copies = np.broadcast_to(self.weight[number], distance.shape)
-        distance, copies = (
-            np.take_along_axis(values, order, axis=1) for values in (distance, copies)
-        )
+        distance = np.take_along_axis(distance, order, axis=1)
+        copies = self.weight[order]
         is_itself = distance[:, :1] <= _SAME * (1e-300 + size)
         copies[:, :1] -= np.where(is_itself, np.minimum(1, copies[:, :1]), 0)
         before = np.cumsum(copies, axis=1) - copies
-        counted = np.clip(self.n_wanted - before, 0, copies)
+        counted = np.clip(self._n_wanted - before, 0, copies)
         return np.vecdot(counted, distance), counted.sum(axis=1)
+
+    @cached_property
+    def _n_wanted(self):
+        return max(_N_NEIGHBORS, round(_NEAREST_SHARE * self.weight.sum()))
 
     @cached_property
     def _is_unweighted(self):
         return bool((self.weight == 1).all())
-
-
-class Crowd(_Codes):
-    """A few hundred of them, of which the nearest tenth counts, but 5 at least."""
-
-    @staticmethod
-    def most():
-        return _MOST_OF_CROWD
-
-    @cached_property
-    def n_wanted(self):
-        return max(_N_NEIGHBORS, round(_NEAREST_SHARE * self.weight.sum()))
-
-    def _near(self, block, size):
-        distance = size + self._squares - 2 * (block @ self.codes.T)
-        return np.maximum(distance, 0, out=distance), slice(None)
 
     @cached_property
     def _squares(self):
         return np.vecdot(self.codes, self.codes)
 
 
+@dataclass(frozen=True)
 class CodeNeighbors(_Codes):
-    """Thousands of them, of which the nearest 5 count."""
+    """Thousands of codes, of which the nearest 5 count.
 
-    n_wanted = _N_NEIGHBORS
+    Copies of a row count once, whatever their weight, and are left out where the row
+    itself is asked for: else rows that have copies would be near to all, and others
+    not.
+    """
 
-    @staticmethod
-    def most():
-        return MOST_CODES
+    def __getstate__(self):
+        return {"codes": self.codes}
+
+    @classmethod
+    def of(cls, X, encode=np.asarray):
+        """Return those of training rows: where there are too many, of some at random.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, *input_shape)
+
+        encode : callable, default=numpy.asarray
+            From rows to codes.
+        """
+        kept = X[_some(len(X), MOST_CODES)]
+        places = {row.tobytes(): place for place, row in enumerate(kept)}
+        return cls(_bounded(encode(kept[list(places.values())])))
 
     def _near(self, block, size):
-        n_candidates = min(_N_NEIGHBORS + 1 + _SPARE, len(self.codes))
+        n_candidates = min(_N_NEIGHBORS + 1, len(self.codes))
         if block.shape[1] > _WIDEST_IN_TREE:
-            number = self._candidates(block, n_candidates)
+            number = self._candidates(block, n_candidates + _SPARE)
             difference = block[:, None] - self.codes[number]
-            return np.vecdot(difference, difference), number
-        if self._is_unweighted:
-            n_candidates = min(_N_NEIGHBORS + 1, n_candidates)
-        wanted = n_candidates if n_candidates > 1 else [1]  # 1 would drop an axis
-        distance, number = self._tree.query(block, wanted)
-        return np.square(distance, out=distance), number
+            distance = np.vecdot(difference, difference)
+        else:
+            wanted = n_candidates if n_candidates > 1 else [1]  # 1 would drop an axis
+            distance, _ = self._tree.query(block, wanted)
+            np.square(distance, out=distance)
+        return _of_smallest(distance, size, _N_NEIGHBORS)
 
     @cached_property
     def _tree(self):
@@ -201,6 +195,7 @@ class CodeNeighbors(_Codes):
         They are in the n groups whose own nearest codes are the nearest ones.
         """
         rough, half_squares = self._rough
+        n = min(n, len(self.codes))
         distance = half_squares - self._scaled(block) @ rough.T
         n_groups = distance.shape[1] // _GROUP
         if n_groups <= n:
@@ -232,6 +227,24 @@ class CodeNeighbors(_Codes):
         """The middle of the codes, and how far they lie from it: where float32 is."""
         center = np.median(self.codes, axis=0)
         return center, np.abs(self.codes - center).mean() or 1.0
+
+
+def _some(n, most):
+    """Return numbers of rows, in order: of all, or of as many as may be, at random."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
+
+
+def _of_smallest(distance, size, n_wanted):
+    """Return sums of the smallest distances, and of how many they are."""
+    place = min(n_wanted, distance.shape[1] - 1)
+    nearest = np.partition(distance, place, axis=1)[:, : place + 1]
+    is_itself = nearest.min(axis=1) <= _SAME * (1e-300 + size[:, 0])
+    others, last = nearest[:, :-1].sum(axis=1), nearest[:, -1]
+    if place < n_wanted:  # there are no more
+        return others + last, place + 1.0 - is_itself
+    return np.where(is_itself, others + last, others), np.float64(n_wanted)
 
 
 def _bounded(codes):

@@ -407,10 +407,12 @@ def test_fit_threshold_says_what_was_not_kept(X, y):
     detector = quick().fit(X, y)
     message = (
         r"Conformal\(alpha=0.1\) with threshold_on='auto' needs errors by 'validation'"
-        r", but this detector was fitted by \['train'\] and keeps no others. Fit again"
+        r", but this detector was fitted by 'train' and keeps no others. Fit again"
     )
     with pytest.raises(ValueError, match=message):
         detector.set_params(threshold=Conformal(0.1)).fit_threshold()
+    with pytest.raises(ValueError, match=r"not train: fit_threshold\(X, y\)\."):
+        detector.set_params(threshold=BestF()).fit_threshold()
     with pytest.raises(ValueError, match="but y holds none"):
         detector.set_params(threshold=BestF(), threshold_on="train").fit_threshold()
 

@@ -16,6 +16,7 @@ from skae import (
     ReconstructionOutlierDetector,
     reconstruction_error,
 )
+from skae._latent_error import _typical
 
 FAST = {"epochs": 20, "random_state": 0}
 
@@ -78,15 +79,14 @@ def test_training_errors_are_its_own(fitted_one, X):
     np.testing.assert_allclose(fitted_one.train_errors_, expected, rtol=1e-5)
 
 
-def test_distances_of_rows_that_mostly_repeat_each_other_have_a_scale(X):
-    # The median of the distances to the nearest is 0 here.
-    X = np.concatenate([X[:60], np.repeat(X[:1], 100, axis=0)])
-    detector = ReconstructionOutlierDetector(n_networks=1, **FAST).fit(X)
-    near = detector._error_measures[0].neighbors.distances(detector.encode(X))
-    assert median(near) == 0 < near.mean()
-    scales = detector._error_measures[0].scales
-    squared = parts(detector, X, X)[0]
-    np.testing.assert_allclose(scales[0], squared.mean() / near.mean(), rtol=1e-5)
+@pytest.mark.parametrize("weight", [None, [1, 1, 2, 1, 3]])
+def test_what_is_typical_of_distances(weight):
+    distances = np.array([0.3, 0.1, 0.9, 0.2, 0.4])
+    copies = np.repeat(distances, 1 if weight is None else weight)
+    assert _typical(distances, weight) == median(copies)
+    distances[[1, 2, 4]] = 0  # most: there is no median to measure by
+    mean = np.average(distances, weights=weight)
+    assert _typical(distances, weight) == pytest.approx(mean)
 
 
 def test_a_crowd_of_outliers_among_the_training_rows_stands_out():

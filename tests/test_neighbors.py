@@ -44,30 +44,16 @@ def test_a_row_is_no_neighbour_of_itself(width, rng):
 
 
 @pytest.mark.parametrize("width", [3, 20])
-def test_of_equal_rows_one_is_left_out(width, rng):
-    codes = np.repeat(rng.normal(size=(50, width)), 3, axis=0)
-    found = CodeNeighbors.of(codes).distances(codes[:1])
-    others = codes[1:]
-    assert found[0] == pytest.approx(by_scikit_learn(codes[:1], others)[0], rel=1e-12)
-    assert found[0] > 0
-
-
-@pytest.mark.parametrize("width", [4, 20])
-def test_weights_count_copies(width, rng):
-    known, codes = rng.normal(size=(80, width)), rng.normal(size=(20, width))
-    weight = rng.integers(1, 4, size=80)
-    repeated = CodeNeighbors.of(np.repeat(known, weight, axis=0))
-    weighted = CodeNeighbors.of(known, weight)
-    expected = repeated.distances(codes)
-    np.testing.assert_allclose(weighted.distances(codes), expected, rtol=1e-12)
-    own = repeated.distances(known)
-    np.testing.assert_allclose(weighted.distances(known), own, rtol=1e-12)
-
-
-def test_only_ratios_of_small_weights_count(rng):
-    known, codes = rng.normal(size=(80, 4)), rng.normal(size=(20, 4))
-    small = CodeNeighbors.of(known, np.full(80, 1 / 80)).distances(codes)
-    assert np.array_equal(small, CodeNeighbors.of(known).distances(codes))
+@pytest.mark.parametrize("n", [4, 50])
+def test_copies_of_a_row_count_once(width, n, rng):
+    known, codes = rng.normal(size=(n, width)), rng.normal(size=(20, width))
+    copies = np.repeat(known, rng.integers(1, 9, size=n), axis=0)
+    repeated, once = CodeNeighbors.of(copies), CodeNeighbors.of(known)
+    for rows in (codes, known, copies):
+        np.testing.assert_allclose(
+            repeated.distances(rows), once.distances(rows), rtol=1e-12
+        )
+    assert (repeated.distances(known) > 0).all()
 
 
 def test_a_row_alone_is_no_odder_than_others(rng):
@@ -78,10 +64,10 @@ def test_a_row_alone_is_no_odder_than_others(rng):
 def test_many_codes_are_a_sample(rng, monkeypatch):
     monkeypatch.setattr(_neighbors, "MOST_CODES", 100)
     codes = rng.normal(size=(1000, 2))
-    neighbors = CodeNeighbors.of(codes, np.arange(1, 1001))
+    neighbors = CodeNeighbors.of(codes)
     assert neighbors.codes.shape == (100, 2)
     assert len(np.unique(neighbors.codes, axis=0)) == 100
-    again = CodeNeighbors.of(codes, np.arange(1, 1001))
+    again = CodeNeighbors.of(codes)
     assert np.array_equal(neighbors.codes, again.codes)
 
 
@@ -96,14 +82,6 @@ def test_codes_of_any_size(size, width, rng):
     if size < 1e150:
         expected = size**2 * CodeNeighbors.of(known).distances(known)
         np.testing.assert_allclose(scaled, expected, rtol=1e-9)
-
-
-def test_many_equal_codes_of_many_values(rng):
-    known = np.repeat(rng.normal(size=(2, 30)), 400, axis=0)
-    codes = rng.normal(size=(20, 30))
-    found = CodeNeighbors.of(known).distances(codes)
-    np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-12)
-    assert (CodeNeighbors.of(known).distances(known) == 0).all()
 
 
 @pytest.mark.parametrize("width", [8, 16])
@@ -149,6 +127,20 @@ def test_weights_count_copies_in_a_crowd(n, rng):
     for rows in (codes, known):
         expected = repeated.distances(rows)
         np.testing.assert_allclose(weighted.distances(rows), expected, rtol=1e-9)
+
+
+def test_only_ratios_of_small_weights_count_in_a_crowd(rng):
+    known, codes = rng.normal(size=(80, 4)), rng.normal(size=(20, 4))
+    small = Crowd.of(known, np.full(80, 1 / 80)).distances(codes)
+    assert np.array_equal(small, Crowd.of(known).distances(codes))
+
+
+@pytest.mark.parametrize("kind", [CodeNeighbors, Crowd])
+def test_rows_are_encoded_where_they_are_kept(kind, rng):
+    X = rng.normal(size=(6000, 2, 3))
+    codes = kind.of(X, encode=lambda rows: rows.sum(axis=2)).codes
+    assert codes.shape == ({CodeNeighbors: 5000, Crowd: 500}[kind], 2)
+    assert {tuple(code) for code in codes} < {tuple(code) for code in X.sum(axis=2)}
 
 
 def test_a_crowd_is_a_sample(rng, monkeypatch):

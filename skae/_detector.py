@@ -67,7 +67,8 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 1,500 steps,
-        or 1,000 steps for each of several networks, but at least 10 and at most 60.
+        or 1,000 steps for each of several networks, but at least 10 and at most 60;
+        fewer where rows have copies.
 
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.

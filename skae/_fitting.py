@@ -120,7 +120,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     if fill is not None:
         rows = _with_fill(rows, watched, fill)
     schedule = engine.Schedule(
-        epochs=settings.n_epochs(len(rows.x)),
+        epochs=settings.n_epochs(rows.x),
         batch_size=settings.batch_size,
         patience=settings.patience,
         first_epoch=progress.n_passes,

@@ -21,16 +21,22 @@ _NOISE = (0.1, 2.0)
 
 @dataclass(frozen=True)
 class Budget:
-    """What ``epochs="auto"`` gives: so many optimizer steps, within bounds."""
+    """What ``epochs="auto"`` gives: so many optimizer steps, within bounds.
+
+    ``most_epochs`` bounds how often a row is seen, copies included; None does not.
+    """
 
     steps: int = 4000
     fewest_epochs: int = 10
-    most_epochs: int = 1_000_000
+    most_epochs: int | None = None
 
-    def n_epochs(self, n_steps):
-        """Return the epochs, of so many steps each, that it comes to."""
-        epochs = ceil(self.steps / n_steps)
-        return min(max(epochs, self.fewest_epochs), self.most_epochs)
+    def n_epochs(self, x, batch_size):
+        """Return the epochs over some rows that it comes to."""
+        epochs = ceil(self.steps / ceil(len(x) / batch_size))
+        if self.most_epochs is not None and epochs > self.fewest_epochs:
+            n_distinct = len({hash(row.tobytes()) for row in x})
+            epochs = min(epochs, round(self.most_epochs * n_distinct / len(x)))
+        return max(epochs, self.fewest_epochs)
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,11 @@ class Settings:
         changes = {"validation_fraction": None, "patience": None}
         return replace(self, epochs=1, learning_rate=rate, **changes)
 
-    def n_epochs(self, n):
-        """Return the number of epochs; "auto" makes a budget of steps."""
+    def n_epochs(self, x):
+        """Return how many epochs there are over rows; "auto" is a budget of steps."""
         if self.epochs != "auto":
             return self.epochs
-        return self.budget.n_epochs(ceil(n / self.batch_size))
+        return self.budget.n_epochs(x, self.batch_size)
 
 
 def wanted_rate(learning_rate, optimizer, callbacks):

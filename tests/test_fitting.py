@@ -164,7 +164,8 @@ def test_auto_epochs_make_a_budget_of_steps(asked, X):
 
 def test_a_budget_is_kept_within_bounds():
     budget = Budget(steps=1500, fewest_epochs=10, most_epochs=50)
-    assert [budget.n_epochs(n) for n in (1, 29, 40, 100, 1000)] == [50, 50, 38, 15, 10]
+    rows = (np.arange(n).reshape(-1, 1) for n in (1, 29, 40, 100, 1000))
+    assert [budget.n_epochs(x, 1) for x in rows] == [50, 50, 38, 15, 10]
 
 
 def test_auto_epochs_count_the_rows_that_train(asked, X):

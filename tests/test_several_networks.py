@@ -90,8 +90,15 @@ def test_each_of_several_has_a_smaller_budget(n_steps, epochs):
     several, one = (
         ReconstructionOutlierDetector(n_networks=n)._settings() for n in (2, 1)
     )
-    n = n_steps * several.batch_size
-    assert (several.n_epochs(n), one.n_epochs(n)) == epochs
+    X = np.arange(n_steps * several.batch_size).reshape(-1, 1)
+    assert (several.n_epochs(X), one.n_epochs(X)) == epochs
+
+
+@pytest.mark.parametrize(("copies", "epochs"), [(1, 60), (2, 30), (4, 15), (10, 10)])
+def test_copies_of_rows_count_as_epochs(copies, epochs):
+    settings = ReconstructionOutlierDetector()._settings()
+    X = np.repeat(np.random.default_rng(0).normal(size=(100, 3)), copies, axis=0)
+    assert settings.n_epochs(X) == epochs
 
 
 def test_fits_repeat_to_the_bit_and_pickle(X):

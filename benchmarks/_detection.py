@@ -1,4 +1,4 @@
-"""The jobs of ``detection.py``: two protocols over tables, and the heartbeats."""
+"""The jobs of ``detection.py``: two protocols over tables."""
 
 import argparse
 import importlib.metadata
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _detection_choices import CHOICES
-from _detection_findings import AUC, OWN, PRECISION, findings_of
+from _detection_findings import OWN, findings_of
 from _detection_rivals import Case, contenders, known
 from _detection_tables import (
     contaminated_split,
@@ -18,13 +18,10 @@ from _detection_tables import (
     normals_split,
     read_tables,
 )
-from _ecg import ecg_split
-from _jobs import Findings, Job, Jobs, positive
-from _measurements import Bar, collect
+from _jobs import Job, Jobs, positive
+from _measurements import Bar
 from joblib import Parallel, delayed
-from sklearn.preprocessing import StandardScaler
 
-from skae import Conformal, Contamination, Quantile, ReconstructionOutlierDetector
 from skae.model_selection import compare_detectors
 
 AHEAD = Bar(">", 0.0)
@@ -33,21 +30,6 @@ NORMALS_BARS = {
     for name in ("PCA", "IsolationForest", "LOF", "OneClassSVM", "5-NN", "PyOD AE")
 }
 CONTAMINATED_BARS = {"IsolationForest": Bar(">=", -0.01)}
-ECG_BAR = Bar(">=", 0.996, of_every=True)
-# Threshold rules whose share of false alarms is measured on the heartbeats: a name, a
-# rule, and the share that it promises, or None.
-RULES = {
-    "Contamination(0.1)": (Contamination(0.1), None),
-    "Quantile(0.95)": (Quantile(0.95), None),
-    "Conformal(0.05)": (Conformal(0.05), 0.05),
-}
-FLAGGED, OFF, FOUND = (
-    "normal beats flagged",
-    "normal beats flagged, off the promised share",
-    "odd beats found",
-)
-COST = "ROC AUC that the two oddest normal beats cost"
-OFF_BAR, FOUND_BAR = Bar("<=", 0.02, of_every=True), Bar(">=", 0.95, of_every=True)
 
 
 def _add_options(parser):
@@ -142,81 +124,6 @@ def contaminated(size):
     return _over_tables(size, contaminated_split, "all", CONTAMINATED_BARS)
 
 
-def ecg(size):
-    """Odd heartbeats of ECG5000, by the same contenders.
-
-    Split as the tutorials split it: trained on the normal beats of the training part,
-    by which all beats are standardised, scored on the test part. The shares of normal
-    beats that the default detector flags, and of odd ones that it finds, are measured
-    for some threshold rules. Two normal beats look odder to it than nearly all odd ones
-    do: what they alone cost is measured, too.
-    """
-    options = _options(size)
-    makers, notes = contenders(options.contenders)
-    split = ecg_split(size)
-    scaler = StandardScaler().fit(split.normals)
-    X = scaler.transform(np.concatenate([split.X_train, split.X_test]))
-    y = np.concatenate([split.y_train, split.y_test])
-    n_train = len(split.y_train)
-    cv = [(np.arange(n_train), np.arange(n_train, len(y)))]
-    _warm_up(makers, size)
-    rounds = []
-    for seed in size.seeds:
-        case = Case(seed, False, size.training(), size.is_quick)
-        detectors = {name: make(case) for name, make in makers.items()}
-        with _without_advice():
-            table = compare_detectors(detectors, X, y, cv=cv)
-        found = {
-            (quantity, name): table.loc[name, key]
-            for quantity, key in (
-                (AUC, "roc_auc"),
-                (PRECISION, "average_precision"),
-                ("fit, seconds", "fit_seconds"),
-            )
-            for name in makers
-        }
-        if OWN in makers:
-            found[COST, OWN] = _cost_of_two(makers[OWN](case), X, y, n_train)
-        rounds.append(found | _alarms(case, X, y, cv))
-    bars = {(AUC, "skae"): ECG_BAR} if "skae" in makers else {}
-    for name, (_, promised) in RULES.items():
-        if promised is not None:
-            bars[OFF, f"skae, {name}"], bars[FOUND, f"skae, {name}"] = (
-                OFF_BAR,
-                FOUND_BAR,
-            )
-    return Findings(collect(rounds, bars), notes)
-
-
-def _cost_of_two(detector, X, y, n_train):
-    """Return the ROC AUC that two normal test rows take: those that rank as oddest."""
-    detector.fit(X[:n_train], y[:n_train])
-    scores, y = detector.score_samples(X[n_train:]), y[n_train:]
-    costs = [np.mean(scores[y == -1] > score) for score in scores[y == 1]]
-    return float(np.sum(np.sort(costs)[-2:]) / len(costs))
-
-
-def _alarms(case, X, y, cv):
-    """Return the default detector's shares of flagged beats, by threshold rule."""
-    detectors = {
-        f"skae, {name}": ReconstructionOutlierDetector(
-            threshold=rule, random_state=case.seed, **case.training
-        )
-        for name, (rule, _) in RULES.items()
-    }
-    table = compare_detectors(detectors, X, y, cv=cv)
-    found = {
-        (quantity, name): table.loc[name, key]
-        for quantity, key in ((FLAGGED, "false_alarm_rate"), (FOUND, "recall"))
-        for name in detectors
-    }
-    for name, (_, promised) in RULES.items():
-        if promised is not None:
-            flagged = found[FLAGGED, f"skae, {name}"]
-            found[OFF, f"skae, {name}"] = abs(flagged - promised)
-    return found
-
-
 def choices(size):
     """The default detector, and what it would be with one choice made otherwise.
 
@@ -246,11 +153,11 @@ def _over_tables(size, split, train_on, bars, names=None, *, by_others=False):
 
     ``by_others`` says what each table would have by the choice of the other tables.
     """
-    options = _options(size)
+    options = options_of(size)
     makers, notes = contenders(options.contenders or names)
     tables = read_tables(options.tables or default_folder(), size.is_quick)
     race = Race(tuple(makers), split, train_on, size.is_quick, size.training())
-    _warm_up(makers, size)
+    warm_up(makers, size)
     # One after the other: the machine is the contender's own while it is timed.
     played = Parallel(n_jobs=options.n_jobs)(
         delayed(_play)(race, table, seed) for table in tables for seed in size.seeds
@@ -272,7 +179,7 @@ def _play(race, table, seed):
     found, failures = [], []
     for name, make in makers.items():
         try:
-            with _without_advice():
+            with without_advice():
                 one = compare_detectors(
                     {name: make(race.case(seed))},
                     split.X,
@@ -292,22 +199,22 @@ def _play(race, table, seed):
     return pd.concat(found), failures
 
 
-def _options(size):
+def options_of(size):
     """Return what the command line said, or what it says where nothing is said."""
     if size.options is not None:
         return size.options
     return argparse.Namespace(tables=None, contenders=None, n_jobs=1)
 
 
-def _warm_up(makers, size):
+def warm_up(makers, size):
     """Fit everybody once, untimed: a first fit imports what it needs."""
     rows = np.random.default_rng(0).normal(size=(64, 3))
     for make in makers.values():
-        with _without_advice():
+        with without_advice():
             make(Case(0, False, {"epochs": 2}, True)).fit(rows).score_samples(rows)
 
 
-def _without_advice():
+def without_advice():
     """Return a context without the rivals' warnings, of duplicate rows for example."""
     return warnings.catch_warnings(action="ignore")
 
@@ -322,5 +229,5 @@ def _pyod_version(makers):
 
 OPTIONAL_SHOWN = ("pyod", "torch")
 
-for _find in (normals, contaminated, ecg, choices, choices_contaminated):
+for _find in (normals, contaminated, choices, choices_contaminated):
     JOBS.add(Job(_find.__name__.replace("_", "-"), _find))

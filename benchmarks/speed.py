@@ -11,8 +11,5 @@ import _speed_search  # noqa: F401
 import _speed_training  # noqa: F401
 from _speed import JOBS
 
-# Written, but not yet run in full: they have no table.
-PENDING = frozenset({"many-fits", "curves"})
-
 if __name__ == "__main__":
     JOBS.main(__doc__)

@@ -326,7 +326,7 @@ def test_a_rival_may_fail_but_skae_may_not(folder, monkeypatch):
         return rivals.PyODDetector("Broken")
 
     size = jobs.Size(seeds=(0,), is_quick=True, options=options(folder, ["skae", "X"]))
-    monkeypatch.setattr(detection, "_warm_up", lambda *args: None)
+    monkeypatch.setattr(detection, "warm_up", lambda *args: None)
     monkeypatch.setitem(rivals.RIVALS, "X", broken)
     monkeypatch.setitem(rivals.PYOD_MODULES, "Broken", "no_such_module")
     record = detection.JOBS.run("normals", size).record

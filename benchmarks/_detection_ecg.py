@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from skae import Conformal, Contamination, Quantile, ReconstructionOutlierDetector
 from skae.model_selection import compare_detectors
 
-SERIES = "skae, as series"
+# The same beats in their own units, and in units of each column's deviation.
+FORMS = ("", ", standardised")
 AUC_BAR = Bar(">=", 0.996, of_every=True)
 # Threshold rules whose share of false alarms is measured: a name, a rule, and the share
 # that it promises, or None.
@@ -39,41 +40,41 @@ def ecg(size):
     """Odd heartbeats of ECG5000, by the same contenders.
 
     Split as the tutorials split it: trained on the normal beats of the training part,
-    scored on the test part. All contenders get tables of 140 columns, standardised by
-    these normal beats. "as series" is the default detector on the same beats as what
-    they are, (n, 140, 1) in their own units: its scaler then has one scale for all of a
-    beat. The shares of normal beats that the default detector flags, and of odd ones
-    that it finds, are measured for some threshold rules. Two normal beats look odder to
-    it than nearly all odd ones do: what they alone cost is measured, too.
+    scored on the test part. All contenders get tables of 140 columns: the beats in
+    their own units, as anybody would pass them first, and standardised by the normal
+    beats. skae's default detector sees that the columns of the first are one quantity,
+    and gives them one scale. The shares of normal beats that it flags, and of odd ones
+    that it finds, are measured for some threshold rules. Two normal beats may look
+    odder than nearly all odd ones: what they alone cost is measured, too.
     """
     options = options_of(size)
     makers, notes = contenders(options.contenders)
     split = ecg_split(size)
     beats = np.concatenate([split.X_train, split.X_test])
-    X = StandardScaler().fit(split.normals).transform(beats)
+    scaler = StandardScaler().fit(split.normals)
+    forms = dict(zip(FORMS, (beats, scaler.transform(beats)), strict=True))
     y = np.concatenate([split.y_train, split.y_test])
     n_train = len(split.y_train)
     cv = [(np.arange(n_train), np.arange(n_train, len(y)))]
-    own = {OWN: X, SERIES: beats[:, :, np.newaxis]} if OWN in makers else {}
     warm_up(makers, size)
     rounds = []
     for seed in size.seeds:
-        case = Case(seed, False, size.training(), size.is_quick)
-        detectors = {name: make(case) for name, make in makers.items()}
-        with without_advice():
-            found = _compared(detectors, X, y, cv)
-        if own:
-            found |= _compared({SERIES: makers[OWN](case)}, own[SERIES], y, cv)
-        for name, rows in own.items():
-            found[COST, name] = _cost_of_two(makers[OWN](case), rows, y, n_train)
-            found |= _alarms(name, case, rows, y, cv)
+        case, found = Case(seed, False, size.training(), size.is_quick), {}
+        for form, X in forms.items():
+            detectors = {name + form: make(case) for name, make in makers.items()}
+            with without_advice():
+                found |= _compared(detectors, X, y, cv)
+            if OWN in makers:
+                found[COST, OWN + form] = _cost_of_two(makers[OWN](case), X, y, n_train)
+                found |= _alarms(OWN + form, case, X, y, cv)
         rounds.append(found)
-    bars = {(AUC, name): AUC_BAR for name in own}
-    for name in own:
+    bars = {}
+    if OWN in makers:
+        bars[AUC, OWN] = AUC_BAR
         for rule, (_, promised) in RULES.items():
             if promised is not None:
-                bars[OFF, f"{name}, {rule}"] = OFF_BAR
-                bars[FOUND, f"{name}, {rule}"] = FOUND_BAR
+                bars[OFF, f"{OWN}, {rule}"] = OFF_BAR
+                bars[FOUND, f"{OWN}, {rule}"] = FOUND_BAR
     return Findings(collect(rounds, bars), notes)
 
 

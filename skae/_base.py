@@ -40,7 +40,7 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
         "network": "no_validation",  # as_network says more about what is wrong
         "scaler": [
-            StrOptions({"standard", "minmax"}),
+            StrOptions({"standard", "minmax", "common"}),
             HasMethods(["fit", "transform", "inverse_transform"]),
             None,
         ],

@@ -31,9 +31,11 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
         Keras model.
 
-    scaler : {"standard", "minmax"}, transformer or None, default="standard"
-        Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
-        network, loss and corruption work on the scaled values. A scikit-learn
+    scaler : {"standard", "minmax", "common"}, transformer or None, default="standard"
+        Applied inside; network, loss and corruption work on the scaled values.
+        "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
+        X. "common": every value of a row is centred, and all columns, or those of a
+        channel, have one scale: for values in the same unit. A scikit-learn
         transformer needs ``inverse_transform``, and is cloned.
 
     loss : str, keras.losses.Loss or callable, default="mse"

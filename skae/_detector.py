@@ -48,10 +48,14 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         can be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
         takes your own Keras model.
 
-    scaler : {"standard", "minmax"}, transformer or None, default="standard"
-        Applied inside, to each column of 2-D X or each channel (last axis) of n-D X;
-        network, loss and corruption work on the scaled values. A scikit-learn
-        transformer needs ``inverse_transform``, and is cloned.
+    scaler : str, transformer or None, default="auto"
+        Applied inside; network, loss and corruption work on the scaled values.
+        "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
+        X. "common": every value of a row is centred, and all columns, or those of a
+        channel, have one scale, since they have one unit. "auto" is "common" where X is
+        n-D, and where neighbouring columns of 2-D X are so much alike that rows are
+        series, spectra or images; else "standard". A scikit-learn transformer needs
+        ``inverse_transform``, and is cloned.
 
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
@@ -222,6 +226,10 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     thousandth. D tells small crowds of rows that are alike, outliers among the training
     rows say, from the others.
 
+    ``scaler="auto"`` takes the columns of a table for one quantity where there are 20
+    or more, von Neumann's ratio [3]_ along the rows is below 0.5, and below 1 once they
+    are standardised, and none has a deviation above 4 times their root mean square.
+
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
     all strengths: that keeps it from reconstructing what it has not seen better than a
     narrow code alone. The training rows should be normal ones. Outliers among them are
@@ -237,6 +245,9 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
        using replicator neural networks. DaWaK. doi:10.1007/3-540-46145-0_17
     .. [2] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A.
        (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
+    .. [3] von Neumann, J. (1941). Distribution of the ratio of the mean square
+       successive difference to the variance. Annals of Mathematical Statistics
+       12:367-395. doi:10.1214/aoms/1177731677
 
     Examples
     --------
@@ -255,6 +266,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
+        "scaler": [*_parameters["scaler"], StrOptions({"auto"})],
         "corruption": [*_parameters["corruption"], StrOptions({"auto"})],
         "error": [StrOptions({"auto", "latent", *_ERRORS})],
         "n_networks": [
@@ -268,7 +280,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         latent_dim="auto",
         *,
         network=None,
-        scaler="standard",
+        scaler="auto",
         loss="mse",
         optimizer="adam",
         learning_rate="auto",

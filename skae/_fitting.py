@@ -19,7 +19,7 @@ from skae._missing import (
     mean_of_observed,
 )
 from skae._random import stream
-from skae._scaling import make_scaler
+from skae._scaling import fitted_scaler
 from skae._settings import corruption_for
 from skae._targets import check_targets
 
@@ -191,10 +191,10 @@ def _fit_scalers(settings, table):
         for array, name in ((table.X, "X"), (table.y, "y")):
             if array is not None:
                 check_columns_observed(array, name)
-    scaler = make_scaler(settings.scaler).fit(table.X, table.weight)
+    scaler = fitted_scaler(settings.scaler, table.X, table.weight)
     if table.y is None or table.y.shape[1:] == table.X.shape[1:]:
         return scaler, scaler
-    return scaler, make_scaler(settings.scaler).fit(table.y, table.weight)
+    return scaler, fitted_scaler(settings.scaler, table.y, table.weight)
 
 
 def _scaled(table, scalers):

@@ -14,6 +14,8 @@ from skae.corruptions import GaussianNoise
 _CYCLED = ("adam",)
 # Callbacks that set the learning rate: it is theirs.
 _SETTERS = ("LearningRateScheduler", "ReduceLROnPlateau")
+# Scalers that give the columns a variance of 1, each or in the mean.
+_OF_UNIT_VARIANCE = ("standard", "common", "auto")
 # Strength of corruption="auto", in standard deviations of the scaled columns: from one
 # that leaves a row nearly where it is to one that takes it out of the data.
 _NOISE = (0.1, 2.0)
@@ -88,7 +90,7 @@ def corruption_for(settings, x):
     if settings.corruption != "auto":
         return settings.corruption
     deviation = 1.0
-    if settings.scaler != "standard":
+    if settings.scaler not in _OF_UNIT_VARIANCE:
         flat = x.reshape(-1, x.shape[-1])
         deviation = float(np.sqrt(np.nanmean(np.nanvar(flat, axis=0)))) or 1.0
     # In two digits: programs that TensorFlow compiles hold the numbers.

@@ -250,7 +250,7 @@ class TestEveryEstimator:
 
     def test_nested_name_on_a_value_without_parameters(self, cls):
         with pytest.raises(ValueError, match="scaler is 'standard', which has no par"):
-            cls().set_params(scaler__with_mean=False)
+            cls(scaler="standard").set_params(scaler__with_mean=False)
         with pytest.raises(ValueError, match="corruption is None, .* GaussianNoise"):
             cls(corruption=None).set_params(corruption__std=0.2)
         with pytest.raises(ValueError, match="Invalid parameter 'netwrok'"):

@@ -281,7 +281,7 @@ def test_a_changed_class_trains_anew(memory, X, trainings):
 
 
 def test_different_estimators_share_networks(detector, X, trainings):
-    detector.set_params(corruption=None).fit(X)
+    detector.set_params(corruption=None, scaler="standard").fit(X)
     names = AutoencoderTransformer().get_params(deep=False)
     own = detector.get_params(deep=False)
     AutoencoderTransformer(**{name: own[name] for name in names}).fit(X)

@@ -10,6 +10,13 @@ import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -21,16 +28,20 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from skae import make_heartbeats
 from skae._scaling import (
     ChannelScaler,
+    CommonScaler,
     IdentityScaler,
     TransformerScaler,
+    fitted_scaler,
     make_scaler,
+    share_a_unit,
 )
 
 ORACLES = {"standard": StandardScaler, "minmax": MinMaxScaler}
 # Scalers that have an inverse wherever a network may go.
-ALL = ["standard", "minmax", None, RobustScaler()]
+ALL = ["standard", "minmax", "common", None, RobustScaler()]
 
 
 @pytest.fixture
@@ -45,6 +56,7 @@ def X():
         (None, IdentityScaler),
         ("standard", ChannelScaler),
         ("minmax", ChannelScaler),
+        ("common", CommonScaler),
         (RobustScaler(), TransformerScaler),
     ],
 )
@@ -305,3 +317,133 @@ def test_a_transformer_without_any_extras(X):
     scaler = TransformerScaler(NeedsWholeWeights()).fit(X, np.full(len(X), 2.0))
     assert scaler.transformer_.n_rows_ == 2 * len(X)
     assert (scaler.transform(X) == X).all()
+
+
+# ------------------------------------------------- one scale for all of a row
+
+
+def series(n=60, n_columns=40, seed=0):
+    """Smooth rows, some columns of which hardly vary; and what they vary by."""
+    rng = np.random.default_rng(seed)
+    place = np.linspace(0, 3, n_columns)
+    rows = rng.normal(size=(n, 1)) * np.sin(place) + rng.normal(size=(n, 1)) * np.cos(
+        2 * place
+    )
+    return rows * np.where(place < 1, 0.05, 1.0) + 7 + place
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_common_scale_keeps_the_sizes_of_columns(dtype):
+    X = series().astype(dtype)
+    scaler = CommonScaler().fit(X)
+    scaled = scaler.transform(X)
+    assert scaled.dtype == dtype
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    assert np.isclose(scaled.var(axis=0).mean(), 1, atol=1e-4)
+    sizes = X.std(axis=0) / X.std(axis=0)[-1]
+    np.testing.assert_allclose(scaled.std(axis=0) / scaled.std(axis=0)[-1], sizes, 1e-3)
+    np.testing.assert_allclose(scaler.inverse_transform(scaled), X, rtol=1e-5)
+    assert scaler.center_.shape == (40,)
+    assert scaler.scale_.shape == (1,)
+
+
+def test_a_common_scale_is_one_per_channel_and_its_centers_one_per_value():
+    X = np.random.default_rng(0).normal(size=(50, 5, 3)) * [1, 10, 100]
+    X += np.arange(15).reshape(5, 3)
+    scaler = CommonScaler().fit(X)
+    assert scaler.center_.shape == (5, 3)
+    np.testing.assert_allclose(scaler.center_, X.mean(axis=0))
+    np.testing.assert_allclose(scaler.scale_, np.sqrt(X.var(axis=0).mean(axis=0)))
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (40, 5, 3)])
+def test_weights_are_copies_for_a_common_scale(shape):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=shape), rng.integers(1, 4, size=40)
+    weighted = CommonScaler().fit(X, weight.astype(float))
+    copied = CommonScaler().fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(weighted.center_, copied.center_, atol=1e-12)
+    np.testing.assert_allclose(weighted.scale_, copied.scale_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3e8])
+def test_where_nothing_varies_the_common_scale_is_one(value):
+    X = np.full((30, 4), value)
+    scaler = CommonScaler().fit(X)
+    assert scaler.scale_.tolist() == [1.0]
+    assert (scaler.inverse_transform(scaler.transform(X)) == X).all()
+
+
+def test_a_common_scale_leaves_missing_entries_out():
+    X = np.random.default_rng(0).normal(size=(50, 4, 2))
+    X[::2, 0] = np.nan
+    X[:, 1, 0] = np.nan  # a place that is never observed; its channel is
+    scaler = CommonScaler().fit(X)
+    np.testing.assert_allclose(scaler.center_[0], np.nanmean(X[:, 0], axis=0))
+    assert np.isclose(scaler.center_[1, 0], scaler.center_[[0, 2, 3], 0].mean())
+    variances = np.nanvar(np.delete(X[..., 0], 1, axis=1), axis=0)
+    assert np.isclose(scaler.scale_[0], np.sqrt(variances.mean()))
+    assert (np.isnan(scaler.transform(X)) == np.isnan(X)).all()
+
+
+def test_rows_of_another_shape_do_not_suit_a_common_scale():
+    scaler = CommonScaler().fit(np.ones((3, 4, 2)))
+    with pytest.raises(
+        ValueError, match=r"X has shape \(2, 5, 2\), but .* rows of shape \(4, 2\)\."
+    ):
+        scaler.transform(np.ones((2, 5, 2)))
+
+
+def test_values_that_have_no_common_scale_raise():
+    with pytest.raises(ValueError, match="scaler='common' cannot scale values as larg"):
+        CommonScaler().fit(np.array([[-1e308], [0.0], [1.7e308]]))
+
+
+# ------------------------------------------------------------- scaler="auto"
+
+
+def test_series_and_nd_rows_get_a_common_scale():
+    assert type(fitted_scaler("auto", series())) is CommonScaler
+    assert type(fitted_scaler("auto", series().reshape(60, 20, 2))) is CommonScaler
+    beats, _ = make_heartbeats(n_samples=100, random_state=0)
+    assert type(fitted_scaler("auto", beats)) is CommonScaler
+
+
+@pytest.mark.parametrize(
+    "load", [load_breast_cancer, load_wine, load_digits, load_diabetes, load_iris]
+)
+def test_tables_get_a_scale_per_column(load):
+    assert type(fitted_scaler("auto", load().data)) is ChannelScaler
+
+
+def test_the_order_of_columns_is_what_makes_a_series():
+    X = series()
+    shuffled = X[:, np.random.default_rng(0).permutation(40)]
+    assert share_a_unit(X)
+    assert not share_a_unit(shuffled)
+
+
+def test_few_columns_are_a_table_however_alike():
+    assert not share_a_unit(series(n_columns=19))
+    assert share_a_unit(series(n_columns=20))
+
+
+def test_a_column_with_a_unit_of_its_own_makes_a_table():
+    X = series()
+    X[:, -1] *= 1000
+    assert not share_a_unit(X)
+    assert not share_a_unit(np.cumsum(np.geomspace(1, 1e6, 40)) * series())
+
+
+def test_the_choice_of_a_scaler_heeds_copies_and_gaps_but_not_location_or_unit():
+    rng = np.random.default_rng(0)
+    table, smooth = rng.normal(size=(30, 40)), series(30)
+    X = np.concatenate([table, smooth])
+    heavy = np.repeat([1.0, 0.0], 30)
+    assert not share_a_unit(X, heavy)
+    assert share_a_unit(X, 1 - heavy)
+    smooth[rng.random(smooth.shape) < 0.1] = np.nan
+    for moved in (smooth, 1e6 + smooth, 1e-9 * smooth):
+        assert share_a_unit(moved)
+    assert not share_a_unit(np.ones((30, 40)))
+    assert not share_a_unit(np.full((3, 40), 1e200) * table[:3])

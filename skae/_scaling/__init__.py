@@ -6,27 +6,48 @@ rows), and none at all. Users meet them as the fitted ``scaler_`` of an estimato
 they take whatever NumPy can make an array of, and check its shape.
 """
 
-from skae._scaling._affine import ChannelScaler, IdentityScaler
+from skae._scaling._affine import ChannelScaler, CommonScaler, IdentityScaler
+from skae._scaling._curves import share_a_unit
 from skae._scaling._transformer import TransformerScaler
 
 __all__ = [
     "ChannelScaler",
+    "CommonScaler",
     "IdentityScaler",
     "TransformerScaler",
+    "fitted_scaler",
     "is_affine",
     "make_scaler",
+    "share_a_unit",
 ]
 
 
+def fitted_scaler(scaler, X, weight=None):
+    """Return what the parameter ``scaler`` stands for, fitted on rows.
+
+    Parameters
+    ----------
+    scaler : {"standard", "minmax", "common", "auto"}, transformer or None
+
+    X : ndarray of shape (n, *shape)
+
+    weight : ndarray of shape (n,), default=None
+        A weight of k counts a row k times.
+    """
+    if isinstance(scaler, str) and scaler == "auto":
+        scaler = "common" if share_a_unit(X, weight) else "standard"
+    return make_scaler(scaler).fit(X, weight)
+
+
 def make_scaler(scaler):
-    """Return an unfitted scaler for the value of the parameter ``scaler``."""
+    """Return an unfitted scaler for a value of the parameter other than "auto"."""
     if scaler is None:
         return IdentityScaler()
     if isinstance(scaler, str):
-        return ChannelScaler(scaler)
+        return CommonScaler() if scaler == "common" else ChannelScaler(scaler)
     return TransformerScaler(scaler)
 
 
 def is_affine(scaler):
     """Return whether a fitted scaler computes in NumPy alone: no user's code in it."""
-    return isinstance(scaler, (IdentityScaler, ChannelScaler))
+    return isinstance(scaler, (IdentityScaler, ChannelScaler, CommonScaler))

@@ -60,6 +60,8 @@ class _Codes(ABC):
         -------
         distances : float64 ndarray of shape (n,)
         """
+        if len(codes) <= _BLOCK_ROWS:  # single rows come often
+            return self._of_block(_bounded(codes))
         found = np.empty(len(codes))
         for start in range(0, len(codes), _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
@@ -70,8 +72,9 @@ class _Codes(ABC):
         """Return the distances of a block of codes."""
         size = np.vecdot(block, block)[:, None]
         total, counted = self._near(block, size)
-        mean = np.divide(total, counted, out=np.zeros(len(block)), where=counted > 0)
-        return mean / block.shape[1]
+        if isinstance(counted, np.ndarray):  # perhaps none for some
+            counted[counted == 0] = np.inf
+        return total / (counted * block.shape[1])
 
     @abstractmethod
     def _near(self, block, size):
@@ -179,11 +182,11 @@ class CodeNeighbors(_Codes):
             number = self._candidates(block, n_candidates + _SPARE)
             difference = block[:, None] - self.codes[number]
             distance = np.vecdot(difference, difference)
-        else:
-            wanted = n_candidates if n_candidates > 1 else [1]  # 1 would drop an axis
-            distance, _ = self._tree.query(block, wanted)
-            np.square(distance, out=distance)
-        return _of_smallest(distance, size, _N_NEIGHBORS)
+            return _of_smallest(distance, size, _N_NEIGHBORS)
+        wanted = n_candidates if n_candidates > 1 else [1]  # 1 would drop an axis
+        distance, _ = self._tree.query(block, wanted)
+        np.square(distance, out=distance)
+        return _of_sorted(distance, size, _N_NEIGHBORS)
 
     @cached_property
     def _tree(self):
@@ -239,15 +242,23 @@ def _some(n, most):
 def _of_smallest(distance, size, n_wanted):
     """Return sums of the smallest distances, and of how many they are."""
     place = min(n_wanted, distance.shape[1] - 1)
-    nearest = np.partition(distance, place, axis=1)[:, : place + 1]
-    is_itself = nearest.min(axis=1) <= _SAME * (1e-300 + size[:, 0])
-    others, last = nearest[:, :-1].sum(axis=1), nearest[:, -1]
-    if place < n_wanted:  # there are no more
-        return others + last, place + 1.0 - is_itself
-    return np.where(is_itself, others + last, others), np.float64(n_wanted)
+    distance = np.partition(distance, (0, place), axis=1)[:, : place + 1]
+    return _of_sorted(distance, size, n_wanted)
+
+
+def _of_sorted(distance, size, n_wanted):
+    """Return the same, of as many as are wanted and one more, or all that there are.
+
+    The first is the smallest one, the last the largest.
+    """
+    is_itself = distance[:, 0] <= _SAME * (1e-300 + size[:, 0])
+    others, last = np.add.reduce(distance[:, :-1], axis=1), distance[:, -1]
+    if distance.shape[1] <= n_wanted:  # there are no more
+        return others + last, distance.shape[1] - is_itself.astype(np.float64)
+    return np.where(is_itself, others + last, others), float(n_wanted)
 
 
 def _bounded(codes):
     """Return codes in float64, whose squares can be added up."""
-    codes = codes.astype(np.float64, copy=False)
-    return np.clip(codes, -_LARGEST_SQUARED, _LARGEST_SQUARED)
+    codes = np.maximum(codes, -_LARGEST_SQUARED, dtype=np.float64)
+    return np.minimum(codes, _LARGEST_SQUARED, out=codes)

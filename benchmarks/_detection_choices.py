@@ -1,56 +1,74 @@
 """What else the default detector could have been: one choice changed at a time."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 
 from skae import DenseNetwork, GaussianNoise, ReconstructionOutlierDetector, SwapNoise
 from skae._latent_error import LatentMeasure
-from skae._neighbors import CodeNeighbors, Crowd
+
+# What says how odd a row's place is, of its distances by rows, codes and crowd.
+PLACES = {
+    "rows": lambda rows, codes, crowd: rows,
+    "codes": lambda rows, codes, crowd: codes,
+    "crowd": lambda rows, codes, crowd: crowd,
+    "codes and crowd": lambda rows, codes, crowd: np.maximum(codes, crowd),
+    "rows and crowd": lambda rows, codes, crowd: np.maximum(rows, crowd),
+}
 
 
-class OneDistance(ReconstructionOutlierDetector):
-    """The default detector with one of the two distances of codes in the other's place.
+@dataclass(frozen=True)
+class OtherMeasure(LatentMeasure):
+    """The default error with another of the PLACES."""
 
-    A subclass has it as ``distance``.
-    """
+    place: str = ""
 
-    def _learned_measure(self, autoencoder, table):
-        codes = self.distance.of(table.X, encode=autoencoder.encode)
-        measure = LatentMeasure(codes, codes)
-        return measure.scaled_by(autoencoder, table.X, table.weight)
-
-
-class NearestOnly(OneDistance):
-    """The 5 nearest codes say how odd a code is."""
-
-    distance = CodeNeighbors
+    def _of(self, squared, *distances):
+        scaled = (s * one for s, one in zip(self.scales, distances, strict=True))
+        odd = np.maximum(PLACES[self.place](*scaled), self.floor)
+        return np.sqrt(squared * odd)
 
 
-class CrowdOnly(OneDistance):
-    """The nearest tenth of the codes says how odd a code is."""
+class OtherPlace(ReconstructionOutlierDetector):
+    """The default detector with another of the PLACES, which subclasses name."""
 
-    distance = Crowd
-
-
-class ProductMeasure(LatentMeasure):
-    """The geometric mean of the two distances, where the larger of them is."""
-
-    def _of(self, squared, near, far):
-        product = np.sqrt(self.scales[0] * near * self.scales[1] * far)
-        return np.sqrt(squared * np.maximum(product, self.floor))
+    def _learned_measures(self, table):
+        measures, _ = super()._learned_measures(table)
+        measures = [OtherMeasure(**vars(one), place=self.place) for one in measures]
+        shared = measures[0].shared(self.autoencoder_, table.X)
+        pairs = zip(measures, self.autoencoders_, strict=True)
+        return measures, [one.of_rows(of, table.X, shared) for one, of in pairs]
 
 
-class BothDistances(ReconstructionOutlierDetector):
-    """Both distances say how odd a code is, not the larger one alone."""
+class RowsOnly(OtherPlace):
+    """The 5 nearest rows say how odd a place is."""
 
-    def _learned_measure(self, autoencoder, table):
-        measure = ProductMeasure(
-            CodeNeighbors.of(table.X, encode=autoencoder.encode),
-            Crowd.of(table.X, encode=autoencoder.encode),
-        )
-        return measure.scaled_by(autoencoder, table.X, table.weight)
+    place = "rows"
+
+
+class CodesOnly(OtherPlace):
+    """The 5 nearest codes say it."""
+
+    place = "codes"
+
+
+class CrowdOnly(OtherPlace):
+    """The nearest tenth of the codes says it."""
+
+    place = "crowd"
+
+
+class NoRows(OtherPlace):
+    """The nearest codes and the nearest tenth of them say it."""
+
+    place = "codes and crowd"
+
+
+class NoCodes(OtherPlace):
+    """The nearest rows and the nearest tenth of the codes say it."""
+
+    place = "rows and crowd"
 
 
 class FewEpochs(ReconstructionOutlierDetector):
@@ -83,9 +101,11 @@ _CHANGES = {
     "error='mse'": {"error": "mse"},
     "error='mae'": {"error": "mae"},
     "error='standardized'": {"error": "standardized"},
-    "the 5 nearest codes only": {"class": NearestOnly},
-    "the nearest tenth only": {"class": CrowdOnly},
-    "both distances": {"class": BothDistances},
+    "the nearest rows only": {"class": RowsOnly},
+    "the nearest codes only": {"class": CodesOnly},
+    "the crowd only": {"class": CrowdOnly},
+    "without the nearest rows": {"class": NoRows},
+    "without the nearest codes": {"class": NoCodes},
     "one network": {"n_networks": 1},
     "five networks": {"n_networks": 5},
     "corruption=None": {"corruption": None},
@@ -103,6 +123,7 @@ _CHANGES = {
     "15 epochs": {"epochs": 15},
     "200 epochs": {"epochs": 200},
     "a code of 4": {"latent_dim": 4},
+    "a code of 8": {"latent_dim": 8},
     "a code of 32": {"latent_dim": 32},
     "one hidden layer": {"network": DenseNetwork((256,))},
     "narrower layers": {"network": DenseNetwork((64, 32))},

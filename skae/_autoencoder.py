@@ -127,6 +127,24 @@ class Autoencoder:
 
         self._in_blocks(one_block, X)
 
+    def for_inputs(self, X, use):
+        """Call ``use(rows, scaled inputs)``, in the same way; none has a gap."""
+
+        def one_block(rows):
+            use(rows, self._filled(self.scaler.transform(X[rows])))
+
+        self._in_blocks(one_block, X)
+
+    def inputs(self, X):
+        """Return what the network gets of rows: scaled, without missing entries."""
+        inputs = np.empty_like(X)
+
+        def keep(rows, scaled):
+            inputs[rows] = scaled
+
+        self.for_inputs(X, keep)
+        return inputs
+
     def for_coded_blocks(self, X, use):
         """Call ``use(rows, scaled inputs, codes, scaled outputs)`` in the same way."""
 

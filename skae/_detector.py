@@ -1,16 +1,17 @@
 """ReconstructionOutlierDetector: what does not reconstruct is odd."""
 
 import functools
+from math import prod
 from numbers import Integral
 
 import numpy as np
 
 from skae._base_detector import BaseDetector
 from skae._coding import Coding
-from skae._errors import ErrorMeasure, measure_of, training_scale
+from skae._errors import learned_measures, measure_of
 from skae._explanation import check_top_k, explanation_table
 from skae._fitting import Table
-from skae._latent_error import learned_latent_measure, rows_to_compare
+from skae._latent_error import learned_latent_measures, rows_to_compare
 from skae._settings import Budget
 from skae._validation import (
     Interval,
@@ -23,7 +24,7 @@ from skae.networks import DenseNetwork
 from skae.thresholds import Contamination
 
 # Default sizes: of hidden layers and of the code, and of other networks' code.
-_DENSE_UNITS, _DENSE_WIDTH, _OTHER_WIDTH = (256, 64), 8, 4
+_DENSE_UNITS, _DENSE_WIDTHS, _OTHER_WIDTH = (256, 64), (8, 32), 4
 _ERRORS = ("mse", "mae", "standardized", "negative_elbo")
 _parameters = BaseDetector._parameter_constraints
 
@@ -38,8 +39,9 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
-        Width of the code. "auto" is 8 with a `DenseNetwork`, 4 with other networks of
-        skae, and of your own Keras model it is the model's own.
+        Width of the code. "auto" is a quarter of a row's values, at least 8 and at most
+        32, with a `DenseNetwork`; 4 with other networks of skae; and of your own Keras
+        model it is the model's own.
         None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
         `RecurrentNetwork`, the map for a `ConvNetwork`.
 
@@ -71,7 +73,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 1,500 steps,
-        or 1,000 steps for each of several networks, but at least 10 and at most 60;
+        or 700 steps for each of several networks, but at least 10 and at most 60;
         fewer where rows have copies.
 
     batch_size : int, default=128
@@ -129,8 +131,8 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         its reconstruction. "standardized": mean squared after dividing by each
         feature's mean squared training error, so that features that are hard to
         reconstruct do not drown the others. "latent": the geometric mean of the mean
-        squared error and of how far the row's code lies from those of training rows:
-        from the 5 nearest, or from the nearest tenth. "negative_elbo": with a
+        squared error and of how far row and code lie from those of training: from the 5
+        nearest, or, for codes, from the nearest tenth. "negative_elbo": with a
         `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
         "latent" with a `DenseNetwork`, else "standardized".
 
@@ -216,15 +218,15 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     :math:`s` the scaler; ``decision_function`` subtracts ``offset_``; ``predict`` is
     +1 where that is at least 0. With ``error="latent"`` it is
 
-    .. math:: -\sqrt{e \max(d, D)}
+    .. math:: -\sqrt{e \max((r + d) / 2, D)}
 
-    with :math:`e` the mean squared error, :math:`d` the mean squared distance of the
-    row's code to the 5 nearest codes of other training rows (of 5,000 of them, where
-    there are more; copies of a row count once), and :math:`D` that to the nearest
-    tenth, at least 5, of 500 of them, at random. d and D are in units of their medians
-    over the training rows times the mean of e, of which the larger is at least a
-    thousandth. D tells small crowds of rows that are alike, outliers among the training
-    rows say, from the others.
+    with :math:`e` the mean squared error, :math:`r` and :math:`d` the mean squared
+    distances of the scaled row and of its code to the 5 nearest ones of other training
+    rows (of 5,000 of them, where there are more, or as many as 16 MB hold; copies of a
+    row count once), and :math:`D` that of the code to the nearest tenth, at least 5, of
+    500 of them, at random. r, d and D are in units of their medians over the training
+    rows times the mean of e, and at least a thousandth of that. D tells small crowds of
+    rows that are alike, outliers among the training rows say, from the others.
 
     ``scaler="auto"`` takes the columns of a table for one quantity where there are 20
     or more, von Neumann's ratio [3]_ along the rows is below 0.5, and below 1 once they
@@ -462,16 +464,17 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     @np.errstate(over="ignore")
     def _errors(self, X):
         """Return the reconstruction error of each row, infinite for absurd ones."""
-        return self._mean(lambda one, measure: measure.of_rows(one, X))
+        return self._mean("of_rows", X)
 
     def _feature_errors(self, X):
         """Return each value's part of its row's error."""
-        return self._mean(lambda one, measure: measure.of_features(one, X))
+        return self._mean("of_features", X)
 
-    def _mean(self, of):
-        """Return the mean of what networks and their measures make."""
-        pairs = zip(self.autoencoders_, self._error_measures, strict=True)
-        first, *others = (of(*pair) for pair in pairs)
+    def _mean(self, method, X):
+        """Return the mean of what a method of the networks' measures makes of rows."""
+        pairs = list(zip(self.autoencoders_, self._error_measures, strict=True))
+        shared = pairs[0][1].shared(pairs[0][0], X)
+        first, *others = (getattr(one, method)(of, X, shared) for of, one in pairs)
         return sum(others, first) / (1 + len(others)) if others else first
 
     def _measure(self, table):
@@ -479,8 +482,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         super()._measure(table)
         if self._error() == "latent" and self._passed is not None:
             self._passed = rows_to_compare(self._passed, table.X)
-        learned = [self._learned_measure(one, table) for one in self.autoencoders_]
-        self._error_measures, errors = zip(*learned, strict=True)
+        self._error_measures, errors = self._learned_measures(table)
         self.train_errors_ = np.mean(errors, axis=0)
         self.feature_scale_ = getattr(self._error_measures[0], "feature_scale", None)
         self._train_weight = table.weight
@@ -488,15 +490,13 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
             np.average(self.train_errors_, weights=table.weight)
         )
 
-    def _learned_measure(self, autoencoder, table):
-        """Return the measure of a network's errors, and those of the training rows."""
-        measure, error = self._check_error(), self._error()
-        training = (autoencoder, table.X, table.weight)
-        if error == "latent":
-            return learned_latent_measure(*training, self._passed)
-        if error == "standardized":
-            measure = ErrorMeasure(error, training_scale(*training))
-        return measure, measure.of_rows(autoencoder, table.X)
+    def _learned_measures(self, table):
+        """Return the measures of the networks, and the errors of training rows."""
+        measure = self._check_error()
+        if self._error() == "latent":
+            training = (table.X, table.weight, self._passed)
+            return learned_latent_measures(self.autoencoders_, *training)
+        return learned_measures(measure, self.autoencoders_, table.X, table.weight)
 
     def _check_error(self):
         """Return how errors are measured, but for what the training rows say."""
@@ -517,7 +517,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     @property
     def _budget(self):
         # More epochs learn few rows by heart, outliers among them.
-        steps = 1000 if self._n_networks() > 1 else 1500
+        steps = 700 if self._n_networks() > 1 else 1500
         return Budget(steps=steps, most_epochs=60)
 
     def _known_networks(self):
@@ -531,7 +531,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         if self.latent_dim != "auto":
             return self.latent_dim
         if _is_dense(network):
-            return _DENSE_WIDTH
+            return int(np.clip(prod(self.input_shape_) // 4, *_DENSE_WIDTHS))
         return _OTHER_WIDTH if network.draws_weights else None
 
     def _wanted_corruption(self, network):

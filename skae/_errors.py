@@ -1,6 +1,6 @@
 """Reconstruction errors of a trained autoencoder, in scaled space."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -49,7 +49,10 @@ class ErrorMeasure:
     feature_scale: Any = None
     has_terms: bool = False
 
-    def of_rows(self, autoencoder, X):
+    def shared(self, autoencoder, X):
+        """Return what all networks have in common: here, nothing."""
+
+    def of_rows(self, autoencoder, X, shared=None):
         """Return the error of each row, float64 of shape (n,).
 
         Raises
@@ -76,7 +79,7 @@ class ErrorMeasure:
         autoencoder.for_blocks(X, measure)
         return errors
 
-    def of_features(self, autoencoder, X):
+    def of_features(self, autoencoder, X, shared=None):
         """Return each value's part of its row's error, float64 of X's shape.
 
         Terms belong to no value: every value has an equal part of them. What is missing
@@ -154,6 +157,35 @@ def measure_of(error, loss, network):
             f"{loss!r}. Use loss='mse', 'mae' or 'binary_crossentropy', or error='mse'."
         )
     return ErrorMeasure(_OF_LOSS[loss], has_terms=True)
+
+
+def learned_measures(measure, autoencoders, X, weight):
+    """Return a measure for each of some networks, and the errors of training rows.
+
+    Parameters
+    ----------
+    measure : ErrorMeasure
+        "standardized" has a scale of its own for each of them.
+
+    autoencoders : list of Autoencoder
+
+    X : ndarray of shape (n, *input_shape)
+
+    weight : ndarray of shape (n,) or None
+        A weight of k counts a row k times.
+
+    Returns
+    -------
+    measures : list of ErrorMeasure
+
+    errors : list of ndarray of shape (n,)
+    """
+    measures = [measure for _ in autoencoders]
+    if measure.values == "standardized":
+        scales = (training_scale(one, X, weight) for one in autoencoders)
+        measures = [replace(measure, feature_scale=scale) for scale in scales]
+    pairs = zip(measures, autoencoders, strict=True)
+    return measures, [one.of_rows(autoencoder, X) for one, autoencoder in pairs]
 
 
 def training_scale(autoencoder, X, weight):

@@ -1,17 +1,20 @@
-"""The error that counts how odd a row's reconstruction is, and how odd its code."""
+"""The error that counts how odd a row's reconstruction is, and how odd its place."""
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from skae._errors import ErrorMeasure, checked_for_gaps
-from skae._neighbors import MOST_CODES, CodeNeighbors, Crowd
+from skae._neighbors import MOST_CODES, Crowd, Neighbors
 from skae.metrics._reconstruction import _reconstruction_error
 
-# Codes are never nearer than this share of the mean over training rows: among rows that
-# repeat each other, the reconstruction still decides.
+# Distances are never smaller than this share of the mean over training rows: among rows
+# that repeat each other, the reconstruction still decides.
 _SMALLEST_SHARE = 1e-3
+# Numbers in the training rows that others are compared with, at most: 16 MB.
+_MOST_NUMBERS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -20,51 +23,65 @@ class LatentMeasure:
 
     Attributes
     ----------
-    neighbors : CodeNeighbors
-        Of the training rows.
+    rows : Neighbors
+        Among the training rows, scaled; of all networks.
+
+    codes : Neighbors
+        Among the codes of the training rows.
 
     crowd : Crowd
-        Of the training rows, too.
+        Of codes of the training rows, too.
 
     scales : tuple of float
-        Give distances of codes, by either, the mean of the reconstruction errors as
+        Give distances by rows, codes and crowd the mean of the reconstruction errors as
         their median.
 
     floor : float
         The smallest distance, once scaled.
     """
 
-    neighbors: Any
+    rows: Any
+    codes: Any
     crowd: Any
-    scales: tuple[float, float] = (1.0, 1.0)
+    scales: tuple[float, float, float] = (1.0, 1.0, 1.0)
     floor: float = 0.0
 
-    def of_rows(self, autoencoder, X):
-        """Return the error of each row, float64 of shape (n,)."""
-        return self._of(*self._parts(autoencoder, X))
+    def shared(self, autoencoder, X):
+        """Return what all networks have in common: distances of rows."""
+        distances = np.empty(len(X))
 
-    def of_features(self, autoencoder, X):
+        def measure(rows, scaled):
+            distances[rows] = self.rows.distances(scaled.reshape(len(scaled), -1))
+
+        autoencoder.for_inputs(X, measure)
+        return distances
+
+    def of_rows(self, autoencoder, X, shared):
+        """Return the error of each row, float64 of shape (n,)."""
+        return self._of(*self._parts(autoencoder, X, shared))
+
+    def of_features(self, autoencoder, X, shared):
         """Return each value's part of its row's error, float64 of X's shape.
 
         As it has a part in the squared error of the reconstruction.
         """
         parts = ErrorMeasure("mse").of_features(autoencoder, X)
         total = parts.sum(axis=(*range(1, X.ndim),))
-        errors = self.of_rows(autoencoder, X)
+        errors = self.of_rows(autoencoder, X, shared)
         share = np.divide(errors, total, out=np.zeros(len(X)), where=total > 0)
         return parts * share.reshape(-1, *[1] * (X.ndim - 1))
 
-    def scaled_by(self, autoencoder, X, weight):
+    def scaled_by(self, autoencoder, X, weight, shared):
         """Return the measure whose parts are comparable; and the errors of rows."""
-        squared, *distances = self._parts(autoencoder, X)
+        squared, *distances = self._parts(autoencoder, X, shared)
         mean = np.average(squared, weights=weight)
         typical = [_typical(distance, weight) for distance in distances]
         scales = tuple(mean / one if min(mean, one) > 0 else 1.0 for one in typical)
         scaled = replace(self, scales=scales, floor=_SMALLEST_SHARE * mean)
         return scaled, scaled._of(squared, *distances)
 
-    def _parts(self, autoencoder, X):
-        """Return mean squared errors of rows, and the two distances of their codes."""
+    def _parts(self, autoencoder, X, shared):
+        """Return mean squared errors of rows, and the three distances."""
         allow_nan = checked_for_gaps(autoencoder, X)
         squared, near, far = np.empty(len(X)), np.empty(len(X)), np.empty(len(X))
 
@@ -72,18 +89,18 @@ class LatentMeasure:
             squared[rows] = _reconstruction_error(
                 scaled, output, "mse", None, allow_nan
             )
-            near[rows] = self.neighbors.distances(codes)
+            near[rows] = self.codes.distances(codes)
             far[rows] = self.crowd.distances(codes)
 
         autoencoder.for_coded_blocks(X, measure)
-        return squared, near, far
+        return squared, shared, near, far
 
     def _of(self, squared, *distances):
-        """Return the geometric means of errors and of the larger of the distances."""
-        near, far = (
+        """Return the geometric means of errors and of how odd the place is."""
+        by_rows, by_codes, by_crowd = (
             scale * one for scale, one in zip(self.scales, distances, strict=True)
         )
-        odd = np.maximum(np.maximum(near, far), self.floor)
+        odd = np.maximum((by_rows + by_codes) / 2, np.maximum(by_crowd, self.floor))
         return np.sqrt(squared) * np.sqrt(odd)
 
 
@@ -109,12 +126,12 @@ def rows_to_compare(passed, X):
     return np.concatenate([passed[others], X])[-MOST_CODES:]
 
 
-def learned_latent_measure(autoencoder, X, weight, others=None):
-    """Return the measure of training rows, and their errors.
+def learned_latent_measures(autoencoders, X, weight, others=None):
+    """Return the measures of training rows by some networks, and their errors.
 
     Parameters
     ----------
-    autoencoder : Autoencoder
+    autoencoders : list of Autoencoder
 
     X : ndarray of shape (n, *input_shape)
 
@@ -122,11 +139,27 @@ def learned_latent_measure(autoencoder, X, weight, others=None):
         A weight of k counts a row k times.
 
     others : ndarray of shape (m, *input_shape), default=None
-        Rows whose codes others are compared with; None: the training rows.
+        Rows that others are compared with; None: the training rows.
+
+    Returns
+    -------
+    measures : list of LatentMeasure
+
+    errors : list of ndarray of shape (n,)
     """
     known, counted = (X, weight) if others is None else (others, None)
-    measure = LatentMeasure(
-        CodeNeighbors.of(known, autoencoder.encode),
-        Crowd.of(known, counted, autoencoder.encode),
-    )
-    return measure.scaled_by(autoencoder, X, weight)
+    first = autoencoders[0]
+    most = max(1, min(MOST_CODES, _MOST_NUMBERS // prod(X.shape[1:])))
+    rows = Neighbors.of(known, first.inputs, most, np.float32)
+    learned, shared = [], None
+    for autoencoder in autoencoders:
+        measure = LatentMeasure(
+            rows,
+            Neighbors.of(known, autoencoder.encode),
+            Crowd.of(known, counted, autoencoder.encode),
+        )
+        if shared is None:
+            shared = measure.shared(first, X)
+        learned.append(measure.scaled_by(autoencoder, X, weight, shared))
+    measures, errors = zip(*learned, strict=True)
+    return list(measures), list(errors)

@@ -1,4 +1,4 @@
-"""How far a code lies from the codes of training rows: from the nearest, and from many.
+"""How far a row or a code lies from those of training: from the nearest, and from many.
 
 Few neighbours know a row that is odd among those near to it. Many know a small crowd of
 rows that are alike, but not like the others: outliers among the training rows, say.
@@ -150,8 +150,8 @@ class Crowd(_Codes):
 
 
 @dataclass(frozen=True)
-class CodeNeighbors(_Codes):
-    """Thousands of codes, of which the nearest 5 count.
+class Neighbors(_Codes):
+    """Thousands of codes, or of rows, of which the nearest 5 count.
 
     Copies of a row count once, whatever their weight, and are left out where the row
     itself is asked for: else rows that have copies would be near to all, and others
@@ -162,7 +162,7 @@ class CodeNeighbors(_Codes):
         return {"codes": self.codes}
 
     @classmethod
-    def of(cls, X, encode=np.asarray):
+    def of(cls, X, encode=np.asarray, most=None, dtype=np.float64):
         """Return those of training rows: where there are too many, of some at random.
 
         Parameters
@@ -171,10 +171,17 @@ class CodeNeighbors(_Codes):
 
         encode : callable, default=numpy.asarray
             From rows to codes.
+
+        most : int, default=None
+            Codes that are kept, at most; None: 5,000.
+
+        dtype : dtype, default=numpy.float64
+            What they are kept in; distances are float64 all the same.
         """
-        kept = X[_some(len(X), MOST_CODES)]
+        kept = X[_some(len(X), most or MOST_CODES)]
         places = {row.tobytes(): place for place, row in enumerate(kept)}
-        return cls(_bounded(encode(kept[list(places.values())])))
+        codes = encode(kept[list(places.values())]).reshape(len(places), -1)
+        return cls(_bounded(codes, dtype))
 
     def _near(self, block, size):
         n_candidates = min(_N_NEIGHBORS + 1, len(self.codes))
@@ -258,7 +265,8 @@ def _of_sorted(distance, size, n_wanted):
     return np.where(is_itself, others + last, others), float(n_wanted)
 
 
-def _bounded(codes):
-    """Return codes in float64, whose squares can be added up."""
-    codes = np.maximum(codes, -_LARGEST_SQUARED, dtype=np.float64)
-    return np.minimum(codes, _LARGEST_SQUARED, out=codes)
+def _bounded(codes, dtype=np.float64):
+    """Return codes whose squares can be added up, in float64 if not told otherwise."""
+    largest = dtype(_LARGEST if dtype is np.float32 else _LARGEST_SQUARED)
+    codes = np.maximum(codes.astype(dtype, copy=False), -largest)
+    return np.minimum(codes, largest, out=codes)

@@ -40,42 +40,56 @@ def fitted_one(X):
 
 
 def parts(detector, X_train, X, n_far=20):
-    """Return mean squared errors of rows, and their codes' mean squared distances.
+    """Return mean squared errors of rows, and three mean squared distances.
 
-    These are the distances to the 5 nearest training rows and to ``n_far`` of them, of
-    others where X are the training rows.
+    These are the distances of scaled rows to the 5 nearest training rows, and those of
+    codes to the 5 nearest and to ``n_far`` of them, of others where X are the training
+    rows.
     """
     scale = detector.scaler_.transform
     squared = reconstruction_error(scale(X), scale(detector.reconstruct(X)))
-    known, codes = detector.encode(X_train), detector.encode(X)
     own = int(X is X_train)
-    found = NearestNeighbors(n_neighbors=n_far + own).fit(known).kneighbors(codes)[0]
-    distances = found[:, own:] ** 2 / codes.shape[1]
-    return squared, distances[:, :5].mean(axis=1), distances.mean(axis=1)
+
+    def distances(known, places):
+        found = NearestNeighbors(n_neighbors=n_far + own).fit(known).kneighbors(places)
+        return found[0][:, own:] ** 2 / places.shape[1]
+
+    by_rows = distances(scale(X_train), scale(X))[:, :5].mean(axis=1)
+    by_codes = distances(detector.encode(X_train), detector.encode(X))
+    return squared, by_rows, by_codes[:, :5].mean(axis=1), by_codes.mean(axis=1)
 
 
 def median(values):
     return np.quantile(values, 0.5, method="inverted_cdf")
 
 
+def joined(squared, scaled):
+    """Return the error, and by which of the distances places are odd."""
+    rows, codes, crowd = scaled
+    near = (rows + codes) / 2
+    return np.sqrt(squared * np.maximum(near, crowd)), near > crowd
+
+
 @pytest.mark.parametrize("spread", [1, 0.1, 5])
-def test_it_is_a_geometric_mean_of_error_and_larger_distance(fitted_one, X, spread):
+def test_it_is_a_geometric_mean_of_error_and_how_odd_the_place_is(
+    fitted_one, X, spread
+):
     rows = spread * np.random.default_rng(1).normal(size=(30, 6))
     squared, *distances = parts(fitted_one, X, X)
     mean, medians = squared.mean(), [median(distance) for distance in distances]
     squared, *distances = parts(fitted_one, X, rows)
-    near, far = (mean * d / m for d, m in zip(distances, medians, strict=True))
-    assert (near > far).any()
-    expected = -np.sqrt(squared * np.maximum(near, far))
-    np.testing.assert_allclose(fitted_one.score_samples(rows), expected, rtol=1e-5)
+    scaled = (mean * d / m for d, m in zip(distances, medians, strict=True))
+    expected, by_near = joined(squared, scaled)
+    assert by_near.any()
+    np.testing.assert_allclose(-fitted_one.score_samples(rows), expected, rtol=1e-5)
 
 
 def test_training_errors_are_its_own(fitted_one, X):
     squared, *distances = parts(fitted_one, X, X)
-    near, far = (one * squared.mean() / median(one) for one in distances)
-    assert (near > far).any()
-    assert (far > near).any()
-    expected = np.sqrt(squared * np.maximum(near, far))
+    scaled = (one * squared.mean() / median(one) for one in distances)
+    expected, by_near = joined(squared, scaled)
+    assert by_near.any()
+    assert not by_near.all()
     np.testing.assert_allclose(fitted_one.train_errors_, expected, rtol=1e-5)
 
 
@@ -98,7 +112,7 @@ def test_a_crowd_of_outliers_among_the_training_rows_stands_out():
     measures = detector._error_measures
     near, far = (
         np.mean([part(m).distances(a.encode(X)) for a, m in pairs], axis=0)
-        for part in (lambda m: m.neighbors, lambda m: m.crowd)
+        for part in (lambda m: m.codes, lambda m: m.crowd)
         for pairs in [list(zip(detector.autoencoders_, measures, strict=True))]
     )
     assert roc_auc_score(y == -1, far) > 0.95 > roc_auc_score(y == -1, near)
@@ -129,6 +143,33 @@ def test_parts_of_features_add_up(fitted, fitted_one, X):
     np.testing.assert_allclose(
         errors / errors.sum(axis=1, keepdims=True), shares, rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_distances_of_rows_are_found_once_for_all_networks(n, X, monkeypatch):
+    detector = ReconstructionOutlierDetector(n_networks=n, **FAST).fit(X)
+    kept = [measure.rows for measure in detector._error_measures]
+    assert all(one is kept[0] for one in kept)
+    asked, found = [], type(kept[0]).distances
+    monkeypatch.setattr(
+        type(kept[0]), "distances", lambda self, x: asked.append(self) or found(self, x)
+    )
+    detector.score_samples(X)
+    assert sum(one is kept[0] for one in asked) == 1
+
+
+def test_of_wide_rows_fewer_are_kept(monkeypatch):
+    from skae import _latent_error
+
+    monkeypatch.setattr(_latent_error, "_MOST_NUMBERS", 6000)
+    X = np.random.default_rng(0).normal(size=(50, 20, 15))
+    detector = ReconstructionOutlierDetector(**FAST).fit(X)
+    (kept, codes) = (
+        getattr(detector._error_measures[0], name).codes for name in ("rows", "codes")
+    )
+    assert kept.shape == (20, 300)
+    assert kept.dtype == np.float32
+    assert len(codes) == 50
 
 
 def test_pickles_and_single_rows_score_alike(fitted, X):
@@ -176,6 +217,16 @@ def test_missing_entries(X):
 
 
 # --------------------------------------------------------------------- what auto is
+
+
+@pytest.mark.parametrize(
+    ("shape", "width"),
+    [((3,), 8), ((35,), 8), ((36,), 9), ((5, 10), 12), ((128,), 32), ((900,), 32)],
+)
+def test_codes_of_wide_rows_are_wider(shape, width):
+    X = np.random.default_rng(0).normal(size=(20, *shape))
+    detector = ReconstructionOutlierDetector(epochs=1, n_networks=1).fit(X)
+    assert detector.latent_shape_ == (width,)
 
 
 @pytest.mark.parametrize("network", [None, DenseNetwork((8,))])
@@ -276,9 +327,9 @@ def test_passes_compare_with_the_rows_of_earlier_ones(X):
         detector.partial_fit(chunk)
     squared, *distances = parts(detector, X, X)
     scales = detector._error_measures[0].scales
-    near, far = (scale * one for scale, one in zip(scales, distances, strict=True))
-    expected = -np.sqrt(squared * np.maximum(near, far))
-    np.testing.assert_allclose(detector.score_samples(X), expected, rtol=1e-5)
+    scaled = (scale * one for scale, one in zip(scales, distances, strict=True))
+    expected, _ = joined(squared, scaled)
+    np.testing.assert_allclose(-detector.score_samples(X), expected, rtol=1e-5)
 
 
 def test_rows_that_pass_again_are_compared_once(X):
@@ -287,7 +338,8 @@ def test_rows_that_pass_again_are_compared_once(X):
     again.partial_fit(X).partial_fit(X)
     for one in (once, again):
         for measure in one._error_measures:
-            assert len(measure.neighbors.codes) == len(measure.crowd.codes) == len(X)
+            kept = measure.rows, measure.codes, measure.crowd
+            assert [len(one.codes) for one in kept] == 3 * [len(X)]
     assert (again.train_errors_ > 0).all()
 
 
@@ -298,7 +350,10 @@ def test_only_the_latest_rows_are_kept(X, monkeypatch):
     detector = ReconstructionOutlierDetector(random_state=0)
     for chunk in np.split(X, 4):
         detector.partial_fit(chunk)
-    codes = detector._error_measures[0].neighbors.codes
+    rows, codes = (
+        getattr(detector._error_measures[0], name).codes for name in ("rows", "codes")
+    )
+    np.testing.assert_allclose(rows, detector.scaler_.transform(X[-60:]), atol=1e-6)
     np.testing.assert_allclose(codes, detector.encode(X[-60:]), atol=1e-12)
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from skae import _neighbors
-from skae._neighbors import CodeNeighbors, Crowd
+from skae._neighbors import Crowd, Neighbors
 
 
 def by_scikit_learn(codes, others, n=5):
@@ -29,14 +29,14 @@ def rng():
 def test_the_nearest_five(n, width, offset, rng):
     known, codes = rng.normal(size=(n, width)), rng.normal(size=(300, width))
     known, codes = known + offset, codes + offset
-    found = CodeNeighbors.of(known).distances(codes)
+    found = Neighbors.of(known).distances(codes)
     np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-12)
 
 
 @pytest.mark.parametrize("width", [6, 20])
 def test_a_row_is_no_neighbour_of_itself(width, rng):
     codes = rng.normal(size=(1200, width))
-    found = CodeNeighbors.of(codes).distances(codes)
+    found = Neighbors.of(codes).distances(codes)
     for i in (0, 77, 1199):
         others = np.delete(codes, i, axis=0)
         expected = by_scikit_learn(codes[i : i + 1], others)
@@ -48,7 +48,7 @@ def test_a_row_is_no_neighbour_of_itself(width, rng):
 def test_copies_of_a_row_count_once(width, n, rng):
     known, codes = rng.normal(size=(n, width)), rng.normal(size=(20, width))
     copies = np.repeat(known, rng.integers(1, 9, size=n), axis=0)
-    repeated, once = CodeNeighbors.of(copies), CodeNeighbors.of(known)
+    repeated, once = Neighbors.of(copies), Neighbors.of(known)
     for rows in (codes, known, copies):
         np.testing.assert_allclose(
             repeated.distances(rows), once.distances(rows), rtol=1e-12
@@ -58,16 +58,16 @@ def test_copies_of_a_row_count_once(width, n, rng):
 
 def test_a_row_alone_is_no_odder_than_others(rng):
     codes = rng.normal(size=(1, 4))
-    assert CodeNeighbors.of(codes).distances(codes).tolist() == [0.0]
+    assert Neighbors.of(codes).distances(codes).tolist() == [0.0]
 
 
 def test_many_codes_are_a_sample(rng, monkeypatch):
     monkeypatch.setattr(_neighbors, "MOST_CODES", 100)
     codes = rng.normal(size=(1000, 2))
-    neighbors = CodeNeighbors.of(codes)
+    neighbors = Neighbors.of(codes)
     assert neighbors.codes.shape == (100, 2)
     assert len(np.unique(neighbors.codes, axis=0)) == 100
-    again = CodeNeighbors.of(codes)
+    again = Neighbors.of(codes)
     assert np.array_equal(neighbors.codes, again.codes)
 
 
@@ -75,19 +75,19 @@ def test_many_codes_are_a_sample(rng, monkeypatch):
 @pytest.mark.parametrize("width", [3, 20])
 def test_codes_of_any_size(size, width, rng):
     known = rng.normal(size=(700, width))
-    found = CodeNeighbors.of(known).distances(size * rng.normal(size=(9, width)))
+    found = Neighbors.of(known).distances(size * rng.normal(size=(9, width)))
     assert np.isfinite(found).all()
-    scaled = CodeNeighbors.of(size * known).distances(size * known)
+    scaled = Neighbors.of(size * known).distances(size * known)
     assert np.isfinite(scaled).all()
     if size < 1e150:
-        expected = size**2 * CodeNeighbors.of(known).distances(known)
+        expected = size**2 * Neighbors.of(known).distances(known)
         np.testing.assert_allclose(scaled, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("width", [8, 16])
 def test_rows_alone_have_the_same_neighbours_as_in_a_batch(width, rng):
     known, codes = rng.normal(size=(2000, width)), rng.normal(size=(600, width))
-    neighbors = CodeNeighbors.of(known)
+    neighbors = Neighbors.of(known)
     alone = [neighbors.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
     np.testing.assert_allclose(neighbors.distances(codes)[::37], alone, rtol=1e-13)
 
@@ -135,11 +135,11 @@ def test_only_ratios_of_small_weights_count_in_a_crowd(rng):
     assert np.array_equal(small, Crowd.of(known).distances(codes))
 
 
-@pytest.mark.parametrize("kind", [CodeNeighbors, Crowd])
+@pytest.mark.parametrize("kind", [Neighbors, Crowd])
 def test_rows_are_encoded_where_they_are_kept(kind, rng):
     X = rng.normal(size=(6000, 2, 3))
     codes = kind.of(X, encode=lambda rows: rows.sum(axis=2)).codes
-    assert codes.shape == ({CodeNeighbors: 5000, Crowd: 500}[kind], 2)
+    assert codes.shape == ({Neighbors: 5000, Crowd: 500}[kind], 2)
     assert {tuple(code) for code in codes} < {tuple(code) for code in X.sum(axis=2)}
 
 

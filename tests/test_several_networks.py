@@ -84,11 +84,11 @@ def test_what_auto_is(params, n, X):
 
 @pytest.mark.parametrize(
     ("n_steps", "epochs"),
-    [(1, (60, 60)), (25, (40, 60)), (50, (20, 30)), (200, (10, 10))],
+    [(1, (60, 60)), (25, (28, 60)), (50, (14, 30)), (200, (10, 10))],
 )
 def test_each_of_several_has_a_smaller_budget(n_steps, epochs):
     several, one = (
-        ReconstructionOutlierDetector(n_networks=n)._settings() for n in (2, 1)
+        ReconstructionOutlierDetector(8, n_networks=n)._settings() for n in (2, 1)
     )
     X = np.arange(n_steps * several.batch_size).reshape(-1, 1)
     assert (several.n_epochs(X), one.n_epochs(X)) == epochs
@@ -96,7 +96,7 @@ def test_each_of_several_has_a_smaller_budget(n_steps, epochs):
 
 @pytest.mark.parametrize(("copies", "epochs"), [(1, 60), (2, 30), (4, 15), (10, 10)])
 def test_copies_of_rows_count_as_epochs(copies, epochs):
-    settings = ReconstructionOutlierDetector()._settings()
+    settings = ReconstructionOutlierDetector(8)._settings()
     X = np.repeat(np.random.default_rng(0).normal(size=(100, 3)), copies, axis=0)
     assert settings.n_epochs(X) == epochs
 

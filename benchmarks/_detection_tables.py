@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
+
+from skae import fetch_fashion_mnist, fetch_mnist
 
 MAX_TRAIN, MAX_TEST = 5_000, 10_000
 MIN_OUTLIERS = 100
@@ -85,6 +88,30 @@ def read_table(path):
             "many labels as rows, an anomaly, four normal rows and finite values."
         )
     return Table(path.stem, X, np.where(odd, -1, 1))
+
+
+def image_tables(is_quick=False):
+    """Return wide tables: images of one class among others, by pixel and by component.
+
+    Digits and clothes of even classes, of each class 2,000 normal images and 1,000 of
+    others; as 784 pixels, and as their first 100 principal components.
+    """
+    sources = {"digits": fetch_mnist, "clothes": fetch_fashion_mnist}
+    tables, n_normal = [], 200 if is_quick else 2_000
+    for source, fetch in sources.items():
+        images, labels = fetch(subset="train", return_X_y=True)
+        pixels = images.reshape(len(images), -1).astype(np.float64)
+        components = PCA(100, random_state=0).fit(pixels[:12_000])
+        for label in range(0, 10, 2):
+            normal = np.flatnonzero(labels == label)[:n_normal]
+            odd = np.flatnonzero(labels != label)[: n_normal // 2]
+            X, y = pixels[np.r_[normal, odd]], np.repeat([1, -1], [n_normal, len(odd)])
+            parts = {"pixels": X, "components": components.transform(X)}
+            tables += [
+                Table(f"{source}_{label}_{name}", part, y)
+                for name, part in parts.items()
+            ]
+    return tables[:QUICK_TABLES] if is_quick else tables
 
 
 def normals_split(table, seed, is_quick=False):

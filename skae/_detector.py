@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from skae import engine
 from skae._base_detector import BaseDetector
 from skae._coding import Coding
 from skae._errors import learned_measures, measure_of
@@ -182,8 +183,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         Mean reconstruction error of the training rows, in scaled space.
 
     r2_ : float
-        Share of the training rows' variance that reconstruction keeps, in X's units; of
-        10,000 of them, evenly spread, where there are more.
+        Share of the variance of training rows, 10,000 at most, that is reconstructed.
 
     train_errors_ : ndarray of shape (n_training_rows,)
         Reconstruction errors of the rows that were trained on, float64; the rows of
@@ -473,9 +473,10 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     def _mean(self, method, X):
         """Return the mean of what a method of the networks' measures makes of rows."""
         pairs = list(zip(self.autoencoders_, self._error_measures, strict=True))
-        shared = pairs[0][1].shared(pairs[0][0], X)
-        first, *others = (getattr(one, method)(of, X, shared) for of, one in pairs)
-        return sum(others, first) / (1 + len(others)) if others else first
+        with engine.OneBlasThread():  # once for all networks
+            shared = pairs[0][1].shared(pairs[0][0], X)
+            first, *others = (getattr(one, method)(of, X, shared) for of, one in pairs)
+        return sum(others, first) / len(pairs)
 
     def _measure(self, table):
         """Set the errors of the training rows, and what describes them."""

@@ -20,11 +20,11 @@ _NEAREST_SHARE = 0.1
 _MOST_OF_CROWD = 500
 # Codes are compared in blocks of rows: few enough that the numbers stay in the
 # processor's cache.
-_BLOCK_ROWS = 256
+_BLOCK_ROWS = 128
 # Wider codes have neighbours in too many directions for a tree; scikit-learn's limit.
 _WIDEST_IN_TREE = 15
 # Wide ones are looked for among groups of so many.
-_GROUP = 50
+_GROUP = 20
 # Candidates beyond those that count where they are looked for in float32.
 _SPARE = 5
 # Codes nearer than this, as a share of their squared lengths, are those of one row.

@@ -11,8 +11,11 @@ import functools
 import threading
 from queue import SimpleQueue
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
+# Fewer are added up faster by one thread.
+_MANY_NUMBERS = 1 << 22
 _lock = threading.Lock()
 _n_inside = 0
 _before = []  # the libraries' numbers of threads outside of all blocks
@@ -55,9 +58,15 @@ def _forget_who_sets():
     From version 3.8 on, threadpoolctl heeds one thread, the first one that sets, and
     silently does nothing for others: their products would take all of BLAS's threads.
     """
-    for library in _libraries():
-        if hasattr(library, "clear_controlling_thread"):
-            library.clear_controlling_thread(force=True)
+    for forget in _forgetting():
+        forget(force=True)
+
+
+@functools.cache
+def _forgetting():
+    """Return the libraries' functions for that; older versions have none."""
+    name = "clear_controlling_thread"
+    return [getattr(one, name) for one in _libraries() if hasattr(one, name)]
 
 
 @functools.cache
@@ -145,6 +154,20 @@ def run_in_threads(tasks):
         size = allowed_threads()
         with Team(size) as team:
             team.run([work] * size)
+
+
+def total(x):
+    """Return the sum of all numbers of a contiguous array; threads share many."""
+    if x.size <= _MANY_NUMBERS:
+        return np.add.reduce(x, axis=None)
+    flat, sums = x.reshape(-1), {}
+
+    def add(start):
+        sums[start] = np.add.reduce(flat[start : start + _MANY_NUMBERS])
+
+    starts = range(0, flat.size, _MANY_NUMBERS)
+    run_in_threads([functools.partial(add, start) for start in starts])
+    return sum(sums[start] for start in starts)
 
 
 def _call(tasks):

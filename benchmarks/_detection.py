@@ -140,9 +140,7 @@ def images(size):
 def choices(size):
     """The default detector, and what it would be with one choice made otherwise.
 
-    As in normals. "the bottleneck of before" is the default that this one replaced: a
-    code of 4 between layers of 768, no noise, errors over each feature's training
-    error. The defaults were chosen on the first seeds of these 14 tables.
+    As in normals. The defaults were chosen on the first seeds of these 14 tables.
     """
     return _choices(size, normals_split, "inliers")
 

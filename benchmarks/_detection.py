@@ -134,7 +134,7 @@ def images(size):
     was not chosen on these.
     """
     tables = image_tables(size.is_quick)
-    return _over_tables(size, normals_split, "inliers", {}, tables=tables)
+    return _over_tables(size, normals_split, "inliers", NORMALS_BARS, tables=tables)
 
 
 def choices(size):

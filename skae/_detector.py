@@ -164,8 +164,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         Number of passes made.
 
     scaler_ : object
-        The fitted scaler; its ``transform`` and ``inverse_transform`` take rows of X's
-        shape.
+        The fitted scaler; it transforms, and back, rows of X's shape.
 
     input_shape_ : tuple of int
         Shape of one row of X.
@@ -228,9 +227,9 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     rows times the mean of e, and at least a thousandth of that. D tells small crowds of
     rows that are alike, outliers among the training rows say, from the others.
 
-    ``scaler="auto"`` takes the columns of a table for one quantity where there are 20
-    or more, von Neumann's ratio [3]_ along the rows is below 0.5, and below 1 once they
-    are standardised, and none has a deviation above 4 times their root mean square.
+    ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
+    ratio [3]_ along the rows is below 0.5, and below 1 once they are standardised, and
+    their deviations, correlations or bounds agree with it; ``scaler_`` tells.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
     all strengths: that keeps it from reconstructing what it has not seen better than a
@@ -466,6 +465,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         """Return the reconstruction error of each row, infinite for absurd ones."""
         return self._mean("of_rows", X)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _feature_errors(self, X):
         """Return each value's part of its row's error."""
         return self._mean("of_features", X)

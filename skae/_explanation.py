@@ -49,8 +49,10 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
     def chosen(values):
         return np.take_along_axis(values.reshape(flat_shape), order, axis=1).ravel()
 
+    # Infinite errors, of absurd values, share alike what there is.
+    flat = np.where(np.isinf(flat).any(axis=1, keepdims=True), np.isinf(flat), flat)
     total = np.repeat(flat.sum(axis=1), top_k)
-    error = chosen(errors)
+    error = chosen(flat)
     share = np.divide(error, total, out=np.zeros_like(error), where=total > 0)
     rows = pd.RangeIndex(n) if index is None else index
     if isinstance(rows, pd.MultiIndex):
@@ -63,7 +65,7 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
             "feature": names[order.ravel()],
             "value": chosen(X),
             "reconstruction": chosen(reconstruction),
-            "error": error,
+            "error": chosen(errors),
             "share": share,
         }
     )

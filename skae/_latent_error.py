@@ -69,7 +69,11 @@ class LatentMeasure:
         total = parts.sum(axis=(*range(1, X.ndim),))
         errors = self.of_rows(autoencoder, X, shared)
         share = np.divide(errors, total, out=np.zeros(len(X)), where=total > 0)
-        return parts * share.reshape(-1, *[1] * (X.ndim - 1))
+        one_each = (-1, *[1] * (X.ndim - 1))
+        # Of an absurd row, all is due to the values whose parts are infinite.
+        absurd = np.isinf(total).reshape(one_each)
+        parts = np.where(absurd & np.isfinite(parts), 0, parts)
+        return parts * np.where(absurd, 1, share.reshape(one_each))
 
     def scaled_by(self, autoencoder, X, weight, shared):
         """Return the measure whose parts are comparable; and the errors of rows."""

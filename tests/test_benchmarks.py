@@ -72,7 +72,7 @@ CHOICES = {"choices", "choices-contaminated"}
 WITHOUT_BARS = {"mnist-latent-map", *CHOICES, "codes-as-images", "ecg-lstm", "modes"}
 WITHOUT_BARS |= {"score-in-keras", "curves"}
 OVER_TABLES = {"normals", "contaminated", *CHOICES}
-WITH_PICTURE = {*SCRIPTS["tutorials"].JOBS, "curves", *OVER_TABLES}
+WITH_PICTURE = {*SCRIPTS["tutorials"].JOBS, "curves", "images", *OVER_TABLES}
 MAX_PICTURE_BYTES = 150_000
 
 # Bars that do not depend on time or training, and how many verdicts they give.

@@ -129,6 +129,19 @@ def test_absurd_rows_are_the_oddest(error, size, X):
     assert detector.predict(rows)[0] == -1
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_explanations_of_absurd_values_are_numbers(n, X):
+    detector = ReconstructionOutlierDetector(n_networks=n, **FAST).fit(X)
+    rows = X[:2].copy()
+    rows[0, 3] = 1e200
+    errors = detector.feature_errors(rows)
+    assert np.isinf(errors[0, 3])
+    assert errors.sum(axis=1)[0] == -detector.score_samples(rows)[0] == np.inf
+    table = detector.explain(rows[:1], top_k=6)
+    assert not table.isna().any(axis=None)
+    assert table["share"].sum() == pytest.approx(1)
+
+
 def test_training_errors_are_those_of_score_samples(fitted, X):
     assert np.array_equal(fitted.train_errors_, -fitted.score_samples(X))
     assert (fitted.predict(X) == -1).sum() == 20

@@ -329,7 +329,7 @@ def series(n=60, n_columns=40, seed=0):
     rows = rng.normal(size=(n, 1)) * np.sin(place) + rng.normal(size=(n, 1)) * np.cos(
         2 * place
     )
-    return rows * np.where(place < 1, 0.05, 1.0) + 7 + place
+    return rows * (0.1 + 0.9 / (1 + np.exp(-8 * (place - 1)))) + 7 + place
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -428,11 +428,58 @@ def test_few_columns_are_a_table_however_alike():
     assert share_a_unit(series(n_columns=20))
 
 
-def test_a_column_with_a_unit_of_its_own_makes_a_table():
+@pytest.mark.parametrize("factor", [1e-4, 0.02, 50, 1e3])
+@pytest.mark.parametrize("place", [0, 17, 39])
+def test_a_column_with_a_unit_of_its_own_makes_a_table(factor, place):
     X = series()
-    X[:, -1] *= 1000
+    assert share_a_unit(X)
+    X[:, place] *= factor
     assert not share_a_unit(X)
-    assert not share_a_unit(np.cumsum(np.geomspace(1, 1e6, 40)) * series())
+
+
+def test_columns_that_are_no_part_of_the_series_make_a_table():
+    X, rng = series(), np.random.default_rng(1)
+    for other in (
+        rng.normal(size=60),
+        1e-4 * rng.normal(size=60),
+        rng.random(60) < 0.5,
+    ):
+        assert not share_a_unit(np.c_[X, other])
+        assert not share_a_unit(np.c_[other, X])
+
+
+def test_several_series_in_units_of_their_own_make_a_table():
+    blocks = [unit * series(seed=i) for i, unit in enumerate((1, 100, 1e4))]
+    assert not share_a_unit(np.hstack(blocks))
+    beats, _ = make_heartbeats(n_samples=200, random_state=0)
+    assert share_a_unit(beats)
+    beats[:, 70:] *= 1000
+    assert not share_a_unit(beats)
+    assert not share_a_unit(series() * np.logspace(0, 3, 40))
+
+
+def images(n=200, seed=0):
+    """Smooth spots on a dark ground, flat: pixels at the border hardly vary."""
+    rng = np.random.default_rng(seed)
+    across = np.linspace(-2, 2, 16)
+    centers = rng.normal(scale=0.7, size=(2, n, 1))
+    rows, columns = (np.exp(-((across - one) ** 2)) for one in centers)
+    return np.clip(rows[:, :, None] * columns[:, None] - 0.2, 0, 0.7).reshape(n, -1)
+
+
+def test_flat_images_get_a_common_scale():
+    X = images()
+    deviation = X.std(axis=0)
+    assert deviation.max() > 30 * deviation.min()
+    assert share_a_unit(X)
+    assert share_a_unit(np.round(255 * X))
+    X[:, 100] *= 10
+    assert not share_a_unit(X)
+
+
+def test_a_table_between_bounds_is_no_image():
+    X = np.random.default_rng(0).random((100, 40)) ** np.linspace(0.5, 8, 40)
+    assert type(fitted_scaler("auto", MinMaxScaler().fit_transform(X))) is ChannelScaler
 
 
 def test_the_choice_of_a_scaler_heeds_copies_and_gaps_but_not_location_or_unit():

@@ -31,7 +31,7 @@ class ChannelScaler(BaseEstimator):
 
     Parameters
     ----------
-    kind : {"standard", "minmax"}, default="standard"
+    kind : {"standard", "minmax"}
         Zero mean and unit variance, or the range [0, 1] on the rows it is fitted on, as
         scikit-learn's ``StandardScaler`` and ``MinMaxScaler``.
 
@@ -41,7 +41,7 @@ class ChannelScaler(BaseEstimator):
         ``transform`` is ``(X - center_) / scale_``; a constant channel has scale 1.
     """
 
-    def __init__(self, kind="standard"):
+    def __init__(self, kind):  # no default: it is shown
         self.kind = kind
 
     def fit(self, X, sample_weight=None):

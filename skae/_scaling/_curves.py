@@ -12,9 +12,14 @@ _FEWEST_COLUMNS = 20
 # columns' own units, it is 0.1 for heartbeats, 0.2 to 0.5 for most images, and above
 # 0.6 for tables; columns of unit variance have a little more each.
 _LARGEST_RATIO, _LARGEST_OF_STANDARDISED = 0.5, 1.0
-# One column of many that varies more than this, in units of the columns' mean square,
-# may have a unit of its own.
-_LARGEST_DEVIATION = 4.0
+# Deviations of columns that share a unit differ at most by these factors, from one to
+# the next and in all: of heartbeats, by 2 and by 16.
+_LARGEST_STEP, _LARGEST_RANGE = 3.0, 30.0
+# Correlation of every column with one of its neighbours, at least.
+_LEAST_CORRELATION = 0.3
+# Images have columns that hardly vary. Theirs share the smallest value, and this share
+# of them comes near to the largest one.
+_SHARE_THAT_REACHES, _NEAR = 0.5, 0.9
 # Rows that are looked at, evenly spread, where there are more.
 _MOST_ROWS = 10_000
 
@@ -28,7 +33,9 @@ def share_a_unit(X, weight=None):
     .. math:: \frac{\sum (x_{j+1} - x_j)^2 / (p - 1)}{\sum (x_j - \bar x)^2 / p}
 
     with sums over all rows is small, both in the columns' units and with the columns
-    standardised, and no column dominates the others.
+    standardised. Besides, either their deviations go smoothly from one to the next, and
+    each is correlated with a neighbour; or all have the same smallest value and most
+    come near to the same largest one, as pixels do.
 
     Parameters
     ----------
@@ -56,13 +63,33 @@ def share_a_unit(X, weight=None):
         mean = _means(X, weight)
         deviation = np.sqrt(_means((X - mean) ** 2, weight))
         varies = deviation > 0
-        standardised = (X - mean)[:, varies] / deviation[varies]
+        if varies.sum() < _FEWEST_COLUMNS or not _ratio(X, weight) < _LARGEST_RATIO:
+            return False
+        X, mean, deviation = X[:, varies], mean[varies], deviation[varies]
+        standardised = (X - mean) / deviation
         return bool(
-            varies.sum() >= _FEWEST_COLUMNS
-            and deviation.max() < _LARGEST_DEVIATION * np.sqrt(np.mean(deviation**2))
-            and _ratio(X, weight) < _LARGEST_RATIO
-            and _ratio(standardised, weight) < _LARGEST_OF_STANDARDISED
+            _ratio(standardised, weight) < _LARGEST_OF_STANDARDISED
+            and (_go_smoothly(deviation, standardised, weight) or _share_bounds(X))
         )
+
+
+def _go_smoothly(deviation, standardised, weight):
+    """Return whether columns change little from one to the next."""
+    sizes = np.log(deviation)
+    product = _means(standardised[:, 1:] * standardised[:, :-1], weight)
+    nearest = np.maximum(np.append(product, -1), np.append(-1, product))
+    return (
+        np.abs(np.diff(sizes)).max() < np.log(_LARGEST_STEP)
+        and np.ptp(sizes) < np.log(_LARGEST_RANGE)
+        and nearest.min() > _LEAST_CORRELATION
+    )
+
+
+def _share_bounds(X):
+    """Return whether all columns have one smallest value, and many one largest."""
+    low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
+    reached = high >= low.min() + _NEAR * (high.max() - low.min())
+    return (low == low.min()).all() and reached.mean() >= _SHARE_THAT_REACHES
 
 
 def _ratio(X, weight):

@@ -23,8 +23,11 @@ class LatentMeasure:
 
     Attributes
     ----------
+    center : ndarray of shape (n_values,)
+        Of the training rows, scaled: far from it, float32 cannot tell rows apart.
+
     rows : Neighbors
-        Among the training rows, scaled; of all networks.
+        Among the training rows, scaled and centred; of all networks.
 
     codes : Neighbors
         Among the codes of the training rows.
@@ -40,6 +43,7 @@ class LatentMeasure:
         The smallest distance, once scaled.
     """
 
+    center: Any
     rows: Any
     codes: Any
     crowd: Any
@@ -51,7 +55,8 @@ class LatentMeasure:
         distances = np.empty(len(X))
 
         def measure(rows, scaled):
-            distances[rows] = self.rows.distances(scaled.reshape(len(scaled), -1))
+            flat = scaled.reshape(len(scaled), -1)
+            distances[rows] = self.rows.distances(flat - self.center)
 
         autoencoder.for_inputs(X, measure)
         return distances
@@ -154,10 +159,17 @@ def learned_latent_measures(autoencoders, X, weight, others=None):
     known, counted = (X, weight) if others is None else (others, None)
     first = autoencoders[0]
     most = max(1, min(MOST_CODES, _MOST_NUMBERS // prod(X.shape[1:])))
-    rows = Neighbors.of(known, first.inputs, most, np.float32)
+    some = first.inputs(known[:: 1 + len(known) // MOST_CODES])
+    center = some.reshape(len(some), -1).mean(axis=0)
+
+    def centred(rows):
+        return first.inputs(rows).reshape(len(rows), -1) - center
+
+    rows = Neighbors.of(known, centred, most, np.float32)
     learned, shared = [], None
     for autoencoder in autoencoders:
         measure = LatentMeasure(
+            center,
             rows,
             Neighbors.of(known, autoencoder.encode),
             Crowd.of(known, counted, autoencoder.encode),

@@ -158,6 +158,18 @@ def test_parts_of_features_add_up(fitted, fitted_one, X):
     )
 
 
+def test_rows_may_lie_far_from_zero(X):
+    near, far = (
+        ReconstructionOutlierDetector(scaler=None, corruption=None, **FAST).fit(rows)
+        for rows in (X, X + 1e5)
+    )
+    distances = [
+        one._error_measures[0].shared(one.autoencoder_, rows)
+        for one, rows in ((near, X[:50]), (far, X[:50] + 1e5))
+    ]
+    np.testing.assert_allclose(*distances, rtol=1e-4)
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_distances_of_rows_are_found_once_for_all_networks(n, X, monkeypatch):
     detector = ReconstructionOutlierDetector(n_networks=n, **FAST).fit(X)
@@ -366,7 +378,9 @@ def test_only_the_latest_rows_are_kept(X, monkeypatch):
     rows, codes = (
         getattr(detector._error_measures[0], name).codes for name in ("rows", "codes")
     )
-    np.testing.assert_allclose(rows, detector.scaler_.transform(X[-60:]), atol=1e-6)
+    latest = detector.scaler_.transform(X[-60:])
+    center = detector._error_measures[0].center
+    np.testing.assert_allclose(rows, latest - center, atol=1e-6)
     np.testing.assert_allclose(codes, detector.encode(X[-60:]), atol=1e-12)
 
 

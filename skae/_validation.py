@@ -120,7 +120,7 @@ def _warn_of_unknown_outliers(labels, name):
         )
 
 
-def is_checked(X, row_shape, min_samples, total):
+def is_checked(X, row_shape, min_samples, total=np.sum):
     """Return whether scikit-learn's validation would return X as it is.
 
     That validation takes longer than scoring a row. What it looks at is looked at here,
@@ -135,7 +135,7 @@ def is_checked(X, row_shape, min_samples, total):
 
     min_samples : int
 
-    total : callable
+    total : callable, default=numpy.sum
         From an array to the sum of its numbers.
     """
     if (

@@ -42,7 +42,8 @@ class _Codes(ABC):
 
     Attributes
     ----------
-    codes : float64 ndarray of shape (n, width)
+    codes : ndarray of shape (n, width)
+        float64, or float32 where there are many numbers.
     """
 
     codes: Any

@@ -7,8 +7,8 @@ they take whatever NumPy can make an array of, and check its shape.
 """
 
 from skae._scaling._affine import ChannelScaler, CommonScaler, IdentityScaler
-from skae._scaling._curves import share_a_unit
 from skae._scaling._transformer import TransformerScaler
+from skae._scaling._units import share_a_unit
 
 __all__ = [
     "ChannelScaler",

@@ -1,5 +1,7 @@
 """Scalers that add and multiply, and the one that does nothing."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -26,7 +28,32 @@ class IdentityScaler(BaseEstimator):
         return as_float(X)
 
 
-class ChannelScaler(BaseEstimator):
+class _AffineScaler(BaseEstimator, ABC):
+    """Base of what subtracts ``center_`` and divides by ``scale_``.
+
+    Subclasses have ``fit``, which learns the two, for rows of X.
+    """
+
+    def transform(self, X):
+        """Return scaled rows, in X's float type."""
+        X = self._checked(X)
+        scaled = X - _as_row(self.center_, X)
+        scaled /= _as_row(self.scale_, X)
+        return scaled
+
+    def inverse_transform(self, X):
+        """Return rows in the original units, in X's float type."""
+        X = self._checked(X)
+        original = X * _as_row(self.scale_, X)
+        original += _as_row(self.center_, X)
+        return original
+
+    @abstractmethod
+    def _checked(self, X):
+        """Return X as a float array of rows that suit, or raise."""
+
+
+class ChannelScaler(_AffineScaler):
     """Scales each column of 2-D X, or each channel (last axis) of n-D X.
 
     Parameters
@@ -57,14 +84,6 @@ class ChannelScaler(BaseEstimator):
         self.center_, self.scale_ = center, scale
         return self
 
-    def transform(self, X):
-        """Return scaled rows, in X's float type."""
-        return _shifted_and_scaled(self._checked(X), self.center_, self.scale_)
-
-    def inverse_transform(self, X):
-        """Return rows in the original units, in X's float type."""
-        return _in_original_units(self._checked(X), self.center_, self.scale_)
-
     def _checked(self, X):
         X = as_float(X)
         if X.ndim < 2 or X.shape[-1] != len(self.scale_):
@@ -75,7 +94,7 @@ class ChannelScaler(BaseEstimator):
         return X
 
 
-class CommonScaler(BaseEstimator):
+class CommonScaler(_AffineScaler):
     """Centres every value of a row, and scales all of them alike.
 
     Attributes
@@ -104,14 +123,6 @@ class CommonScaler(BaseEstimator):
         self.scale_ = np.where(scale > 0, scale, 1.0)
         return self
 
-    def transform(self, X):
-        """Return scaled rows, in X's float type."""
-        return _shifted_and_scaled(self._checked(X), self.center_, self.scale_)
-
-    def inverse_transform(self, X):
-        """Return rows in the original units, in X's float type."""
-        return _in_original_units(self._checked(X), self.center_, self.scale_)
-
     def _checked(self, X):
         X = as_float(X)
         if X.shape[1:] != self.center_.shape:
@@ -120,18 +131,6 @@ class CommonScaler(BaseEstimator):
                 f"{self.center_.shape}. Pass rows of that shape."
             )
         return X
-
-
-def _shifted_and_scaled(X, center, scale):
-    scaled = X - _as_row(center, X)
-    scaled /= _as_row(scale, X)
-    return scaled
-
-
-def _in_original_units(X, center, scale):
-    original = X * _as_row(scale, X)
-    original += _as_row(center, X)
-    return original
 
 
 def _check_scales(kind, X, *learned):

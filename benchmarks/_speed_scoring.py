@@ -32,7 +32,8 @@ def score(size):
     out in NumPy: through ``Model.predict`` (in one batch), and by calling the model.
     PyOD's AutoEncoder has the same layers; PCA keeps as many components as the code is
     wide; IsolationForest is another method. "skae, latent" is the default error, which
-    looks for the nearest of the training rows' codes, too. Every call gets other rows.
+    looks for the nearest of the training rows, and of their codes, too. Every call gets
+    other rows.
     """
     import_quietly()
     split = ecg_split(size)

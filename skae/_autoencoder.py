@@ -15,13 +15,12 @@ from skae._scaling import is_affine
 
 # Rows are handled in blocks of about this many numbers: scoring a large array needs
 # little memory beside the array, and what a layer writes is still in the processor's
-# cache when the next one reads it. In smaller ones, threads wait for the interpreter:
-# NumPy has to be done with a block's numbers before it asks for the next step.
-_BLOCK_SIZE = 1 << 18
+# cache when the next one reads it.
+_BLOCK_SIZE = 1 << 17
 # Every call of Keras costs, so that its blocks are larger by this factor.
 _MORE_IN_KERAS = 2
 # With fewer blocks, starting threads is not worth it.
-_MANY_BLOCKS = 4
+_MANY_BLOCKS = 8
 
 
 class Autoencoder:

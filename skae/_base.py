@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_array, validate_data
 
-from skae import engine
 from skae._impute import MissingValues
 from skae._missing import advising_allow_nan
 from skae._sample import Sampling
@@ -155,7 +154,7 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
     def _check_X(self, X, *, reset=False, min_samples=1):
         """Return X as a float array of the fitted row shape."""
         unnamed = not reset and not hasattr(self, "feature_names_in_")
-        if unnamed and is_checked(X, self.input_shape_, min_samples, engine.total):
+        if unnamed and is_checked(X, self.input_shape_, min_samples):
             return X
         if reset:
             self._allows_nan = self.allow_nan

@@ -19,7 +19,7 @@ from skae.engine._job import (
 )
 from skae.engine._losses import reads_probabilities
 from skae.engine._order import batch_orders
-from skae.engine._threads import OneBlasThread, run_in_threads, total
+from skae.engine._threads import OneBlasThread, run_in_threads
 from skae.networks import import_quietly
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "output_range",
     "reads_probabilities",
     "run_in_threads",
-    "total",
     "train",
 ]
 

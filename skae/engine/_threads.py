@@ -11,11 +11,8 @@ import functools
 import threading
 from queue import SimpleQueue
 
-import numpy as np
 from threadpoolctl import ThreadpoolController
 
-# Fewer are added up faster by one thread.
-_MANY_NUMBERS = 1 << 22
 _lock = threading.Lock()
 _n_inside = 0
 _before = []  # the libraries' numbers of threads outside of all blocks
@@ -154,20 +151,6 @@ def run_in_threads(tasks):
         size = allowed_threads()
         with Team(size) as team:
             team.run([work] * size)
-
-
-def total(x):
-    """Return the sum of all numbers of a contiguous array; threads share many."""
-    if x.size <= _MANY_NUMBERS:
-        return np.add.reduce(x, axis=None)
-    flat, sums = x.reshape(-1), {}
-
-    def add(start):
-        sums[start] = np.add.reduce(flat[start : start + _MANY_NUMBERS])
-
-    starts = range(0, flat.size, _MANY_NUMBERS)
-    run_in_threads([functools.partial(add, start) for start in starts])
-    return sum(sums[start] for start in starts)
 
 
 def _call(tasks):

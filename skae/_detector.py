@@ -182,7 +182,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         Mean reconstruction error of the training rows, in scaled space.
 
     r2_ : float
-        Share of the variance of training rows, 10,000 at most, that is reconstructed.
+        Share of the variance, in X's units, that is kept of (10,000) training rows.
 
     train_errors_ : ndarray of shape (n_training_rows,)
         Reconstruction errors of the rows that were trained on, float64; the rows of

@@ -437,6 +437,14 @@ def test_a_column_with_a_unit_of_its_own_makes_a_table(factor, place):
     assert not share_a_unit(X)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.3])
+@pytest.mark.parametrize("make", ["series", "images"])
+def test_constant_columns_do_not_tell(make, value):
+    X = {"series": series, "images": images}[make]()
+    X = np.c_[np.full((len(X), 3), X.min() + value), X]
+    assert share_a_unit(X)
+
+
 def test_columns_that_are_no_part_of_the_series_make_a_table():
     X, rng = series(), np.random.default_rng(1)
     for other in (

@@ -62,7 +62,8 @@ def share_a_unit(X, weight=None):
         X -= np.nanmean(X)  # far from zero, squares lose digits
         mean = _means(X, weight)
         deviation = np.sqrt(_means((X - mean) ** 2, weight))
-        varies = deviation > 0
+        # Of a constant column, rounding leaves a deviation.
+        varies = (np.nanmax(X, axis=0) > np.nanmin(X, axis=0)) & (deviation > 0)
         if varies.sum() < _FEWEST_COLUMNS or not _ratio(X, weight) < _LARGEST_RATIO:
             return False
         X, mean, deviation = X[:, varies], mean[varies], deviation[varies]

@@ -437,6 +437,16 @@ def test_a_column_with_a_unit_of_its_own_makes_a_table(factor, place):
     assert not share_a_unit(X)
 
 
+def test_rows_and_columns_that_are_hardly_observed_do_not_tell():
+    X = np.c_[np.ones(60), series()]
+    X[0, 1:] = np.nan  # seen where nothing varies
+    X[1:, 1] = np.nan  # a column without a value
+    assert share_a_unit(X)
+    X[:, 2::2] = np.nan  # no neighbours
+    X[0, 2::2] = 1.0
+    assert not share_a_unit(X)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, 7.3])
 @pytest.mark.parametrize("make", ["series", "images"])
 def test_constant_columns_do_not_tell(make, value):

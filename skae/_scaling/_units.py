@@ -6,6 +6,8 @@ better off with one: what hardly varies is not blown up to the size of what does
 
 import numpy as np
 
+from skae._missing import extremes
+
 # In fewer columns, neighbours may be alike by chance.
 _FEWEST_COLUMNS = 20
 # von Neumann's ratio is about 2 where the order of the columns means nothing. In the
@@ -59,11 +61,12 @@ def share_a_unit(X, weight=None):
     X = X[rows].astype(np.float64)
     weight = np.ones(len(X)) if weight is None else weight[rows].astype(np.float64)
     with np.errstate(all="ignore"):  # what is not finite shares nothing
-        X -= np.nanmean(X)  # far from zero, squares lose digits
+        X -= _mean(X)  # far from zero, squares lose digits
         mean = _means(X, weight)
         deviation = np.sqrt(_means((X - mean) ** 2, weight))
         # Of a constant column, rounding leaves a deviation.
-        varies = (np.nanmax(X, axis=0) > np.nanmin(X, axis=0)) & (deviation > 0)
+        low, high = extremes(X, axis=0)
+        varies = (high > low) & (deviation > 0)
         if varies.sum() < _FEWEST_COLUMNS or not _ratio(X, weight) < _LARGEST_RATIO:
             return False
         X, mean, deviation = X[:, varies], mean[varies], deviation[varies]
@@ -88,16 +91,22 @@ def _go_smoothly(deviation, standardised, weight):
 
 def _share_bounds(X):
     """Return whether all columns have one smallest value, and many one largest."""
-    low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
+    low, high = extremes(X, axis=0)
     reached = high >= low.min() + _NEAR * (high.max() - low.min())
     return (low == low.min()).all() and reached.mean() >= _SHARE_THAT_REACHES
 
 
 def _ratio(X, weight):
     """Return von Neumann's ratio along rows, whose sums are over all of them."""
-    row_mean = np.nanmean(X, axis=1, keepdims=True)
+    row_mean = _means(X.T, np.ones(X.shape[1]))[:, None]
     spread = _means((X - row_mean) ** 2, weight)
-    return np.nanmean(_means(np.diff(X) ** 2, weight)) / np.nanmean(spread)
+    return _mean(_means(np.diff(X) ** 2, weight)) / _mean(spread)
+
+
+def _mean(values):
+    """Return the mean of what is observed; NaN, without a warning, where nothing is."""
+    observed = values[~np.isnan(values)]
+    return observed.sum() / np.float64(observed.size)
 
 
 def _means(X, weight):

@@ -12,6 +12,14 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from skae._smallest import (
+    is_same,
+    places_of_smallest,
+    sum_of_many_smallest,
+    sum_of_smallest,
+    sum_of_sorted,
+)
+
 # Neighbours that count, and the most training rows that they are looked for among.
 _N_NEIGHBORS = 5
 MOST_CODES = 5_000
@@ -21,14 +29,12 @@ _MOST_OF_CROWD = 500
 # Codes are compared in blocks of rows: few enough that the numbers stay in the
 # processor's cache.
 _BLOCK_ROWS = 128
-# Wider codes have neighbours in too many directions for a tree; scikit-learn's limit.
-_WIDEST_IN_TREE = 15
+# Wider codes have neighbours in too many directions for a tree.
+_WIDEST_IN_TREE = 10
 # Wide ones are looked for among groups of so many.
 _GROUP = 20
 # Candidates beyond those that count where they are looked for in float32.
 _SPARE = 5
-# Codes nearer than this, as a share of their squared lengths, are those of one row.
-_SAME = 1e-12
 _LARGEST = 1e15  # of which float32 can hold the square
 _LARGEST_SQUARED = 1e150  # of which float64 can
 
@@ -123,7 +129,7 @@ class Crowd(_Codes):
         distance = size + self._squares - 2 * (block @ self.codes.T)
         np.maximum(distance, 0, out=distance)
         if self._is_unweighted:
-            return _of_smallest(distance, size, self._n_wanted)
+            return sum_of_many_smallest(distance, size, self._n_wanted)
         return self._of_copies(distance, size)
 
     def _of_copies(self, distance, size):
@@ -131,7 +137,7 @@ class Crowd(_Codes):
         order = np.argsort(distance, axis=1)
         distance = np.take_along_axis(distance, order, axis=1)
         copies = self.weight[order]
-        is_itself = distance[:, :1] <= _SAME * (1e-300 + size)
+        is_itself = is_same(distance[:, :1], size)
         copies[:, :1] -= np.where(is_itself, np.minimum(1, copies[:, :1]), 0)
         before = np.cumsum(copies, axis=1) - copies
         counted = np.clip(self._n_wanted - before, 0, copies)
@@ -190,11 +196,11 @@ class Neighbors(_Codes):
             number = self._candidates(block, n_candidates + _SPARE)
             difference = block[:, None] - self.codes[number]
             distance = np.vecdot(difference, difference)
-            return _of_smallest(distance, size, _N_NEIGHBORS)
+            return sum_of_smallest(distance, size, _N_NEIGHBORS)
         wanted = n_candidates if n_candidates > 1 else [1]  # 1 would drop an axis
         distance, _ = self._tree.query(block, wanted)
         np.square(distance, out=distance)
-        return _of_sorted(distance, size, _N_NEIGHBORS)
+        return sum_of_sorted(distance, size, _N_NEIGHBORS)
 
     @cached_property
     def _tree(self):
@@ -205,33 +211,36 @@ class Neighbors(_Codes):
 
         They are in the n groups whose own nearest codes are the nearest ones.
         """
-        rough, half_squares = self._rough
         n = min(n, len(self.codes))
-        distance = half_squares - self._scaled(block) @ rough.T
+        # Half of the squared distances, but for the block's own squares.
+        distance = self._scaled(block, -1, 1) @ self._rough
         n_groups = distance.shape[1] // _GROUP
         if n_groups <= n:
-            return np.argpartition(distance, n - 1, axis=1)[:, :n]
+            return places_of_smallest(distance, n)
         nearest = distance.reshape(-1, _GROUP, n_groups).min(axis=1)
-        groups = np.argpartition(nearest, n - 1, axis=1)[:, :n, None]
+        groups = places_of_smallest(nearest, n)[..., None]
         number = (groups + n_groups * np.arange(_GROUP)).reshape(len(block), -1)
         distance = np.take_along_axis(distance, number, axis=1)
-        nearest = np.argpartition(distance, n - 1, axis=1)[:, :n]
-        return np.take_along_axis(number, nearest, axis=1)
+        return np.take_along_axis(number, places_of_smallest(distance, n), axis=1)
 
     @cached_property
     def _rough(self):
-        """The codes, scaled, in float32, and half of their squares: in full groups."""
-        rough = self._scaled(self.codes)
-        n_more = -len(rough) % _GROUP
-        half_squares = np.pad(
-            np.vecdot(rough, rough) / 2, (0, n_more), constant_values=np.inf
-        )
-        return np.pad(rough, ((0, n_more), (0, 0))), half_squares
+        """The codes, scaled, and half of their squares: float32, in full groups."""
+        rough = self._scaled(self.codes, 1, 0)
+        codes, half_squares = rough[:, :-1], rough[:, -1]
+        np.vecdot(codes, codes, out=half_squares)
+        half_squares /= 2
+        more = np.zeros((-len(rough) % _GROUP, rough.shape[1]), np.float32)
+        more[:, -1] = np.inf
+        return np.ascontiguousarray(np.concatenate([rough, more]).T)
 
-    def _scaled(self, codes):
+    def _scaled(self, codes, factor, last):
+        """Return codes around 0, times a factor, in float32, with one more column."""
         center, scale = self._location
-        scaled = (codes - center) / scale
-        return np.clip(scaled, -_LARGEST, _LARGEST, out=scaled).astype(np.float32)
+        scaled = (codes - center) / (factor * scale)
+        augmented = np.full((len(codes), codes.shape[1] + 1), last, np.float32)
+        np.clip(scaled, -_LARGEST, _LARGEST, out=augmented[:, :-1], casting="same_kind")
+        return augmented
 
     @cached_property
     def _location(self):
@@ -245,25 +254,6 @@ def _some(n, most):
     if n <= most:
         return np.arange(n)
     return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
-
-
-def _of_smallest(distance, size, n_wanted):
-    """Return sums of the smallest distances, and of how many they are."""
-    place = min(n_wanted, distance.shape[1] - 1)
-    distance = np.partition(distance, (0, place), axis=1)[:, : place + 1]
-    return _of_sorted(distance, size, n_wanted)
-
-
-def _of_sorted(distance, size, n_wanted):
-    """Return the same, of as many as are wanted and one more, or all that there are.
-
-    The first is the smallest one, the last the largest.
-    """
-    is_itself = distance[:, 0] <= _SAME * (1e-300 + size[:, 0])
-    others, last = np.add.reduce(distance[:, :-1], axis=1), distance[:, -1]
-    if distance.shape[1] <= n_wanted:  # there are no more
-        return others + last, distance.shape[1] - is_itself.astype(np.float64)
-    return np.where(is_itself, others + last, others), float(n_wanted)
 
 
 def _bounded(codes, dtype=np.float64):

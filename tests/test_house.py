@@ -53,6 +53,7 @@ HOUSE = {
     "_missing": (0, set()),
     "_random": (0, set()),
     "_numpy_draw": (0, set()),
+    "_smallest": (0, set()),
     "_validation": (0, {"sklearn"}),
 }
 # Packages that are slow to import or seldom needed: inside functions only, but in the

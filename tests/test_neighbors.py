@@ -73,23 +73,35 @@ def test_many_codes_are_a_sample(rng, monkeypatch):
 
 @pytest.mark.parametrize("size", [1e-30, 1e30, 1e100, 1e200])
 @pytest.mark.parametrize("width", [3, 20])
-def test_codes_of_any_size(size, width, rng):
+@pytest.mark.parametrize("kind", [Neighbors, Crowd])
+def test_codes_of_any_size(kind, size, width, rng):
     known = rng.normal(size=(700, width))
-    found = Neighbors.of(known).distances(size * rng.normal(size=(9, width)))
+    found = kind.of(known).distances(size * rng.normal(size=(9, width)))
     assert np.isfinite(found).all()
-    scaled = Neighbors.of(size * known).distances(size * known)
+    scaled = kind.of(size * known).distances(size * known)
     assert np.isfinite(scaled).all()
     if size < 1e150:
-        expected = size**2 * Neighbors.of(known).distances(known)
+        expected = size**2 * kind.of(known).distances(known)
         np.testing.assert_allclose(scaled, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("width", [8, 16])
-def test_rows_alone_have_the_same_neighbours_as_in_a_batch(width, rng):
+@pytest.mark.parametrize("kind", [Neighbors, Crowd])
+def test_rows_alone_have_the_same_distances_as_in_a_batch(kind, width, rng):
     known, codes = rng.normal(size=(2000, width)), rng.normal(size=(600, width))
-    neighbors = Neighbors.of(known)
-    alone = [neighbors.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
-    np.testing.assert_allclose(neighbors.distances(codes)[::37], alone, rtol=1e-13)
+    found = kind.of(known)
+    alone = [found.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
+    np.testing.assert_allclose(found.distances(codes)[::37], alone, rtol=1e-13)
+
+
+def test_distances_that_float32_cannot_tell_apart(rng):
+    # On a circle all are equally far from the middle, but for the last digits.
+    angle = rng.uniform(0, 7, size=400)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    known = circle * (1 + 1e-9 * rng.random((400, 1)))
+    found = Crowd.of(known).distances(np.zeros((30, 2)))
+    expected = np.sort((known**2).sum(axis=1))[:40].mean() / 2
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 # ----------------------------------------------------------------------- the crowd

@@ -1,5 +1,6 @@
 """Importing TensorFlow without a word, and without leaving traces."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -150,6 +151,18 @@ def test_the_users_log_level_stays(monkeypatch):
     with _quiet._low_level():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_looked_for_as_before(enabled):
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with _quiet._without_collections():
+            assert not gc.isenabled()
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 MESSAGE = (

@@ -5,6 +5,7 @@ into memory that they are given, since for small networks making arrays costs as
 filling them.
 """
 
+import functools
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -88,9 +89,15 @@ class DenseLayer(Layer):
     def linear_backward(self, x, out, gradient, x_gradient=None):
         """Write the gradients, given that of the output before its activation."""
         np.matmul(x.T, gradient, out=self.kernel_gradient)
-        np.add.reduce(gradient, axis=0, out=self.bias_gradient)
+        # A product with ones: several times faster than a sum over rows.
+        np.matmul(_ones(len(gradient)), gradient, out=self.bias_gradient)
         if x_gradient is not None:
             np.matmul(gradient, self._transposed, out=x_gradient)
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(n):
+    return np.ones(n, np.float32)
 
 
 # ------------------------------------------------------------------ activations

@@ -8,6 +8,8 @@ import numpy as np
 
 from skae.engine._numpy_layers import sigmoid
 
+_HUGE = np.float32(2.0**127)
+
 
 class _Loss:
     """Base of the losses: what they do with the number of values, and with weights."""
@@ -70,7 +72,9 @@ class AbsoluteError(_Loss):
     def _sum(self, output, target, weight=None):
         output -= target
         total = _sum(np.abs(output), weight)
-        np.sign(output, out=output)
+        # The sign, many times faster than `np.sign`, which goes value by value.
+        output *= _HUGE
+        np.clip(output, -1, 1, out=output)
         return total
 
 

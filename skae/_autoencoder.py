@@ -157,6 +157,10 @@ class Autoencoder:
 
     def _in_blocks(self, one_block, x):
         """Call a function with every block of rows, in threads where that pays."""
+        if 0 < len(x) * self._row_size <= _BLOCK_SIZE:  # single rows come often
+            with engine.OneBlasThread():
+                one_block(slice(0, len(x)))
+            return
         _let_memory_stay()
         slices = list(self._blocks(x))
         if len(slices) < _MANY_BLOCKS or not self._runs_in_threads(x.dtype):

@@ -207,12 +207,14 @@ def _scaled(table, scalers):
 
 def _scaled_float32(scaler, array, name):
     """Return scaled rows in float32, made block by block."""
-    scaled = np.empty(array.shape, np.float32)
+    scaled = engine.aligned_empty(array.shape)
+    is_good = True
     with np.errstate(over="ignore"):
         for rows in blocks(len(array), max(1, array[:1].size)):
             scaled[rows] = scaler.transform(array[rows])
-    finite = np.isfinite(scaled)
-    if not finite.all() and not (finite | np.isnan(array)).all():
+            finite = np.isfinite(scaled[rows])
+            is_good &= finite.all() or (finite | np.isnan(array[rows])).all()
+    if not is_good:
         low, high = extremes(array)
         raise ValueError(
             f"{name} is too large for float32 after scaling: it ranges from "

@@ -7,6 +7,7 @@ network first trains, too: a process that only scores needs none of it.
 
 from dataclasses import replace
 
+from skae.engine._data import aligned_empty
 from skae.engine._forward import Forward
 from skae.engine._job import (
     Architecture,
@@ -32,6 +33,7 @@ __all__ = [
     "State",
     "Trained",
     "TrainingDivergedError",
+    "aligned_empty",
     "batch_orders",
     "import_quietly",
     "initial_weights",

@@ -1,9 +1,26 @@
 """The data of one training, by name."""
 
+from math import prod
+
 import numpy as np
 
 from skae._numpy_draw import feature_extremes
 from skae.corruptions import corrupt
+
+_ALIGNMENT = 64  # bytes; what TensorFlow's kernels ask of a tensor's memory
+
+
+def aligned_empty(shape):
+    """Return a new float32 array whose memory a tensor can share."""
+    n = prod(shape)
+    memory = np.empty(n + _ALIGNMENT // 4, np.float32)
+    start = -memory.ctypes.data % _ALIGNMENT // 4
+    return memory[start : start + n].reshape(shape)
+
+
+def is_aligned(array):
+    """Return whether a tensor can share an array's memory."""
+    return array.ctypes.data % _ALIGNMENT == 0
 
 
 def as_arrays(design, rows, validation, noise_seed):

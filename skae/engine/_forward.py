@@ -49,9 +49,13 @@ class Forward:
 
     def reconstruct(self, x):
         """Return the network's output for scaled rows."""
-        if self._numpy_layers(x.dtype) is None:
+        layers = self._numpy_layers(x.dtype)
+        if layers is None:
             return self._in_keras("reconstruct", x)
-        return self.decode(self.encode(x))
+        # Not by the two methods above: single rows come often, and calls cost.
+        codes = _through(layers[0], x.reshape(len(x), -1))
+        rows = _through(layers[1], codes)
+        return rows.reshape(len(rows), *self.architecture.output_shape)
 
     def encode_and_reconstruct(self, x):
         """Return flat codes and the output, both as the two alone return them."""

@@ -1,9 +1,12 @@
 """The data of a compiled program: their specification, tensors, and batches."""
 
+import numpy as np
 import tensorflow as tf
 
-from skae.engine._data import as_arrays, needs_extremes
+from skae.engine._data import as_arrays, is_aligned, needs_extremes
 from skae.engine._draws import TensorDraw
+
+_LARGE = 1 << 20  # bytes; copies of smaller arrays cost nothing
 
 
 def data_signature(design, has_targets, is_weighted, has_validation, has_missing):
@@ -31,7 +34,18 @@ def data_signature(design, has_targets, is_weighted, has_validation, has_missing
 def as_tensors(design, rows, validation, noise_seed):
     """Return a program's data as tensors; documented as ``as_arrays``."""
     arrays = as_arrays(design, rows, validation, noise_seed)
-    return {name: tf.constant(array, tf.float32) for name, array in arrays.items()}
+    return {name: tensor_of(array) for name, array in arrays.items()}
+
+
+def tensor_of(array):
+    """Return a float32 tensor of an array.
+
+    A large one from ``aligned_empty`` is not copied: it has to stay as it is.
+    """
+    is_ours = array.flags.c_contiguous and array.flags.writeable and is_aligned(array)
+    if array.nbytes < _LARGE or array.dtype != np.float32 or not is_ours:
+        return tf.constant(array, tf.float32)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def batch_of(data, rows, corruption, seed):

@@ -33,7 +33,6 @@ UNUSUAL = {
     "NaN": np.array([[1.0, np.nan, 3.0]]),
     "infinity": np.array([[1.0, np.inf, 3.0]]),
     "both infinities": np.array([[-np.inf, np.inf, 3.0]]),
-    "finite with an infinite sum": np.array([[1e308, 1e308, 1.0]]),
 }
 
 
@@ -48,6 +47,19 @@ def test_plain_arrays_are_checked(name):
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_all_else_is_left_to_scikit_learn(name):
     assert not is_checked(UNUSUAL[name], (3,), 1)
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("n", [1, 5000])
+def test_a_single_value_is_noticed_among_few_and_many(n, value):
+    X = np.ones((n, 3))
+    X[n // 2, 1] = value
+    assert is_checked(X, (3,), 1) == np.isfinite(value)
+
+
+def test_many_rows_with_an_infinite_sum_are_looked_at_closer():
+    assert is_checked(np.full((2, 3), 1e308), (3,), 1)
+    assert not is_checked(np.full((5000, 3), 1e308), (3,), 1)
 
 
 def test_names_that_are_missing_are_still_noticed():

@@ -7,7 +7,9 @@ size does them.
 """
 
 import contextvars
+import ctypes
 import functools
+import itertools
 import threading
 from queue import SimpleQueue
 
@@ -29,8 +31,9 @@ class OneBlasThread:
         global _n_inside
         with _lock:
             if _n_inside == 0:
-                _before[:] = [library.get_num_threads() for library in _libraries()]
-                _limit([1] * len(_before))
+                for get, set_to in _controls():
+                    _before.append(get())
+                    set_to(1)
             _n_inside += 1
 
     def __exit__(self, *exc):
@@ -38,47 +41,61 @@ class OneBlasThread:
         with _lock:
             _n_inside -= 1
             if _n_inside == 0:
-                _limit(_before)
-                _forget_who_sets()
+                for (_, set_to), number in zip(_controls(), _before, strict=True):
+                    set_to(number)
+                _before.clear()
 
 
-def _limit(numbers):
-    """Set the libraries' numbers of threads, whichever thread asks for it."""
-    _forget_who_sets()
-    for library, number in zip(_libraries(), numbers, strict=True):
-        library.set_num_threads(number)
+@functools.cache
+def _controls():
+    """Return functions that get and set the number of threads of NumPy's BLAS.
+
+    One pair for each library that NumPy may use; finding them takes milliseconds.
+    """
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    of_numpy = [one for one in found if "numpy" in one.filepath]
+    return [_openblas(one) or _by_threadpoolctl(one) for one in of_numpy or found]
 
 
-def _forget_who_sets():
-    """Let the next thread that sets a number of threads be heeded.
+def _openblas(library):
+    """Return OpenBLAS's own two functions, or None where the library is another.
+
+    A row is scored in less time than a dozen calls of Python around them take.
+    """
+    if getattr(library, "threading_layer", None) != "pthreads":
+        return None
+    loaded = ctypes.CDLL(library.filepath)
+    for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+        get = getattr(loaded, f"{prefix}openblas_get_num_threads{suffix}", None)
+        set_to = getattr(loaded, f"{prefix}openblas_set_num_threads{suffix}", None)
+        if get is not None and set_to is not None:
+            return get, set_to
+    return None
+
+
+def _by_threadpoolctl(library):
+    """Return the two functions for any library.
 
     From version 3.8 on, threadpoolctl heeds one thread, the first one that sets, and
     silently does nothing for others: their products would take all of BLAS's threads.
     """
-    for forget in _forgetting():
+    forget = getattr(library, "clear_controlling_thread", None)  # older ones lack it
+
+    def set_to(number):
+        if forget is None:
+            library.set_num_threads(number)
+            return
+        forget(force=True)
+        library.set_num_threads(number)
         forget(force=True)
 
-
-@functools.cache
-def _forgetting():
-    """Return the libraries' functions for that; older versions have none."""
-    name = "clear_controlling_thread"
-    return [getattr(one, name) for one in _libraries() if hasattr(one, name)]
-
-
-@functools.cache
-def _libraries():
-    """Return the BLAS libraries that NumPy may use; finding them takes milliseconds."""
-    found = ThreadpoolController().select(user_api="blas").lib_controllers
-    of_numpy = [one for one in found if "numpy" in one.filepath]
-    return of_numpy or found
+    return library.get_num_threads, set_to
 
 
 def allowed_threads():
     """Return how many threads BLAS would use: joblib's workers have fewer."""
     with _lock:
-        inside = _before if _n_inside else []
-        numbers = inside or [one.get_num_threads() for one in _libraries()]
+        numbers = _before or [get() for get, _ in _controls()]
     return max([1, *numbers])
 
 

@@ -18,6 +18,7 @@ from skae.corruptions import (
     SaltAndPepperNoise,
     SwapNoise,
 )
+from skae.engine import _threads
 from skae.engine._numpy_layers import ACTIVATIONS
 from skae.engine._numpy_optimizers import OPTIMIZERS
 from skae.engine._numpy_program import numpy_program
@@ -400,7 +401,17 @@ def blas_threads():
     return [one["num_threads"] for one in of_numpy or blas]
 
 
-def test_blas_gets_its_threads_back():
+@pytest.fixture(params=["directly", "by threadpoolctl"])
+def control(request, monkeypatch):
+    """How numbers of threads are set: some libraries have only the second way."""
+    if request.param == "by threadpoolctl":
+        monkeypatch.setattr(_threads, "_openblas", lambda library: None)
+    _threads._controls.cache_clear()
+    yield
+    _threads._controls.cache_clear()
+
+
+def test_blas_gets_its_threads_back(control):
     before = blas_threads()
     with OneBlasThread():
         assert set(blas_threads()) == {1}
@@ -412,7 +423,7 @@ def test_blas_gets_its_threads_back():
     assert blas_threads() == before
 
 
-def test_blas_heeds_every_thread():
+def test_blas_heeds_every_thread(control):
     def inside():
         with OneBlasThread():
             return set(blas_threads())

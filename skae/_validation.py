@@ -31,6 +31,7 @@ from sklearn.utils.validation import (
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 __all__ = [
+    "FLOAT_DTYPES",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
@@ -50,8 +51,8 @@ __all__ = [
 ]
 
 
-# Compared with these, not with NumPy's types, which takes several times as long.
-_FLOATS = np.dtype(np.float64), np.dtype(np.float32)
+#: Arrays' dtypes are compared with these: with NumPy's types that takes longer.
+FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
 _FEW_VALUES = 1 << 12  # fewer are looked at sooner one by one
 
 
@@ -142,7 +143,7 @@ def is_checked(X, row_shape, min_samples):
     """
     if (
         type(X) is not np.ndarray
-        or X.dtype not in _FLOATS
+        or X.dtype not in FLOAT_DTYPES
         or X.shape[1:] != row_shape
         or len(X) < min_samples
         or not X.flags.c_contiguous

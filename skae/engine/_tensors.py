@@ -40,10 +40,12 @@ def as_tensors(design, rows, validation, noise_seed):
 def tensor_of(array):
     """Return a float32 tensor of an array.
 
-    A large one from ``aligned_empty`` is not copied: it has to stay as it is.
+    A large one from ``aligned_empty`` is not copied: it has to stay as it is. But on a
+    machine with a GPU all are, once, to where they are computed with.
     """
     is_ours = array.flags.c_contiguous and array.flags.writeable and is_aligned(array)
-    if array.nbytes < _LARGE or array.dtype != np.float32 or not is_ours:
+    is_copied = array.nbytes < _LARGE or array.dtype != np.float32 or not is_ours
+    if is_copied or tf.config.list_logical_devices("GPU"):
         return tf.constant(array, tf.float32)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 

@@ -62,3 +62,12 @@ def test_others_are_copied(kind, tensor_of):
     if kind == "read-only":
         array.flags.writeable = True
     assert not shares_memory(tensor, array)
+
+
+def test_a_gpu_gets_its_own_copy(tensor_of, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+    array = engine.aligned_empty((MANY,))
+    array[:] = 1
+    assert not shares_memory(tensor_of(array), array)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from _clock import timed
 
-from skae.engine import import_quietly
+from skae._engine import import_quietly
 
 # Keras clips probabilities so; without it, one wrong pixel can cost infinitely much.
 EPSILON = 1e-7

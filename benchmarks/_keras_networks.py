@@ -1,7 +1,7 @@
 """The tutorials' image networks in plain Keras, as the tutorials write them.
 
 One thing differs: layers have seeds, so that a run can be repeated. Imports Keras:
-import this module inside functions, after ``skae.engine.import_quietly``.
+import this module inside functions, after ``skae._engine.import_quietly``.
 """
 
 import functools

@@ -2,7 +2,7 @@
 
 Two things differ: layers and batch order have seeds, so that a run can be repeated, and
 rows are flagged as +1 and -1. Imports Keras: import this module inside functions, after
-``skae.engine.import_quietly``, which keeps TensorFlow's start-up messages back.
+``skae._engine.import_quietly``, which keeps TensorFlow's start-up messages back.
 """
 
 import keras

@@ -14,7 +14,7 @@ from _tutorial import KERAS_BLOG, TENSORFLOW, Outcome, tutorial
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 
 from skae import ReconstructionOutlierDetector, RecurrentNetwork
-from skae.engine import import_quietly
+from skae._engine import import_quietly
 from skae.metrics import outlier_roc_auc_score
 
 LSTM_EPOCHS = 100

@@ -18,7 +18,7 @@ from _rows_dense import DEEP, EPOCHS, digits_network, fashion_network
 from _tutorial import Outcome, over, tutorial
 
 from skae import AutoencoderTransformer, DenoisingRegressor
-from skae.engine import import_quietly
+from skae._engine import import_quietly
 
 THEIRS, DEFAULTS = "tutorial's network", "skae, defaults"
 BARS = {

@@ -23,7 +23,7 @@ def _skae():
 
 
 def _keras():
-    from skae.engine import import_quietly
+    from skae._engine import import_quietly
 
     import_quietly()
     import _keras_tutorial

@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 
 from skae import ConvNetwork, ReconstructionOutlierDetector, RecurrentNetwork
-from skae.engine import import_quietly
+from skae._engine import import_quietly
 
 N_CALLS = 100
 N_ROWS = (1, 100, 5000)

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV
 
 from skae import InlierKFold, Quantile, outlier_f1
-from skae.engine import import_quietly
+from skae._engine import import_quietly
 
 WIDTHS = (2, 4, 8, 12, 16)
 LEVELS = (0.8, 0.84, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.98, 0.99)

@@ -25,7 +25,7 @@ from _speed_networks import (
 from _speed_rivals import matrix_products
 from _tutorial import Turn
 
-from skae.engine import import_quietly
+from skae._engine import import_quietly
 
 # Long trainings are repeated less often than others.
 LONG = 5

@@ -23,12 +23,12 @@ from skae import (
     ReconstructionOutlierDetector,
     RecurrentNetwork,
 )
-from skae.engine import (
+from skae._engine import (
     Architecture,
-    Design,
     Rows,
     Schedule,
     State,
+    TrainingSpec,
     import_quietly,
     train,
 )
@@ -274,7 +274,7 @@ def time_modes(size):
         rows = rng.normal(size=(n_rows, *shape)).astype(np.float32)
         architecture = Architecture(network, shape, shape, latent_dim)
         job = (
-            Design(architecture, "mse", "adam"),
+            TrainingSpec(architecture, "mse", "adam"),
             Rows(size.rows(rows)),
             None,
             Schedule(epochs=1, batch_size=batch_size),

@@ -9,9 +9,9 @@ from math import prod
 
 import numpy as np
 
-from skae import engine
+from skae import _engine as engine
 from skae._missing import goodness_of_observed, has_missing
-from skae._scaling import is_affine
+from skae._scalers import is_affine
 
 # Rows are handled in blocks of about this many numbers: scoring a large array needs
 # little memory beside the array, and what a layer writes is still in the processor's
@@ -28,7 +28,7 @@ class Autoencoder:
 
     Parameters
     ----------
-    forward : skae.engine.Forward
+    forward : skae._engine.TrainedNetwork
         The network with its weights.
 
     scaler, target_scaler : object

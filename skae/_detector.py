@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skae import engine
+from skae import _engine as engine
 from skae._base_detector import BaseDetector
 from skae._coding import Coding
 from skae._errors import learned_measures, measure_of

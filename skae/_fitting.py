@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skae import engine
+from skae import _engine as engine
 from skae._autoencoder import Autoencoder, blocks
 from skae._missing import (
     check_columns_observed,
@@ -19,7 +19,7 @@ from skae._missing import (
     mean_of_observed,
 )
 from skae._random import stream
-from skae._scaling import fitted_scaler
+from skae._scalers import fitted_scaler
 from skae._settings import corruption_for
 from skae._targets import check_targets
 
@@ -127,7 +127,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
         callbacks=watching.callbacks or [],
         verbose=watching.verbose,
     )
-    design = engine.Design(
+    spec = engine.TrainingSpec(
         architecture,
         settings.loss,
         settings.optimizer,
@@ -137,12 +137,14 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     scaling = time.perf_counter() - start
     state = engine.State(weights, progress.optimizer)
     try:
-        trained = engine.train(design, rows, watched, schedule, state, seed)
+        trained = engine.train(spec, rows, watched, schedule, state, seed)
     except engine.TrainingDivergedError as exc:
         raise ValueError(_divergence_message(exc, settings, table)) from exc
     if watching.verbose >= 2:
         _report({"scaling": scaling, **trained.seconds})
-    forward = engine.Forward(architecture, trained.state.weights, trained.latent_shape)
+    forward = engine.TrainedNetwork(
+        architecture, trained.state.weights, trained.latent_shape
+    )
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill)
     return autoencoder, trained.state.optimizer
 

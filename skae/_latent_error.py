@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skae._errors import ErrorMeasure, checked_for_gaps
-from skae._neighbors import MOST_CODES, Crowd, Neighbors
+from skae._neighbors import MOST_CODES, Neighbors, WideNeighbors
 from skae.metrics._reconstruction import _reconstruction_error
 
 # Distances are never smaller than this share of the mean over training rows: among rows
@@ -32,7 +32,7 @@ class LatentMeasure:
     codes : Neighbors
         Among the codes of the training rows.
 
-    crowd : Crowd
+    crowd : WideNeighbors
         Of codes of the training rows, too.
 
     scales : tuple of float
@@ -172,7 +172,7 @@ def learned_latent_measures(autoencoders, X, weight, others=None):
             center,
             rows,
             Neighbors.of(known, autoencoder.encode),
-            Crowd.of(known, counted, autoencoder.encode),
+            WideNeighbors.of(known, counted, autoencoder.encode),
         )
         if shared is None:
             shared = measure.shared(first, X)

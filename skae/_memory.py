@@ -18,7 +18,7 @@ from filelock import FileLock
 from joblib import wrap_non_picklable_objects
 from sklearn.utils.validation import check_memory
 
-from skae import engine
+from skae import _engine as engine
 from skae._describe import CannotDescribeError, digest, package_version
 
 # A result depends on these versions, too, and on Python's.

@@ -92,7 +92,7 @@ class _Codes(ABC):
 
 
 @dataclass(frozen=True)
-class Crowd(_Codes):
+class WideNeighbors(_Codes):
     """A few hundred codes, of which the nearest tenth counts, but 5 at least.
 
     Attributes

@@ -1,6 +1,6 @@
 """What the network and the loss demand of the targets, checked before training."""
 
-from skae import engine
+from skae import _engine as engine
 from skae._missing import extremes
 
 _RANGE_TOLERANCE = 1e-6

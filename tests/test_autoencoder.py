@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.preprocessing import RobustScaler
 
-from skae import DenseNetwork, ReconstructionOutlierDetector, _autoencoder, engine
+from skae import DenseNetwork, ReconstructionOutlierDetector, _autoencoder
+from skae import _engine as engine
 from skae._autoencoder import Autoencoder, blocks
 from skae._errors import ErrorMeasure
-from skae._scaling import make_scaler
+from skae._scalers import make_scaler
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -33,7 +34,7 @@ def made(
     weights = [w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for w in weights]
     scaler = make_scaler(scaler).fit(X)
     other = scaler if y is None else make_scaler(target_scaler).fit(y)
-    forward = engine.Forward(architecture, weights, (latent_dim,))
+    forward = engine.TrainedNetwork(architecture, weights, (latent_dim,))
     return Autoencoder(forward, scaler, other, {"loss": [1.0]})
 
 
@@ -258,7 +259,7 @@ value = detector.autoencoder_
 found = [value.encode(X), value.reconstruct(X), detector.score_samples(X)]
 found += [detector.predict(X), value.reconstruct(X.astype(np.float32))]
 assert all(map(np.array_equal, found, expected))
-for package in {"filelock", "matplotlib", "pooch", "skae.engine._training",
+for package in {"filelock", "matplotlib", "pooch", "skae._engine._training",
                 "skae._describe", "skae._memory", "skae.networks._keras_network",
                 "skae.networks._plans", "sklearn.metrics", "sklearn.model_selection",
                 "sklearn.pipeline", "sklearn.preprocessing"} - before:

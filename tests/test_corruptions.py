@@ -39,7 +39,7 @@ def in_tensorflow(corruption, X, seed):
     engine.import_quietly()
     import tensorflow as tf
 
-    from skae.engine._draws import TensorDraw
+    from skae._engine._draws import TensorDraw
 
     data = {"x": X.astype(np.float32)}
     if corruption.needs_extremes:

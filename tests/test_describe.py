@@ -30,7 +30,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from skae import engine
+from skae import _engine as engine
 from skae._describe import CannotDescribeError, digest, package_version
 
 

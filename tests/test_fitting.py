@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae._fitting import Progress, Table, Watching, fit_autoencoder
 from skae._settings import Budget, Settings
 from skae.corruptions import GaussianNoise
@@ -41,10 +41,10 @@ def asked(monkeypatch):
     """Return the list of what the engine was asked for; it trains nothing."""
     calls = []
 
-    def train(design, rows, validation, schedule, state, seed):
-        calls.append((design, rows, validation, schedule, state, seed))
+    def train(spec, rows, validation, schedule, state, seed):
+        calls.append((spec, rows, validation, schedule, state, seed))
         history = {"loss": [1.0] * schedule.epochs}
-        weights = state.weights or engine.initial_weights(design.architecture, seed)
+        weights = state.weights or engine.initial_weights(spec.architecture, seed)
         trained = engine.State(weights, state.optimizer)
         return engine.Trained(trained, history, {"training": 1.0}, (2,))
 
@@ -192,9 +192,9 @@ def test_the_design_is_what_the_settings_say(asked, X):
         watching=Watching(callbacks, 1),
         seed=7,
     )
-    design, _, _, schedule, _, seed = asked[0]
-    assert (design.loss, design.optimizer, design.learning_rate) == ("mae", "sgd", 0.3)
-    assert design.corruption is noise
+    spec, _, _, schedule, _, seed = asked[0]
+    assert (spec.loss, spec.optimizer, spec.learning_rate) == ("mae", "sgd", 0.3)
+    assert spec.corruption is noise
     assert schedule.callbacks == callbacks
     assert (schedule.verbose, schedule.first_epoch, seed) == (1, 0, 7)
 

@@ -17,8 +17,8 @@ import pytest
 import skae
 from skae import _job
 from skae.__main__ import main
-from skae._job import _contenders as contenders
-from skae._job._comparison import QUALITIES, TIMES
+from skae._cli import _contenders as contenders
+from skae._cli._comparison import QUALITIES, TIMES
 from skae.datasets import make_heartbeats
 from skae.model_selection._qualities import outlier_qualities
 

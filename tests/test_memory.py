@@ -116,11 +116,11 @@ def trainings(monkeypatch):
     """A list that grows at every training, which leaves the weights as they start."""
     made = []
 
-    def train(design, rows, validation, schedule, state, seed):
-        made.append(design)
-        weights = engine.initial_weights(design.architecture, seed)
+    def train(spec, rows, validation, schedule, state, seed):
+        made.append(spec)
+        weights = engine.initial_weights(spec.architecture, seed)
         state = engine.State(weights, state.optimizer)
-        width = design.architecture.latent_dim
+        width = spec.architecture.latent_dim
         return engine.Trained(state, {"loss": [1.0]}, {}, (width,))
 
     monkeypatch.setattr(engine, "train", train)

@@ -36,7 +36,7 @@ from skae import (
     outlier_roc_auc,
     reconstruction_score,
 )
-from skae._scaling import make_scaler
+from skae._scalers import make_scaler
 from skae.corruptions import corrupt
 from skae.inspection import ReconstructionDisplay
 from skae.metrics import elementwise_error, reconstruction_error

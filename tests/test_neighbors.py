@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from skae import _neighbors
-from skae._neighbors import Crowd, Neighbors
+from skae._neighbors import Neighbors, WideNeighbors
 
 
 def by_scikit_learn(codes, others, n=5):
@@ -73,7 +73,7 @@ def test_many_codes_are_a_sample(rng, monkeypatch):
 
 @pytest.mark.parametrize("size", [1e-30, 1e30, 1e100, 1e200])
 @pytest.mark.parametrize("width", [3, 20])
-@pytest.mark.parametrize("kind", [Neighbors, Crowd])
+@pytest.mark.parametrize("kind", [Neighbors, WideNeighbors])
 def test_codes_of_any_size(kind, size, width, rng):
     known = rng.normal(size=(700, width))
     found = kind.of(known).distances(size * rng.normal(size=(9, width)))
@@ -86,7 +86,7 @@ def test_codes_of_any_size(kind, size, width, rng):
 
 
 @pytest.mark.parametrize("width", [8, 16])
-@pytest.mark.parametrize("kind", [Neighbors, Crowd])
+@pytest.mark.parametrize("kind", [Neighbors, WideNeighbors])
 def test_rows_alone_have_the_same_distances_as_in_a_batch(kind, width, rng):
     known, codes = rng.normal(size=(2000, width)), rng.normal(size=(600, width))
     found = kind.of(known)
@@ -99,7 +99,7 @@ def test_distances_that_float32_cannot_tell_apart(rng):
     angle = rng.uniform(0, 7, size=400)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     known = circle * (1 + 1e-9 * rng.random((400, 1)))
-    found = Crowd.of(known).distances(np.zeros((30, 2)))
+    found = WideNeighbors.of(known).distances(np.zeros((30, 2)))
     expected = np.sort((known**2).sum(axis=1))[:40].mean() / 2
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -115,7 +115,7 @@ def n_of_crowd(n):
 @pytest.mark.parametrize("width", [1, 8])
 def test_the_nearest_tenth(n, width, rng):
     known, codes = rng.normal(size=(n, width)), rng.normal(size=(300, width))
-    found = Crowd.of(known).distances(codes)
+    found = WideNeighbors.of(known).distances(codes)
     expected = by_scikit_learn(codes, known, n_of_crowd(n))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
@@ -123,7 +123,7 @@ def test_the_nearest_tenth(n, width, rng):
 @pytest.mark.parametrize("n", [2, 5, 6, 7, 90])
 def test_a_row_does_not_belong_to_its_own_crowd(n, rng):
     codes = rng.normal(size=(n, 6))
-    found = Crowd.of(codes).distances(codes)
+    found = WideNeighbors.of(codes).distances(codes)
     for i in (0, n - 1):
         others = np.delete(codes, i, axis=0)
         expected = by_scikit_learn(codes[i : i + 1], others, n_of_crowd(n))
@@ -134,8 +134,8 @@ def test_a_row_does_not_belong_to_its_own_crowd(n, rng):
 def test_weights_count_copies_in_a_crowd(n, rng):
     known, codes = rng.normal(size=(n, 4)), rng.normal(size=(20, 4))
     weight = rng.integers(1, 3, size=n)
-    repeated = Crowd.of(np.repeat(known, weight, axis=0))
-    weighted = Crowd.of(known, weight)
+    repeated = WideNeighbors.of(np.repeat(known, weight, axis=0))
+    weighted = WideNeighbors.of(known, weight)
     for rows in (codes, known):
         expected = repeated.distances(rows)
         np.testing.assert_allclose(weighted.distances(rows), expected, rtol=1e-9)
@@ -143,21 +143,21 @@ def test_weights_count_copies_in_a_crowd(n, rng):
 
 def test_only_ratios_of_small_weights_count_in_a_crowd(rng):
     known, codes = rng.normal(size=(80, 4)), rng.normal(size=(20, 4))
-    small = Crowd.of(known, np.full(80, 1 / 80)).distances(codes)
-    assert np.array_equal(small, Crowd.of(known).distances(codes))
+    small = WideNeighbors.of(known, np.full(80, 1 / 80)).distances(codes)
+    assert np.array_equal(small, WideNeighbors.of(known).distances(codes))
 
 
-@pytest.mark.parametrize("kind", [Neighbors, Crowd])
+@pytest.mark.parametrize("kind", [Neighbors, WideNeighbors])
 def test_rows_are_encoded_where_they_are_kept(kind, rng):
     X = rng.normal(size=(6000, 2, 3))
     codes = kind.of(X, encode=lambda rows: rows.sum(axis=2)).codes
-    assert codes.shape == ({Neighbors: 5000, Crowd: 500}[kind], 2)
+    assert codes.shape == ({Neighbors: 5000, WideNeighbors: 500}[kind], 2)
     assert {tuple(code) for code in codes} < {tuple(code) for code in X.sum(axis=2)}
 
 
 def test_a_crowd_is_a_sample(rng, monkeypatch):
     monkeypatch.setattr(_neighbors, "_MOST_OF_CROWD", 100)
-    crowd = Crowd.of(rng.normal(size=(1000, 2)), np.arange(1, 1001))
+    crowd = WideNeighbors.of(rng.normal(size=(1000, 2)), np.arange(1, 1001))
     assert crowd.codes.shape == (100, 2)
     assert len(np.unique(crowd.codes, axis=0)) == 100
 
@@ -165,12 +165,12 @@ def test_a_crowd_is_a_sample(rng, monkeypatch):
 @pytest.mark.parametrize("size", [1e-30, 1e30, 1e100, 1e200])
 def test_crowds_of_any_size(size, rng):
     known = rng.normal(size=(700, 3))
-    found = Crowd.of(known).distances(size * rng.normal(size=(9, 3)))
+    found = WideNeighbors.of(known).distances(size * rng.normal(size=(9, 3)))
     assert np.isfinite(found).all()
 
 
 def test_rows_alone_are_as_far_from_a_crowd_as_in_a_batch(rng):
     known, codes = rng.normal(size=(2000, 16)), rng.normal(size=(600, 16))
-    crowd = Crowd.of(known)
+    crowd = WideNeighbors.of(known)
     alone = [crowd.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
     np.testing.assert_allclose(crowd.distances(codes)[::37], alone, rtol=1e-13)

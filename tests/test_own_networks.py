@@ -23,7 +23,7 @@ import_quietly()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from skae.engine._models import world_of  # noqa: E402
+from skae._engine._models import seeded_global_state  # noqa: E402
 
 OPTIONS = {
     "epochs": 2,
@@ -70,7 +70,7 @@ def X():
 
 @pytest.fixture
 def prebuilt():
-    with world_of(99):
+    with seeded_global_state(99):
         return functional()
 
 

@@ -29,7 +29,7 @@ from sklearn.preprocessing import (
 )
 
 from skae import make_heartbeats
-from skae._scaling import (
+from skae._scalers import (
     ChannelScaler,
     CommonScaler,
     IdentityScaler,

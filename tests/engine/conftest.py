@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae.networks import Built, DenseNetwork, Network
 
 
@@ -50,7 +50,7 @@ def X(rng):
 def make_job():
     """Return a function that fills in the arguments of ``engine.train``.
 
-    Names of ``Design`` and ``Schedule`` and of ``Architecture``'s network go to their
+    Names of ``TrainingSpec``, ``Schedule`` and ``Architecture.network`` go to their
     places; what comes back is a tuple for ``engine.train(*job)``.
     """
 
@@ -66,7 +66,7 @@ def make_job():
         weights = options.pop("weights", None)
         if weights is None:
             weights = engine.initial_weights(architecture, seed)
-        design = engine.Design(
+        spec = engine.TrainingSpec(
             architecture,
             options.pop("loss", "mse"),
             options.pop("optimizer", "adam"),
@@ -75,7 +75,7 @@ def make_job():
         )
         state = engine.State(weights, options.pop("optimizer_state", None))
         schedule = engine.Schedule(**{"epochs": 3, "batch_size": 16, **options})
-        return design, rows, validation, schedule, state, seed
+        return spec, rows, validation, schedule, state, seed
 
     return make_job
 
@@ -117,7 +117,7 @@ def assert_same():
 def builds(monkeypatch):
     """Begin with an empty pool, and return the list of programs built since."""
     engine_import()
-    from skae.engine import _cache, _modes, _program
+    from skae._engine import _cache, _modes, _program
 
     built = []
 

@@ -8,9 +8,9 @@ import weakref
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
+from skae._engine import _cache
 from skae.corruptions import GaussianNoise, MaskingNoise
-from skae.engine import _cache
 from skae.networks import DenseNetwork
 
 
@@ -294,7 +294,7 @@ def test_a_rejected_fit_costs_no_program(train, builds, X):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_forgotten_program_is_collected(optimizer, train, builds, X):
     """Graphs too, which TensorFlow's sum over replicas would keep for good."""
-    from skae.engine import _modes
+    from skae._engine import _modes
 
     made = []
 

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae._random import stream
 
 # Keras 3.15 with NumPy 2.4, in keras.ops.convert_to_numpy of a variable.
@@ -319,7 +319,7 @@ def test_a_fit_inside_a_callback(train, keras, assert_same, builds, X):
 
 
 def test_a_raising_callback_spoils_nothing(train, keras, assert_same, builds, X):
-    from skae.engine import _cache
+    from skae._engine import _cache
 
     before = train(X)
     assert _cache.idle_programs() == 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae.networks import DenseNetwork
 
 
@@ -18,8 +18,8 @@ class Stubborn(DenseNetwork):
 
 
 def test_a_model_has_encoder_and_decoder(keras, make_job, X):
-    design, _, _, _, state, _ = make_job(X)
-    model = engine.keras_model(design.architecture, state.weights)
+    spec, _, _, _, state, _ = make_job(X)
+    model = engine.keras_model(spec.architecture, state.weights)
     assert isinstance(model, keras.Model)
     codes = model.encoder(X)
     assert codes.shape == (50, 2)
@@ -96,7 +96,7 @@ def test_a_schedule_of_the_users(train, keras, builds, X):
 
 def test_optimizers_have_one_name(keras):
     """TensorFlow keeps memory for every name of a variable that it has seen."""
-    from skae.engine._keras import make_optimizer
+    from skae._engine._keras import make_optimizer
 
     made = [make_optimizer(o) for o in ("adam", "adam", keras.optimizers.Adam())]
     paths = [[v.path for v in optimizer.variables] for optimizer in made]
@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_reduced(train, keras, X):
 @pytest.mark.parametrize("shape", [(6,), (3, 2), (3, 2, 4)])
 def test_weights_count_rows_whatever_a_loss_returns(shape, keras, rng):
     """Per entry, per row, or as Keras does: over the last axis."""
-    from skae.engine._keras import RowLoss
+    from skae._engine._keras import RowLoss
 
     y, output = rng.normal(size=(2, 5, *shape)).astype(np.float32)
     weight = np.arange(5, dtype=np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae.corruptions import GaussianNoise, MaskingNoise, SwapNoise
 from skae.networks import DenseNetwork
 
@@ -22,7 +22,7 @@ def gaps(rng):
 @pytest.fixture(params=["numpy", "xla"])
 def kind(request, monkeypatch):
     """Train all in NumPy, or leave all epochs to XLA."""
-    from skae.engine import _cache, _numpy_program
+    from skae._engine import _cache, _numpy_program
 
     if request.param == "xla":
         monkeypatch.setattr(_numpy_program, "_XLA_SECONDS", 0.0)
@@ -88,8 +88,8 @@ def test_the_loss_is_the_mean_over_observed_entries(
     }
     rows = engine.Rows(x, y, weight, FILL)
     trained = train(rows, mode=mode, **options)
-    design, _, _, _, state, _ = make_job(rows, **options)
-    forward = engine.Forward(design.architecture, state.weights, (2,))
+    spec, _, _, _, state, _ = make_job(rows, **options)
+    forward = engine.TrainedNetwork(spec.architecture, state.weights, (2,))
     output = forward.reconstruct(np.where(gaps, FILL, U).astype(np.float64))
     difference = np.abs(y - output)
     entries = {
@@ -108,12 +108,12 @@ def test_the_gradient_is_that_of_the_loss_by_hand(mode, train, make_job, X, gaps
     rows = engine.Rows(with_gaps(X, gaps), None, None, FILL)
     options = {"epochs": 1, "batch_size": 50, "optimizer": "sgd", "learning_rate": 1.0}
     trained = train(rows, mode=mode, **options)
-    design, _, _, _, state, _ = make_job(rows, **options)
+    spec, _, _, _, state, _ = make_job(rows, **options)
     weights = [w.astype(np.float64) for w in state.weights]
     inputs = np.where(gaps, FILL, X).astype(np.float64)
 
     def loss():
-        forward = engine.Forward(design.architecture, weights, (2,))
+        forward = engine.TrainedNetwork(spec.architecture, weights, (2,))
         squared = (rows.x - forward.reconstruct(inputs)) ** 2
         return np.nanmean(squared, axis=1).mean()
 
@@ -206,7 +206,7 @@ def test_rows_of_any_shape(train, rng):
     shape = x.shape[1:]
     architecture = engine.Architecture(ConvNetwork((3,)), shape, shape, None)
     weights = engine.initial_weights(architecture, 0)
-    forward = engine.Forward(architecture, weights, None)
+    forward = engine.TrainedNetwork(architecture, weights, None)
     output = forward.reconstruct(np.where(missing, 0, x).astype(np.float32))
     squared = ((x - output) ** 2).reshape(20, -1)
     observed = ~missing.reshape(20, -1)

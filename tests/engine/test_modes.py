@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae.corruptions import GaussianNoise
 from skae.networks import (
     Built,

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from skae.engine._numpy_convolutions import LAYERS
+from skae._engine._numpy_convolutions import LAYERS
 from skae.networks import ConvolutionPlan, MapPlan, PoolPlan, RepeatPlan, RowsPlan
 from skae.networks._conv import _pooled
 

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skae import engine
+from skae import _engine as engine
+from skae._engine import _threads
+from skae._engine._numpy_layers import ACTIVATIONS
+from skae._engine._numpy_optimizers import OPTIMIZERS
+from skae._engine._numpy_program import numpy_program
+from skae._engine._threads import OneBlasThread
 from skae.corruptions import (
     GaussianNoise,
     MaskingNoise,
     SaltAndPepperNoise,
     SwapNoise,
 )
-from skae.engine import _threads
-from skae.engine._numpy_layers import ACTIVATIONS
-from skae.engine._numpy_optimizers import OPTIMIZERS
-from skae.engine._numpy_program import numpy_program
-from skae.engine._threads import OneBlasThread
 from skae.networks import ConvNetwork, DenseNetwork
 
 ROUNDING = 1e-6
@@ -37,7 +37,7 @@ def U(rng):
 @pytest.fixture(params=["numpy", "xla"])
 def kind(request, monkeypatch):
     """Train all in NumPy, or leave all epochs to XLA."""
-    from skae.engine import _cache, _numpy_program
+    from skae._engine import _cache, _numpy_program
 
     if request.param == "xla":
         monkeypatch.setattr(_numpy_program, "_XLA_SECONDS", 0.0)
@@ -50,8 +50,8 @@ def both(train, make_job, kind):
     """Return a function that trains in NumPy and compiled, and compares the two."""
 
     def both(*args, **options):
-        design, _, _, schedule, _, _ = make_job(*args, **options)
-        assert numpy_program(design, schedule, 50) is not None
+        spec, _, _, schedule, _, _ = make_job(*args, **options)
+        assert numpy_program(spec, schedule, 50) is not None
         ours = train(*args, mode="auto", **options)
         compiled = train(*args, mode="compiled", **options)
         assert ours.history.keys() == compiled.history.keys()
@@ -117,7 +117,7 @@ def test_optimizers(optimizer, both, X):
 
 @pytest.mark.parametrize("n_parts", [2, 4])
 def test_batches_in_parts(n_parts, train, monkeypatch, X):
-    from skae.engine import _numpy_program
+    from skae._engine import _numpy_program
 
     monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: n_parts)
     options = {"batch_size": 15, "mode": "auto"}  # the last batch has 5 rows
@@ -134,7 +134,7 @@ def test_batches_in_parts(n_parts, train, monkeypatch, X):
 
 
 def test_an_error_in_a_thread_reaches_the_user(train, monkeypatch, X):
-    from skae.engine import _numpy_program
+    from skae._engine import _numpy_program
 
     class Broken(GaussianNoise):
         def apply(self, x, draw):
@@ -164,7 +164,7 @@ def test_moments_decay_to_zero_and_not_into_denormals(train):
 
 @ONLY_NUMPY
 def test_steps_over_several_blocks_of_weights(both, monkeypatch, X):
-    from skae.engine import _numpy_optimizers
+    from skae._engine import _numpy_optimizers
 
     monkeypatch.setattr(_numpy_optimizers, "_BLOCK", 7)
     both(X)
@@ -195,7 +195,7 @@ def test_convolutions(loss, latent_dim, both, rng):
 @ONLY_NUMPY
 @pytest.mark.parametrize("n_parts", [1, 2])
 def test_convolutions_of_few_rows_at_a_time(n_parts, both, monkeypatch, rng):
-    from skae.engine import _numpy_part, _numpy_program
+    from skae._engine import _numpy_part, _numpy_program
 
     monkeypatch.setattr(_numpy_program, "_n_parts", lambda *sizes: n_parts)
     n_windowed = CONV.numpy_plan(IMAGE, IMAGE, None).n_windowed
@@ -232,7 +232,7 @@ def test_large_convolutions_that_take_long_are_left_to_keras(make_job):
 
 @ONLY_NUMPY
 def test_validation_in_blocks(both, monkeypatch, X):
-    from skae.engine import _numpy_program
+    from skae._engine import _numpy_program
 
     monkeypatch.setattr(_numpy_program, "_BLOCK_ROWS", 7)
     both(X, engine.Rows(X + 1))
@@ -250,8 +250,8 @@ def test_rows_with_a_shape(both, rng):
 )
 def test_fresh_weights_are_those_that_keras_would_get(network, shape, make_job, X):
     X = X.reshape(-1, *shape)
-    design, _, _, schedule, state, seed = make_job(X, network=network, seed=3)
-    fresh = numpy_program(design, schedule, 50).fresh_weights(design, seed)
+    spec, _, _, schedule, state, seed = make_job(X, network=network, seed=3)
+    fresh = numpy_program(spec, schedule, 50).fresh_weights(spec, seed)
     for one, other in zip(fresh, state.weights, strict=True):
         assert np.array_equal(one, other)
 
@@ -285,14 +285,14 @@ def test_a_state_comes_back_to_the_same_bits(X):
 
 
 def test_long_trainings_are_left_to_xla(make_job, monkeypatch):
-    from skae.engine import _numpy_program
+    from skae._engine import _numpy_program
 
     def uses_xla(n_rows, **options):
         X = np.empty((1, 784), np.float32)
         options = {"network": DenseNetwork(()), "latent_dim": 64, **options}
         weights = [np.zeros(1)]
-        design, _, _, schedule, _, _ = make_job(X, weights=weights, **options)
-        return numpy_program(design, schedule, n_rows)._uses_xla
+        spec, _, _, schedule, _, _ = make_job(X, weights=weights, **options)
+        return numpy_program(spec, schedule, n_rows)._uses_xla
 
     monkeypatch.setattr(_numpy_program.os, "cpu_count", lambda: 2)
     assert uses_xla(60_000, batch_size=32, epochs=10)

@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae.networks import ConvNetwork, DenseNetwork, KerasNetwork, RecurrentNetwork
 
 TOLERANCE = 1e-5
@@ -14,15 +14,15 @@ TOLERANCE = 1e-5
 
 def keras_fit(keras, job, callbacks=()):
     """Return what Keras makes of the job: a history and the weights."""
-    design, rows, validation, schedule, state, seed = job
-    model = engine.keras_model(design.architecture, state.weights)
-    optimizer = design.optimizer
+    spec, rows, validation, schedule, state, seed = job
+    model = engine.keras_model(spec.architecture, state.weights)
+    optimizer = spec.optimizer
     if isinstance(optimizer, str):
         optimizer = keras.optimizers.get(optimizer)
-    if design.learning_rate is not None:
-        optimizer.learning_rate = design.learning_rate
+    if spec.learning_rate is not None:
+        optimizer.learning_rate = spec.learning_rate
     # Eagerly: the same operations, and nothing to trace for so few steps.
-    model.compile(optimizer=optimizer, loss=design.loss, run_eagerly=True)
+    model.compile(optimizer=optimizer, loss=spec.loss, run_eagerly=True)
     n, size = len(rows.x), schedule.batch_size
 
     def batches():
@@ -50,11 +50,11 @@ def columns(rows, chosen):
 
 def assert_agree(keras, job, callbacks=()):
     """Train by both, and compare history and weights."""
-    design, rows, validation, schedule, state, seed = job
+    spec, rows, validation, schedule, state, seed = job
     schedule = engine.Schedule(**{**vars(schedule), "callbacks": list(callbacks)})
     # "auto" is NumPy where that can be. Keras comes last: it uses the callbacks up.
     by_mode = [
-        engine.train(design, rows, validation, schedule, state, seed, mode)
+        engine.train(spec, rows, validation, schedule, state, seed, mode)
         for mode in ("compiled", "auto")
     ]
     history, weights = keras_fit(keras, job, callbacks)

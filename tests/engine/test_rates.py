@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skae import engine
-from skae.engine._rates import ONE_CYCLE, step_rates
+from skae import _engine as engine
+from skae._engine._rates import ONE_CYCLE, step_rates
 
 
 def test_a_number_and_none_change_nothing():
@@ -39,10 +39,10 @@ def as_keras_would(keras, make_job):
 
     def check(X, mode, **options):
         *parts, seed = make_job(X, learning_rate=ONE_CYCLE, **options)
-        design, rows, _, schedule, state = parts
+        spec, rows, _, schedule, state = parts
         trained = engine.train(*parts, seed, mode=mode)
-        model = engine.keras_model(design.architecture, state.weights)
-        model.compile(optimizer=design.optimizer, loss=design.loss, run_eagerly=True)
+        model = engine.keras_model(spec.architecture, state.weights)
+        model.compile(optimizer=spec.optimizer, loss=spec.loss, run_eagerly=True)
         n, size = len(rows.x), schedule.batch_size
         n_steps = -(-n // size)
         own = float(model.optimizer.learning_rate)
@@ -82,7 +82,7 @@ def test_trained_as_keras_would(mode, optimizer, as_keras_would, X):
 
 
 def test_trained_as_keras_would_by_whole_epochs_in_xla(as_keras_would, monkeypatch, X):
-    from skae.engine import _numpy_program
+    from skae._engine import _numpy_program
 
     monkeypatch.setattr(_numpy_program, "_XLA_SECONDS", 0.0)
     as_keras_would(X, "auto", epochs=4)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skae import engine
-from skae.engine._data import is_aligned
+from skae import _engine as engine
+from skae._engine._data import is_aligned
 
 MANY = 300_000  # numbers in more than a megabyte
 
@@ -12,7 +12,7 @@ MANY = 300_000  # numbers in more than a megabyte
 @pytest.fixture(scope="module")
 def tensor_of():
     engine.import_quietly()
-    from skae.engine import _tensors
+    from skae._engine import _tensors
 
     return _tensors.tensor_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skae.engine import _threads, run_in_threads
+from skae._engine import _threads, run_in_threads
 
 
 @pytest.fixture(params=[1, 2, 5], ids=lambda size: f"{size} threads")

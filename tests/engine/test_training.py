@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skae import engine
+from skae import _engine as engine
 from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 
@@ -30,7 +30,7 @@ def watchers(keras):
 def test_results_do_not_depend_on_who_watches(
     patience, train, assert_same, watchers, monkeypatch, random_layers, X
 ):
-    from skae.engine import _loop
+    from skae._engine import _loop
 
     options = {
         "validation": engine.Rows(X[:10] + 1),
@@ -58,7 +58,7 @@ def test_the_progress_bar_changes_nothing(train, assert_same, capsys, X):
 
 
 def test_long_trainings_are_cut_into_interruptible_calls(make_job, X):
-    from skae.engine._loop import Loop
+    from skae._engine._loop import Loop
 
     def chunk(n, batch_size):
         schedule = engine.Schedule(epochs=10**6, batch_size=batch_size)
@@ -73,7 +73,7 @@ def test_long_trainings_are_cut_into_interruptible_calls(make_job, X):
 def test_validation_in_blocks_equals_validation_in_one(
     train, monkeypatch, builds, rng, X
 ):
-    from skae.engine import _cache, _models
+    from skae._engine import _cache, _models
 
     weight = rng.exponential(size=40).astype(np.float32)
     rows = engine.Rows(X[:40] + 1, None, weight / weight.mean())
@@ -221,7 +221,7 @@ def test_threads_give_the_same_bits(train, assert_same, X):
 IN_ANOTHER_PROCESS = """
     import sys
     import numpy as np
-    from skae import engine
+    from skae import _engine as engine
     from skae.corruptions import GaussianNoise
     from skae.networks import DenseNetwork
 
@@ -229,9 +229,9 @@ IN_ANOTHER_PROCESS = """
     X, weights = given["X"], [given[f"w{i}"] for i in range(4)]
     network = DenseNetwork((), latent_activation="tanh")
     architecture = engine.Architecture(network, (6,), (6,), 2)
-    design = engine.Design(architecture, "mse", "adam", None, GaussianNoise(0.1))
+    spec = engine.TrainingSpec(architecture, "mse", "adam", None, GaussianNoise(0.1))
     trained = engine.train(
-        design,
+        spec,
         engine.Rows(X),
         engine.Rows(X[:10]),
         engine.Schedule(epochs=3, batch_size=16),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skae import engine
+from skae import _engine as engine
 from skae._describe import CannotDescribeError, digest
 from skae.networks import KerasNetwork, describe_model, import_quietly
 
@@ -19,7 +19,7 @@ import_quietly()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from skae.engine._models import build_models, world_of  # noqa: E402
+from skae._engine._models import build_models, seeded_global_state  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
 
@@ -152,7 +152,9 @@ def same(some, others):
 @pytest.fixture(autouse=True)
 def restored_world():
     """Give back the random states that a test's own models draw from."""
-    with world_of(99):  # no seed of the tests: copies shall draw other weights
+    with seeded_global_state(
+        99
+    ):  # no seed of the tests: copies shall draw other weights
         yield
 
 

@@ -174,7 +174,7 @@ def test_networks_are_scikit_learn_objects(network):
 FOREIGN_SETTINGS = """
 import random, numpy as np
 from skae import AutoencoderTransformer
-from skae.engine import _cache
+from skae._engine import _cache
 import keras
 X = np.random.default_rng(0).normal(size=(40, 6))
 def fit():

@@ -8,7 +8,7 @@ import_quietly()
 
 import keras  # noqa: E402
 
-from skae.engine._models import world_of  # noqa: E402
+from skae._engine._models import seeded_global_state  # noqa: E402
 
 INF = float("inf")
 layers = keras.layers
@@ -26,7 +26,7 @@ class Own(layers.Layer):
 
 @pytest.fixture(autouse=True)
 def restored_world():
-    with world_of(0):
+    with seeded_global_state(0):
         yield
 
 

@@ -10,7 +10,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skae import AutoencoderTransformer, engine, reconstruction_score
+from skae import AutoencoderTransformer, reconstruction_score
+from skae import _engine as engine
 from skae._describe import digest
 from skae.networks import as_network, import_quietly
 
@@ -18,7 +19,7 @@ import_quietly()
 
 import keras  # noqa: E402
 
-from skae.engine._models import build_models, world_of  # noqa: E402
+from skae._engine._models import build_models, seeded_global_state  # noqa: E402
 
 _PATCHED = (
     (keras.Model, "__reduce__"),
@@ -119,7 +120,7 @@ def test_the_building_method_of_a_subclass(regressor):
 
 
 def test_a_model_that_is_already_built(regressor):
-    with world_of(0):
+    with seeded_global_state(0):
         model = build({"n_features_in_": 6})
         model(np.zeros((1, 6), np.float32))
     before = model.get_weights()

@@ -83,7 +83,7 @@ def test_numpy_and_keras_agree(X):
     transformer = fitted(X)
     value = transformer.autoencoder_
     scaled = value.scaler.transform(X)
-    from skae.engine import _runner
+    from skae._engine import _runner
 
     for part, ours in (
         ("encode", value.encode_scaled(scaled)),

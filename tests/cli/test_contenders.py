@@ -1,0 +1,75 @@
+"""The pipelines that compete: same rows, same size of search, no handicap."""
+
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skae._cli import _contenders as contenders
+from skae._cli._contenders import PCAReconstruction, latent_dims
+from skae.thresholds import Contamination, Quantile
+
+
+@settings(max_examples=50, deadline=None)
+@given(n_features=st.integers(2, 200), n_rows=st.integers(2, 200))
+def test_codes_are_narrower_than_the_table(n_features, n_rows):
+    widths = latent_dims(n_features, n_rows)
+    assert widths == sorted(set(widths))
+    assert 1 <= widths[0] <= widths[-1] < min(n_features, n_rows)
+
+
+def test_wide_tables_are_searched_over_all_widths():
+    assert latent_dims(140, 1000) == list(contenders.LATENT_DIMS)
+
+
+@pytest.mark.parametrize("widths", [[1], [1, 2, 3], [2, 4, 8, 16]])
+def test_every_contender_has_as_many_candidates_on_the_same_scaled_rows(widths):
+    rules = contenders.THRESHOLDS
+    all_three = [
+        contenders.autoencoder(widths, rules, epochs=1, memory=None, seed=0),
+        contenders.pca(widths, rules),
+        contenders.isolation_forest(widths, rules, seed=0),
+    ]
+    sizes = {prod(map(len, one.grid.values())) for one in all_three}
+    assert sizes == {len(widths) * len(rules)}
+    scalers = {repr(one.pipeline["scale"]) for one in all_three}
+    assert len(scalers) == 1
+    for one in all_three:
+        assert set(one.grid) <= set(one.pipeline.get_params())
+
+
+def test_the_forest_is_searched_with_its_defaults_among_the_candidates():
+    grid = contenders.isolation_forest([1], [None], seed=0).grid
+    assert grid == {
+        "detector__max_features": [1.0],
+        "detector__contamination": ["auto"],
+    }
+
+
+def test_without_thresholds_only_the_width_is_searched():
+    one = contenders.autoencoder([2, 4], (), epochs=1, memory=None, seed=0)
+    assert one.grid == {"detector__latent_dim": [2, 4]}
+
+
+@pytest.mark.draws_globally("scikit-learn's checks shuffle with numpy.random")
+@parametrize_with_checks([PCAReconstruction(1)])
+def test_pca_passes_the_common_checks(estimator, check):
+    check(estimator)
+
+
+def test_pca_errors_are_those_of_pca():
+    X = np.random.default_rng(0).normal(size=(60, 5))
+    detector = PCAReconstruction(2).fit(X)
+    pca = PCA(2).fit(X)
+    errors = ((X - pca.inverse_transform(pca.transform(X))) ** 2).mean(axis=1)
+    np.testing.assert_allclose(-detector.score_samples(X), errors)
+    assert (detector.predict(X) == -1).sum() == 6  # Contamination(0.1)
+    flagged = clone(detector).set_params(threshold=Contamination(0.5)).fit(X).predict(X)
+    assert (flagged == -1).sum() == 30
+    threshold = -PCAReconstruction(2, threshold=Quantile(1.0)).fit(X).offset_
+    assert threshold == pytest.approx(errors.max())

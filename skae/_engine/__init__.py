@@ -1,15 +1,22 @@
-"""Training and inference on arrays; the only room, beside networks/, that knows Keras.
+"""Training and inference on arrays; with networks/, the only room that knows Keras.
 
 Importing it imports neither TensorFlow nor Keras: they are imported, silently, when a
-network trains or a Keras model is asked for. What trains in NumPy is imported when a
+network trains in Keras or a Keras model is asked for. What trains is imported when a
 network first trains, too: a process that only scores needs none of it.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from skae._engine._data import aligned_empty
-from skae._engine._forward import TrainedNetwork
-from skae._engine._job import (
+from skae._engine._losses import reads_probabilities
+from skae._engine._network import TrainedNetwork
+from skae._engine._spec import (
     Architecture,
     Rows,
     Schedule,
@@ -18,8 +25,6 @@ from skae._engine._job import (
     TrainingDivergedError,
     TrainingSpec,
 )
-from skae._engine._losses import reads_probabilities
-from skae._engine._order import batch_orders
 from skae._engine._threads import OneBlasThread, run_in_threads
 from skae.networks import import_quietly
 
@@ -34,77 +39,45 @@ __all__ = [
     "TrainingDivergedError",
     "TrainingSpec",
     "aligned_empty",
-    "batch_orders",
     "import_quietly",
     "initial_weights",
     "keras_config",
     "keras_model",
-    "output_range",
     "reads_probabilities",
     "run_in_threads",
     "train",
 ]
 
+Range = tuple[float, float]
 
-def train(spec, rows, validation, schedule, state, seed, mode="auto"):
-    """Train a network.
 
-    Parameters
-    ----------
-    spec : TrainingSpec
-        What to compute.
+def train(
+    spec: TrainingSpec,
+    rows: Rows,
+    validation: Rows | None,
+    schedule: Schedule,
+    state: State,
+    seed: int,
+    engine: str = "auto",
+    check_range: Callable[[Range | None], None] = lambda known: None,
+) -> Trained:
+    """Train a network, in NumPy where its layers and what is asked allow it.
 
-    rows : Rows
-        Training rows in scaled space.
-
-    validation : Rows or None
-        Rows that watch but do not train.
-
-    schedule : Schedule
-        How long, and who watches.
-
-    state : State
-        Weights to begin with, and the optimizer's state where training continues.
-
-    seed : int
-        Seed of fresh weights, batch order and corruption.
-
-    mode : {"auto", "compiled", "xla", "uncompiled"}, default="auto"
-        How to run. "auto" trains dense and convolutional networks in NumPy where nobody
-        watches, and compiles all else. Losses agree to rounding, but for draws: NumPy
-        draws other corruptions, XLA draws in its own way inside the network (Dropout).
-        XLA is no network's default: see the job ``modes`` of ``benchmarks/timings.py``.
-
-    Returns
-    -------
-    trained : Trained
-
-    Raises
-    ------
-    TrainingDivergedError
-        Where a loss or a weight stops being finite.
-
-    TypeError
-        Where a callback is none, makes none or cannot be copied.
-
-    ValueError
-        Where Keras does not know the loss or the optimizer, the network does not fit
-        the data, or the state is another optimizer's.
-
-    Warns
-    -----
-    UserWarning
-        Where a user's network cannot be compiled and runs in Python.
+    `engine` "keras" leaves everything to Keras, "numpy" raises where that is needed.
+    `check_range` gets the (lowest, highest) value of the output, or None where it is
+    not known, before anything trains.
     """
-    from skae._engine import _training
+    from skae._engine import _train
 
-    return _training.train(spec, rows, validation, schedule, state, seed, mode)
+    return _train.train(
+        spec, rows, validation, schedule, state, seed, engine, check_range
+    )
 
 
-def keras_model(architecture, weights):
+def keras_model(architecture: Architecture, weights: list[np.ndarray]) -> Any:
     """Return a Keras model of an architecture with the given weights."""
     import_quietly()
-    from skae._engine._models import build_models
+    from skae._engine._keras._models import build_models
 
     network, weights = architecture.network.exported(weights)
     model = build_models(replace(architecture, network=network), plain=True).model
@@ -112,31 +85,34 @@ def keras_model(architecture, weights):
     return model
 
 
-def initial_weights(architecture, seed):
+def initial_weights(architecture: Architecture, seed: int) -> list[np.ndarray]:
     """Return the fresh weights that a training with this seed begins with."""
     import_quietly()
-    from skae._engine._models import build_models, initial_weights
+    from skae._engine._keras._models import NetworkRunner, build_models
 
-    model = build_models(architecture, seed=seed).model
-    return initial_weights(architecture, model, seed)
+    models = build_models(architecture, seed=seed)
+    if not architecture.network.draws_weights:
+        return models.model.get_weights()
+    return NetworkRunner(architecture, models).fresh_weights(seed)
 
 
-def output_range(architecture):
+def output_range(architecture: Architecture) -> Range | None:
     """Return the (lowest, highest) value of a network's output; None is unknown."""
-    known = architecture.network.output_range()
-    if known is None:
-        import_quietly()
-        from skae._engine._models import build_models
+    from skae._layers._base import value_range
 
-        known = build_models(architecture).output_range
-    return known
+    if architecture.layers is not None:
+        return value_range(architecture.layers[1])
+    import_quietly()
+    from skae._engine._keras._models import build_models
+
+    return build_models(architecture).output_range
 
 
-def keras_config(value):
+def keras_config(value: Any) -> Any:
     """Return what describes an optimizer, loss or layer of Keras; None for others."""
     if not any(c.__module__.startswith("keras.") for c in type(value).__mro__):
         return None
     import_quietly()
-    from skae._engine import _keras
+    from skae._engine._keras import _objects
 
-    return _keras.keras_config(value)
+    return _objects.keras_config(value)

@@ -1,16 +1,19 @@
 """The data of one training, by name."""
 
+from __future__ import annotations
+
 from math import prod
 
 import numpy as np
 
+from skae._engine._spec import Rows, TrainingSpec
 from skae._numpy_draw import feature_extremes
 from skae.corruptions import corrupt
 
 _ALIGNMENT = 64  # bytes; what TensorFlow's kernels ask of a tensor's memory
 
 
-def aligned_empty(shape):
+def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
     """Return a new float32 array whose memory a tensor can share."""
     n = prod(shape)
     memory = np.empty(n + _ALIGNMENT // 4, np.float32)
@@ -18,25 +21,17 @@ def aligned_empty(shape):
     return memory[start : start + n].reshape(shape)
 
 
-def is_aligned(array):
+def is_aligned(array: np.ndarray) -> bool:
     """Return whether a tensor can share an array's memory."""
     return array.ctypes.data % _ALIGNMENT == 0
 
 
-def as_arrays(spec, rows, validation, noise_seed):
-    """Return a program's data, a dict of str to float32 array.
+def training_arrays(
+    spec: TrainingSpec, rows: Rows, validation: Rows | None, noise_seed: int
+) -> dict[str, np.ndarray]:
+    """Return float32 arrays by name; `noise_seed` is of the validation's corruption.
 
-    Parameters
-    ----------
-    spec : TrainingSpec
-
-    rows : Rows
-
-    validation : Rows or None
-
-    noise_seed : int
-        Seed of the corruption of the validation rows, which is drawn once: validation
-        losses are comparable along a training.
+    That is drawn once, so that validation losses are comparable along a training.
     """
     data = {"x": rows.x}
     if rows.y is not None:
@@ -44,7 +39,7 @@ def as_arrays(spec, rows, validation, noise_seed):
     if rows.weight is not None:
         data["weight"] = rows.weight
     corruption = spec.corruption
-    if needs_extremes(corruption):
+    if needs_extremes(spec):
         data["low"], data["high"] = feature_extremes(rows.x)
     if rows.fill is not None:  # one row of it; x and y keep their gaps
         data["fill"] = np.broadcast_to(rows.fill, rows.x[:1].shape)
@@ -60,6 +55,16 @@ def as_arrays(spec, rows, validation, noise_seed):
     return data
 
 
-def needs_extremes(corruption):
-    """Return whether a corruption reads the training rows' extremes."""
-    return corruption is not None and corruption.needs_extremes
+def needs_extremes(spec: TrainingSpec) -> bool:
+    """Return whether the corruption reads the training rows' extremes."""
+    return spec.corruption is not None and spec.corruption.needs_extremes
+
+
+def check_optimizer_state(state: list, fresh: list, optimizer: object) -> None:
+    """Raise a ValueError where a state is not shaped like an optimizer's fresh one."""
+    if [np.shape(value) for value in state] != [np.shape(value) for value in fresh]:
+        raise ValueError(
+            f"Training cannot continue: the optimizer is now {type(optimizer).__name__}"
+            ", but the state that is kept is another's. Keep the optimizer, or begin "
+            "anew with fit."
+        )

@@ -1,21 +1,15 @@
 """The convolutional network."""
 
-from itertools import count
+from __future__ import annotations
+
 from math import isqrt, prod
 from numbers import Integral
 
+from skae._layers._base import Layer
+from skae._layers._dense import Dense
+from skae._layers._maps import Convolution, Crop, Pool, Repeat, ToMaps, ToRows
 from skae._validation import Interval, StrOptions
-from skae.networks._conv_plans import decoder_plans, encoder_plans, halved, joined
-from skae.networks._layered import (
-    ACTIVATION,
-    LayeredNetwork,
-    activated_layer,
-    maker,
-    reshaped,
-    row_input,
-)
-from skae.networks._numpy_maps import BlockedStack
-from skae.networks._plans import StackPlan
+from skae.networks._base import ACTIVATION, LayeredNetwork, Shape
 
 
 class ConvNetwork(LayeredNetwork):
@@ -122,18 +116,18 @@ class ConvNetwork(LayeredNetwork):
     # (32, 64), (64, 32) and (32, 16, 8), and as well as (16, 32), whose code is wider.
     def __init__(
         self,
-        filters=(32, 16),
-        kernel_size=3,
-        down="stride",
-        up="transpose",
-        activation="relu",
-        latent_activation=None,
-        output_activation=None,
-        dropout=0.0,
-        normalization=None,
-        activity_l1=0.0,
-        input_shape=None,
-    ):
+        filters: tuple[int, ...] = (32, 16),
+        kernel_size: int = 3,
+        down: str = "stride",
+        up: str = "transpose",
+        activation: str | None = "relu",
+        latent_activation: str | None = None,
+        output_activation: str | None = None,
+        dropout: float = 0.0,
+        normalization: str | None = None,
+        activity_l1: float = 0.0,
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.filters = filters
         self.kernel_size = kernel_size
         self.down = down
@@ -146,62 +140,21 @@ class ConvNetwork(LayeredNetwork):
         self.activity_l1 = activity_l1
         self.input_shape = input_shape
 
-    def build(self, input_shape, output_shape, latent_dim):
-        """Return untrained Keras models; the code is spatial without ``latent_dim``."""
-        import keras
-
-        inner_input, inner_output = self._checked_shapes(
-            input_shape, output_shape, latent_dim
-        )
-        seeds = count()
-
-        inputs = row_input(input_shape, "input")
-        x = reshaped(inputs, inner_input, "reshape")
-        code = self._encoded(x, latent_dim, seeds)
-        encoder = keras.Model(inputs, code, name="encoder")
-
-        codes = row_input(code.shape[1:], "latent_input")
-        output = self._decoded(codes, inner_output, latent_dim, seeds)
-        output = reshaped(output, output_shape, "reshape")
-        return self._built(encoder, keras.Model(codes, output, name="decoder"))
-
-    def numpy_plan(self, input_shape, output_shape, latent_dim):
-        """Return the plan of this network, unless it has more than its layers."""
-        if (
-            self.dropout
-            or self.normalization
-            or self.activity_l1
-            or type(self).build is not ConvNetwork.build
-        ):
-            return None
-        encoder, decoder = self._plans(input_shape, output_shape, latent_dim)
-        latent_shape = encoder[-1].shape if latent_dim is None else (int(latent_dim),)
-        return StackPlan(joined(encoder, decoder), latent_shape)
-
-    def numpy_layers(self, weights, shapes):
-        """Return the layers of encoder and decoder in NumPy."""
-        if type(self).build is not ConvNetwork.build:
-            return None
-        remaining = iter(weights)
-        return tuple([BlockedStack(plans, remaining)] for plans in self._plans(*shapes))
-
-    def _plans(self, input_shape, output_shape, latent_dim):
-        """Return the plans of encoder and decoder."""
-        shapes = self._checked_shapes(input_shape, output_shape, latent_dim)
-        return (
-            encoder_plans(self, shapes[0], latent_dim),
-            decoder_plans(self, shapes[1], latent_dim),
-        )
-
-    def _checked_shapes(self, input_shape, output_shape, latent_dim):
-        """Return the shapes of rows inside the network, input and output."""
+    def layers(
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
+    ) -> tuple[list[Layer], list[Layer]]:
+        """Return the layers; the code is a map without ``latent_dim``."""
         inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
         _check_ranks(inner_input, inner_output)
         if latent_dim is None:
             self._check_same_map(inner_input, inner_output)
-        return inner_input, inner_output
+        else:
+            latent_dim = int(latent_dim)
+        encoder = self._encoder(inner_input, latent_dim)
+        decoder = self._decoder(inner_output, output_shape, latent_dim)
+        return [*encoder, *self._penalized()], decoder
 
-    def _check_same_map(self, inner_input, inner_output):
+    def _check_same_map(self, inner_input: Shape, inner_output: Shape) -> None:
         """Raise where the encoder's smallest map is not the decoder's."""
         coded = self._lengths(inner_input)[-1]
         decoded = self._lengths(inner_output)[-1]
@@ -213,104 +166,100 @@ class ConvNetwork(LayeredNetwork):
                 "latent_dim, for a dense code between them, or let the shapes agree."
             )
 
-    def _lengths(self, shape):
+    def _lengths(self, shape: Shape) -> list[Shape]:
         """Return the lengths of the axes of a row, then after each stage."""
-        return halved(shape[:-1], len(self.filters))
+        found = [tuple(shape[:-1])]
+        for _ in self.filters:
+            found.append(tuple(-(-length // 2) for length in found[-1]))
+        return found
 
-    def _encoded(self, x, latent_dim, seeds):
-        """Return the code of a Keras tensor of rows."""
-        import keras
-
-        rank = len(x.shape) - 2
-        strides = 2 if self.down == "stride" else 1
-        for i, n in enumerate(self.filters):
-            make = self._conv(f"Conv{rank}D", n, seeds, strides=strides)
-            if latent_dim is None and i == len(self.filters) - 1:
-                x = activated_layer(make, x, self.latent_activation, f"conv_{i}")
-            else:
-                x = self._hidden(make, x, self.activation, f"conv_{i}", seeds)
+    def _encoder(self, shape: Shape, latent_dim: int | None) -> list[Layer]:
+        """Return the encoder's layers for rows of this shape inside."""
+        lengths, size, n_channels = self._lengths(shape), self._size(), shape[-1]
+        layers: list[Layer] = [ToMaps("reshape", shape)]
+        stride = 2 if self.down == "stride" else 1
+        for i, n in enumerate(map(int, self.filters)):
+            is_code = latent_dim is None and i == len(self.filters) - 1
+            after = lengths[i + 1] if stride == 2 else lengths[i]
+            layers += self._stage(
+                Convolution(
+                    f"conv_{i}",
+                    (n_channels, n),
+                    lengths[i],
+                    after,
+                    size,
+                    stride,
+                    activation=self._first_activation(is_code),
+                ),
+                is_code,
+            )
             if self.down == "max_pool":
-                x = _pooled(x, f"pool_{i}")
+                layers.append(Pool(f"pool_{i}", n, lengths[i]))
+            n_channels = n
+        map_shape = *lengths[-1], n_channels
         if latent_dim is None:
-            return x
-        x = keras.layers.Flatten(name="flatten")(x)
-        make = maker(keras.layers.Dense, int(latent_dim), seeds=seeds)
-        return activated_layer(make, x, self.latent_activation, "latent")
+            return [*layers, ToRows("flatten", map_shape, map_shape, None)]
+        n_values = prod(map_shape)
+        code = Dense("latent", n_values, latent_dim, self.latent_activation)
+        return [*layers, ToRows("flatten", map_shape, (n_values,), None), code]
 
-    def _decoded(self, x, shape, latent_dim, seeds):
-        """Return the rows, of this shape, of a Keras tensor of codes."""
-        rank = len(shape) - 1
-        lengths = self._lengths(shape)
+    def _decoder(
+        self, shape: Shape, output_shape: Shape, latent_dim: int | None
+    ) -> list[Layer]:
+        """Return the decoder's layers for rows of this shape inside."""
+        lengths, size = self._lengths(shape), self._size()
+        n_channels = int(self.filters[-1])
+        map_shape = *lengths[-1], n_channels
+        layers: list[Layer] = []
         if latent_dim is not None:
-            x = self._as_map(x, (*lengths[-1], int(self.filters[-1])), seeds)
+            activation = self._first_activation(False)
+            hidden = Dense("hidden", latent_dim, prod(map_shape), activation)
+            layers += self._stage(hidden, False)
+        layers.append(ToMaps("unflatten", map_shape))
+        is_transposed = self.up == "transpose"
         for i in reversed(range(len(self.filters))):
-            n = self.filters[i]
-            if self.up == "transpose":
-                make = self._conv(f"Conv{rank}DTranspose", n, seeds, strides=2)
-                x = self._hidden(make, x, self.activation, f"up_{i}", seeds)
+            n, before = int(self.filters[i]), lengths[i + 1]
+            layers += self._stage(
+                Convolution(
+                    f"up_{i}",
+                    (n_channels, n),
+                    before,
+                    lengths[i] if is_transposed else before,
+                    size,
+                    2 if is_transposed else 1,
+                    is_transposed,
+                    self._first_activation(False),
+                ),
+                False,
+            )
+            if is_transposed:
+                layers.append(Crop(f"crop_{i}", lengths[i]))
             else:
-                make = self._conv(f"Conv{rank}D", n, seeds)
-                x = self._hidden(make, x, self.activation, f"up_{i}", seeds)
-                x = _layer(f"UpSampling{rank}D")(2, name=f"upsample_{i}")(x)
-            x = _cropped(x, lengths[i], f"crop_{i}")
-        make = self._conv(f"Conv{rank}D", shape[-1], seeds)
-        return activated_layer(make, x, self.output_activation, "output")
+                layers.append(Repeat(i, n, before, lengths[i]))
+            n_channels = n
+        channels = n_channels, shape[-1]
+        return [
+            *layers,
+            Convolution("output", channels, lengths[0], lengths[0], size),
+            ToRows("reshape", shape, output_shape, self.output_activation),
+        ]
 
-    def _as_map(self, x, shape, seeds):
-        """Return a map, of this shape, of a Keras tensor of flat codes."""
-        import keras
+    def _size(self) -> int:
+        """Return the length of the kernels."""
+        return int(self.kernel_size)
 
-        make = maker(keras.layers.Dense, prod(shape), seeds=seeds)
-        x = self._hidden(make, x, self.activation, "hidden", seeds)
-        return keras.layers.Reshape(shape, name="unflatten")(x)
+    def _first_activation(self, is_code: bool) -> str | None:
+        """Return the activation of a stage's own layer: none before a normalisation."""
+        if is_code:
+            return self.latent_activation
+        return self.activation if self.normalization is None else None
 
-    def _conv(self, class_name, n_filters, seeds, strides=1):
-        """Return what makes a convolution that keeps lengths, but for its strides."""
-        return maker(
-            _layer(class_name),
-            int(n_filters),
-            int(self.kernel_size),
-            seeds=seeds,
-            strides=strides,
-            padding="same",
-        )
+    def _stage(self, layer: Layer, is_code: bool) -> list[Layer]:
+        """Return a layer with all that follows it, unless it gives the code."""
+        return [layer] if is_code else self._hidden(layer, self.activation)
 
 
-def _layer(class_name):
-    import keras
-
-    return getattr(keras.layers, class_name)
-
-
-def _pooled(x, name):
-    """Return a map with the largest of two neighbours along every axis."""
-    import keras
-
-    *lengths, n_channels = x.shape[1:]
-    if len(lengths) < 3:
-        pool = _layer(f"MaxPooling{len(lengths)}D")
-        return pool(2, padding="same", name=name)(x)
-    # TensorFlow pools volumes in float32 alone: one axis first, then the other two.
-    depth, height, width = lengths
-    layers = keras.layers
-    x = layers.Reshape((depth * height, width, n_channels), name=f"{name}_rows")(x)
-    x = layers.MaxPooling2D((1, 2), padding="same", name=f"{name}_width")(x)
-    half = x.shape[2]
-    x = layers.Reshape((depth, height, half * n_channels), name=f"{name}_planes")(x)
-    x = layers.MaxPooling2D(2, padding="same", name=name)(x)
-    return layers.Reshape((*x.shape[1:3], half, n_channels), name=f"{name}_volume")(x)
-
-
-def _cropped(x, lengths, name):
-    """Return a map without what doubling has added at the ends of its axes."""
-    surplus = [(0, has - n) for has, n in zip(x.shape[1:-1], lengths, strict=True)]
-    if not any(end for _, end in surplus):
-        return x
-    crop = _layer(f"Cropping{len(lengths)}D")
-    return crop(surplus[0] if len(surplus) == 1 else tuple(surplus), name=name)(x)
-
-
-def _check_ranks(inner_input, inner_output):
+def _check_ranks(inner_input: Shape, inner_output: Shape) -> None:
     """Raise where rows are nothing that a convolution takes or gives."""
     if not 2 <= len(inner_input) <= 4:
         n_values = prod(inner_input)

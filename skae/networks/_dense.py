@@ -1,21 +1,16 @@
 """The fully connected network."""
 
-import functools
-import itertools
-from itertools import count, islice
+from __future__ import annotations
+
+from itertools import pairwise
 from math import prod
 
+import numpy as np
 from sklearn.base import clone
 
-from skae.networks._layered import (
-    ACTIVATION,
-    LayeredNetwork,
-    activated_layer,
-    maker,
-    reshaped,
-    row_input,
-)
-from skae.networks._numpy_layers import dense_layers, n_normalization_weights
+from skae._layers._base import Layer, Reshape, with_weights
+from skae._layers._dense import Dense, TiedDense
+from skae.networks._base import ACTIVATION, LayeredNetwork, Network, Shape
 
 
 class DenseNetwork(LayeredNetwork):
@@ -101,16 +96,16 @@ class DenseNetwork(LayeredNetwork):
 
     def __init__(
         self,
-        hidden_units=(768,),
-        activation="relu",
-        latent_activation=None,
-        output_activation=None,
-        tied_weights=False,
-        dropout=0.0,
-        normalization=None,
-        activity_l1=0.0,
-        input_shape=None,
-    ):
+        hidden_units: tuple[int, ...] = (768,),
+        activation: str | None = "relu",
+        latent_activation: str | None = None,
+        output_activation: str | None = None,
+        tied_weights: bool = False,
+        dropout: float = 0.0,
+        normalization: str | None = None,
+        activity_l1: float = 0.0,
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.hidden_units = hidden_units
         self.activation = activation
         self.latent_activation = latent_activation
@@ -121,89 +116,58 @@ class DenseNetwork(LayeredNetwork):
         self.activity_l1 = activity_l1
         self.input_shape = input_shape
 
-    def latent_width(self, input_shape, latent_dim):
-        """Return ``latent_dim``, or min(32, n_features) where it is None."""
+    def latent_width(self, input_shape: Shape, latent_dim: int | None) -> int:
+        """Return the width of the code.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one row.
+
+        latent_dim : int or None
+            What is asked for.
+
+        Returns
+        -------
+        width : int
+            ``latent_dim``, or min(32, n_features) where it is None.
+        """
         return min(32, prod(input_shape)) if latent_dim is None else int(latent_dim)
 
-    def build(self, input_shape, output_shape, latent_dim):
-        """Return untrained Keras models of rows that may have any shape."""
-        import keras
-
+    def layers(
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
+    ) -> tuple[list[Layer], list[Layer]]:
+        """Return the layers of encoder and decoder, of rows that may have any shape."""
         self._inner_shapes(input_shape, output_shape)  # raises where they do not fit
         self._check_mirrored(input_shape, output_shape)
+        n_in, n_out = prod(input_shape), prod(output_shape)
         width = self.latent_width(input_shape, latent_dim)
         units = [int(n) for n in self.hidden_units]
-        seeds = count()
 
-        inputs = row_input(input_shape, "input")
-        flat = keras.layers.Flatten(name="flatten") if len(input_shape) > 1 else None
-        x = inputs if flat is None else flat(inputs)
-        makers = [maker(keras.layers.Dense, n, seeds=seeds) for n in [*units, width]]
-        code = self._stack(x, makers, "latent", self.latent_activation, seeds)
-        encoder = keras.Model(inputs, code, name="encoder")
-
-        codes = row_input((width,), "latent_input")
-        if self.tied_weights:
-            makers = _tied_makers(encoder)
-        else:
-            widths = [*units[::-1], prod(output_shape)]
-            makers = [maker(keras.layers.Dense, n, seeds=seeds) for n in widths]
-        output = self._stack(codes, makers, "output", self.output_activation, seeds)
-        output = reshaped(output, output_shape, "unflatten")
-        return self._built(encoder, keras.Model(codes, output, name="decoder"))
-
-    def numpy_plan(self, input_shape, output_shape, latent_dim):
-        """Return the plan of this network, unless it has more than dense layers."""
-        from skae.networks._plans import StackPlan  # for training alone
-
-        if (
-            self.tied_weights
-            or self.dropout
-            or self.normalization
-            or self.activity_l1
-            or type(self).build is not DenseNetwork.build
-        ):
-            return None
-        self._inner_shapes(input_shape, output_shape)  # raises where they do not fit
-        width = self.latent_width(input_shape, latent_dim)
-        units = [int(n) for n in self.hidden_units]
-        encoder = self._half_plan(
-            [prod(input_shape), *units, width], "latent", self.latent_activation
+        coding = self._stack([n_in, *units, width], "latent", self.latent_activation)
+        encoder = [Reshape("flatten", (n_in,)), *coding, *self._penalized()]
+        sources = [layer for layer in coding if isinstance(layer, Dense)][::-1]
+        decoder = self._stack(
+            [width, *units[::-1], n_out],
+            "output",
+            self.output_activation,
+            sources if self.tied_weights else None,
         )
-        decoder = self._half_plan(
-            [width, *units[::-1], prod(output_shape)], "output", self.output_activation
-        )
-        return StackPlan((*encoder, *decoder), (width,))
+        return encoder, [*decoder, Reshape("unflatten", output_shape)]
 
-    def _half_plan(self, sizes, last_name, last_activation):
-        """Return the plans of hidden layers and a last one, of these sizes."""
-        from skae.networks._plans import DensePlan
-
-        n_hidden = len(sizes) - 2
-        names = [*(f"hidden_{i}" for i in range(n_hidden)), last_name]
-        activations = [*[self.activation] * n_hidden, last_activation]
-        parts = names, sizes[:-1], sizes[1:], activations
-        return itertools.starmap(DensePlan, zip(*parts, strict=True))
-
-    def numpy_layers(self, weights, shapes):
-        """Return the layers of encoder and decoder in NumPy."""
-        layers = self._layer_weights(weights)
-        cut = len(layers) // 2
-        return (
-            self._numpy_stack(layers[:cut], self.latent_activation),
-            self._numpy_stack(layers[cut:], self.output_activation),
-        )
-
-    def exported(self, weights):
+    def exported(self, weights: list[np.ndarray]) -> tuple[Network, list[np.ndarray]]:
         """Return a network without tied weights, and weights, that do the same."""
         if not self.tied_weights:
             return self, weights
+        # Sizes do not matter to the order of weights.
+        small = clone(self).set_params(input_shape=None)
+        layers = [layer for part in small.layers((1,), (1,), 1) for layer in part]
+        known = [own for _, own in with_weights(layers, weights)]
         untied = clone(self).set_params(tied_weights=False)
-        return untied, [
-            array for layer in self._layer_weights(weights) for array in layer
-        ]
+        return untied, [array for own in known for array in own]
 
-    def _check_mirrored(self, input_shape, output_shape):
+    def _check_mirrored(self, input_shape: Shape, output_shape: Shape) -> None:
+        """Raise where weights are tied, but outputs are not as large as inputs."""
         if self.tied_weights and prod(input_shape) != prod(output_shape):
             raise ValueError(
                 "tied_weights=True of DenseNetwork needs outputs as large as the "
@@ -211,63 +175,25 @@ class DenseNetwork(LayeredNetwork):
                 f"{output_shape}. Use tied_weights=False."
             )
 
-    def _stack(self, x, makers, last_name, last_activation, seeds):
-        """Return what hidden layers and a last one make of a Keras tensor."""
-        *hidden, last = makers
-        for i, make in enumerate(hidden):
-            x = self._hidden(make, x, self.activation, f"hidden_{i}", seeds)
-        return activated_layer(last, x, last_activation, last_name)
-
-    def _numpy_stack(self, layers, last_activation):
-        """Return the NumPy layers of hidden layers' and a last one's weights."""
-        *hidden, last = layers
-        stack = []
-        for weights in hidden:
-            stack += dense_layers(weights, self.normalization, self.activation)
-        return stack + dense_layers(last, None, last_activation)
-
-    def _layer_weights(self, weights):
-        """Return lists of each dense layer's kernel, bias, and normalisation."""
-        remaining = iter(weights)
-        n_extra = n_normalization_weights(self.normalization)
-        cut = len(self.hidden_units) + 1
-        layers = []
-        for i in range(2 * cut):
-            if self.tied_weights and i >= cut:
-                kernel = layers[2 * cut - 1 - i][0].T
+    def _stack(
+        self,
+        sizes: list[int],
+        last_name: str,
+        last_activation: str | None,
+        sources: list[Dense] | None = None,
+    ) -> list[Layer]:
+        """Return hidden layers and a last one; `sources` hold tied kernels."""
+        layers: list[Layer] = []
+        n_hidden = len(sizes) - 2
+        for i, (n_in, n_out) in enumerate(pairwise(sizes)):
+            is_last = i == n_hidden
+            name = last_name if is_last else f"hidden_{i}"
+            activation = last_activation if is_last else self.activation
+            if not is_last and self.normalization is not None:
+                activation = None
+            if sources is None:
+                layer: Layer = Dense(name, n_in, n_out, activation)
             else:
-                kernel = next(remaining)
-            is_hidden = (i + 1) % cut > 0
-            n_others = 1 + n_extra if is_hidden else 1
-            layers.append([kernel, *islice(remaining, n_others)])
+                layer = TiedDense(name, sources[i], activation)
+            layers += [layer] if is_last else self._hidden(layer, self.activation)
         return layers
-
-
-def _tied_makers(encoder):
-    """Return what makes the decoder's layers from those of the encoder."""
-    kernels = [layer.kernel for layer in encoder.layers if hasattr(layer, "kernel")]
-    return [functools.partial(_tied_dense(), kernel) for kernel in kernels[::-1]]
-
-
-@functools.cache
-def _tied_dense():
-    """Return the class of the layer with another's kernel; defining it needs Keras."""
-    import keras
-
-    class TiedDense(keras.layers.Layer):
-        """A dense layer whose kernel is the transposed one of another layer."""
-
-        def __init__(self, kernel, activation=None, **kwargs):
-            super().__init__(**kwargs)
-            self.kernel = kernel
-            self.activation = keras.activations.get(activation)
-
-        def build(self, input_shape):
-            shape = (self.kernel.shape[0],)
-            self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias")
-
-        def call(self, x):
-            x = keras.ops.matmul(x, keras.ops.transpose(self.kernel))
-            return self.activation(x + self.bias)
-
-    return TiedDense

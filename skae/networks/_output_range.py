@@ -1,6 +1,6 @@
 """The values that a built decoder can return, read from its last layers."""
 
-from skae.networks._activations import ACTIVATION_NAMES, activation_range
+from skae._layers._activations import ACTIVATIONS
 
 _INF = float("inf")
 _ANY = (-_INF, _INF)
@@ -84,8 +84,8 @@ def _range_of_activation(activation):
     if isinstance(activation, keras.layers.Layer):
         return output_range_of(activation)
     name = getattr(activation, "__name__", "linear" if activation is None else "")
-    if name not in ACTIVATION_NAMES:
+    if name not in ACTIVATIONS:
         return None
     if activation is not None and getattr(keras.activations, name) is not activation:
         return None  # a user's function of that name
-    return activation_range(name)
+    return ACTIVATIONS[name].low, ACTIVATIONS[name].high

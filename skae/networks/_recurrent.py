@@ -1,15 +1,12 @@
 """The recurrent network."""
 
-from itertools import count
+from __future__ import annotations
 
+from skae._layers._base import Layer, Reshape
+from skae._layers._dense import Dense
+from skae._layers._special import Recurrent
 from skae._validation import StrOptions
-from skae.networks._layered import (
-    LayeredNetwork,
-    activated_layer,
-    maker,
-    reshaped,
-    row_input,
-)
+from skae.networks._base import LayeredNetwork, Shape
 
 _WIDTH = 32  # of the code, where none is asked
 _CHANNELS = 4  # of the series that the code is unrolled into
@@ -100,16 +97,16 @@ class RecurrentNetwork(LayeredNetwork):
 
     def __init__(
         self,
-        units=(64,),
-        cell="lstm",
-        bidirectional=False,
-        latent_activation=None,
-        output_activation=None,
-        dropout=0.0,
-        normalization=None,
-        activity_l1=0.0,
-        input_shape=None,
-    ):
+        units: tuple[int, ...] = (64,),
+        cell: str = "lstm",
+        bidirectional: bool = False,
+        latent_activation: str | None = None,
+        output_activation: str | None = None,
+        dropout: float = 0.0,
+        normalization: str | None = None,
+        activity_l1: float = 0.0,
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.units = units
         self.cell = cell
         self.bidirectional = bidirectional
@@ -120,61 +117,44 @@ class RecurrentNetwork(LayeredNetwork):
         self.activity_l1 = activity_l1
         self.input_shape = input_shape
 
-    def build(self, input_shape, output_shape, latent_dim):
-        """Return untrained Keras models of rows (timesteps, channels)."""
-        import keras
-
+    def layers(
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
+    ) -> tuple[list[Layer], list[Layer]]:
+        """Return the layers for rows (timesteps, channels), which run in Keras."""
         inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
         _check_ranks(inner_input, inner_output)
         n_steps, n_channels = inner_output
         width = _WIDTH if latent_dim is None else int(latent_dim)
-        seeds = count()
-
-        inputs = row_input(input_shape, "input")
-        x = reshaped(inputs, inner_input, "reshape")
         last = len(self.units) - 1
+        encoder: list[Layer] = [Reshape("reshape", inner_input)]
         for i, n in enumerate(self.units):
-            x = self._recurrent(x, n, f"recurrent_{i}", seeds, in_steps=i < last)
-        make = maker(keras.layers.Dense, width, seeds=seeds)
-        code = activated_layer(make, x, self.latent_activation, "latent")
-        encoder = keras.Model(inputs, code, name="encoder")
-
-        codes = row_input((width,), "latent_input")
-        make = maker(keras.layers.Dense, n_steps * _CHANNELS, seeds=seeds)
-        x = reshaped(make(name="unroll")(codes), (n_steps, _CHANNELS), "series")
+            encoder += self._recurrent(i, n, in_steps=i < last)
+        n_states = self._n_states(self.units[-1])
+        encoder.append(Dense("latent", n_states, width, self.latent_activation))
+        decoder: list[Layer] = [
+            Dense("unroll", width, n_steps * _CHANNELS),
+            Reshape("series", (n_steps, _CHANNELS)),
+        ]
         for i, n in enumerate(self.units[::-1]):
-            x = self._recurrent(x, n, f"recurrent_{i}", seeds, in_steps=True)
-        make = maker(keras.layers.Dense, n_channels, seeds=seeds)  # of every step
-        output = activated_layer(make, x, self.output_activation, "output")
-        output = reshaped(output, output_shape, "reshape")
-        return self._built(encoder, keras.Model(codes, output, name="decoder"))
+            decoder += self._recurrent(i, n, in_steps=True)
+        # A dense layer of every step.
+        n_states = self._n_states(self.units[0])
+        output = Dense("output", n_states, n_channels, self.output_activation)
+        decoder += [output, Reshape("reshape", output_shape)]
+        return [*encoder, *self._penalized()], decoder
 
-    def _recurrent(self, x, n_units, name, seeds, in_steps):
-        """Return what a recurrent layer, with all that follows it, makes of a tensor.
+    def _n_states(self, n_units: int) -> int:
+        """Return how many values a recurrent layer gives at a step."""
+        return int(n_units) * (2 if self.bidirectional else 1)
 
-        With ``in_steps`` that is a series, else its last state.
-        """
-        import keras
-
-        layer_class = keras.layers.LSTM if self.cell == "lstm" else keras.layers.GRU
-        inner = f"{name}_cell" if self.bidirectional else name
-        layer = maker(
-            layer_class,
-            int(n_units),
-            seeds=seeds,
-            recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
-            return_sequences=in_steps,
-            use_cudnn=False,  # the same results wherever it runs
-            seed=next(seeds),
-            name=inner,
-        )()
-        if self.bidirectional:
-            layer = keras.layers.Bidirectional(layer, name=name)
-        x = self._normalized(layer(x), name)
-        return self._dropped(x, name, seeds)
+    def _recurrent(self, stage: int, n_units: int, in_steps: bool) -> list[Layer]:
+        """Return a recurrent layer, with all that follows it."""
+        name = f"recurrent_{stage}"
+        layer = Recurrent(name, self.cell, int(n_units), self.bidirectional, in_steps)
+        return self._hidden(layer, None)
 
 
-def _check_ranks(inner_input, inner_output):
+def _check_ranks(inner_input: Shape, inner_output: Shape) -> None:
     """Raise where rows are no series."""
     if len(inner_input) != 2:
         raise ValueError(

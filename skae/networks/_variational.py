@@ -1,17 +1,20 @@
 """The variational autoencoder, around another network."""
 
-import functools
+from __future__ import annotations
+
 from math import prod
 from numbers import Real
 
 import numpy as np
 
+from skae._layers._base import Layer
+from skae._layers._special import DrawnCode, KerasModel
 from skae._validation import HasMethods, Interval, check_parameters
-from skae.networks._base import Built, Network
+from skae.networks._base import LayeredNetwork, Network, Shape, layers_of
 from skae.networks._dense import DenseNetwork
 
 
-class VariationalNetwork(Network):
+class VariationalNetwork(LayeredNetwork):
     r"""Variational autoencoder: every row's code is a distribution, not a point.
 
     Its codes fill the space around the origin without gaps, so that new rows can be
@@ -78,11 +81,11 @@ class VariationalNetwork(Network):
     #: Whether rows can be drawn: codes are standard normal.
     can_sample = True
 
-    def __init__(self, base=None, beta=1.0):
+    def __init__(self, base: Network | None = None, beta: float = 1.0) -> None:
         self.base = base
         self.beta = beta
 
-    def check(self):
+    def check(self) -> None:
         """Raise a ValueError where the base cannot be made variational."""
         base = self._base()
         check_parameters(base)
@@ -100,102 +103,34 @@ class VariationalNetwork(Network):
                     f"go with codes that are drawn. Use {name}={off!r}."
                 )
 
-    def build(self, input_shape, output_shape, latent_dim):
-        """Return untrained Keras models; the one that trains draws its codes."""
-        import keras
+    def layers(
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
+    ) -> tuple[list[Layer], list[Layer]]:
+        """Return the base's layers, with a code that is drawn while training."""
+        width = latent_dim
+        width = min(32, prod(input_shape)) if latent_dim is None else int(latent_dim)
+        base, shapes = self._base(), (input_shape, output_shape)
+        statistics = layers_of(base, *shapes, 2 * width)
+        decoding = layers_of(base, *shapes, width)
+        if statistics is None or decoding is None:  # a subclass with its own build
+            encoder = [KerasModel(lambda: base.build(*shapes, 2 * width).encoder)]
+            decoder = [KerasModel(lambda: base.build(*shapes, width).decoder)]
+            return [*encoder, DrawnCode(width)], [*decoder]
+        return [*statistics[0], DrawnCode(width)], decoding[1]
 
-        width = self._width(input_shape, latent_dim)
-        shapes = input_shape, output_shape
-        statistics_of = self._base().build(*shapes, 2 * width).encoder
-        decoder = self._base().build(*shapes, width).decoder
-        dtype = keras.config.dtype_policy().compute_dtype
-        inputs = keras.Input(input_shape, name="input", dtype=dtype)
-        statistics = statistics_of(inputs)
-        mean, log_variance = statistics[:, :width], statistics[:, width:]
-        code = _drawn_code()(seed=0, name="drawn_code")([mean, log_variance])
-        outputs = {"output": decoder(code), "kl": _divergence(mean, log_variance)}
-        return Built(
-            keras.Model(inputs, mean, name="encoder"),
-            decoder,
-            keras.Model(inputs, outputs, name="variational_autoencoder"),
-        )
-
-    def draw_weight(self, path, shape, rng):
+    def draw_weight(
+        self, path: str, shape: Shape, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return fresh values of a variable, as the base draws them."""
         return self._base().draw_weight(path, shape, rng)
 
-    def terms(self, output_shape):
-        """Return the weight of the Kullback-Leibler term, beside a mean of n values."""
+    def terms(self, output_shape: Shape) -> dict[str, float]:
+        """Return the weight of the Kullback-Leibler term of a mean of n values."""
         return {"kl": self.beta / prod(output_shape)}
 
-    def output_range(self):
-        """Return the range of the base."""
-        return self._base().output_range()
-
-    def numpy_layers(self, weights, shapes):
-        """Return the layers of encoder and decoder in NumPy, or None."""
-        input_shape, output_shape, latent_dim = shapes
-        width = self._width(input_shape, latent_dim)
-        shapes = input_shape, output_shape, width
-        layers = self._base().numpy_layers(weights, shapes)
-        return None if layers is None else ([*layers[0], _mean_of], layers[1])
-
-    def numpy_terms(self, layers, x):
-        """Return the Kullback-Leibler term of rows, with the layers of this network."""
-        for layer in layers[0][:-1]:  # all but the last, which keeps the means
-            x = layer(x)
-        width = x.shape[1] // 2
-        mean, log_variance = x[:, :width], x[:, width:]
-        spread = np.exp(log_variance) - 1 - log_variance
-        return {"kl": 0.5 * (mean**2 + spread).sum(axis=1)}
-
-    def _base(self):
+    def _base(self) -> Network:
+        """Return the base, or the one that None stands for."""
         return DenseNetwork() if self.base is None else self.base
-
-    def _width(self, input_shape, latent_dim):
-        return min(32, prod(input_shape)) if latent_dim is None else int(latent_dim)
 
 
 _UNUSED = {"latent_activation": None, "tied_weights": False, "activity_l1": 0.0}
-
-
-def _mean_of(statistics):
-    """Return the means of rows of (means, log variances)."""
-    return statistics[:, : statistics.shape[1] // 2]
-
-
-def _divergence(mean, log_variance):
-    """Return each row's divergence from the standard normal distribution, in nats."""
-    from keras import ops
-
-    spread = ops.exp(log_variance) - 1 - log_variance
-    return 0.5 * ops.sum(mean**2 + spread, axis=1)
-
-
-@functools.cache
-def _drawn_code():
-    """Return the class of the layer that draws codes; defining it needs Keras."""
-    import keras
-
-    @keras.saving.register_keras_serializable(package="skae")
-    class DrawnCode(keras.layers.Layer):
-        """Draws codes of a mean and a log variance; gives the mean after training."""
-
-        def __init__(self, seed, **kwargs):
-            super().__init__(**kwargs)
-            self.seed = seed
-            self.seed_generator = keras.random.SeedGenerator(seed)
-
-        def call(self, statistics, training=False):
-            mean, log_variance = statistics
-            if not training:
-                return mean
-            noise = keras.random.normal(
-                keras.ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator
-            )
-            return mean + keras.ops.exp(log_variance / 2) * noise
-
-        def get_config(self):
-            return {**super().get_config(), "seed": self.seed}
-
-    return DrawnCode

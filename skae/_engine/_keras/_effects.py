@@ -1,12 +1,15 @@
-"""What a model's code does in Python beside computing its output.
+"""What a model's code does in Python besides computing its output.
 
 A compiled program runs Python code once, while it is traced, and never again: a counter
-that stands still, or a random number that is drawn once for all steps, is a wrong
-result that nobody sees.
+that stands still, or a random number that is drawn once for all steps, is a
+wrong result without a sign.
 """
+
+from __future__ import annotations
 
 import functools
 import random  # only to look whether others draw from it
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,20 +20,9 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.gene
 _CONTAINERS = (list, tuple, dict, set)
 
 
-def side_effect(model, input_shape):
-    """Return what calling a model changes in Python, in words, or None.
-
-    The model is called twice on rows of zeros: what the first call sets up is no side
-    effect.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Built; its variables may change.
-
-    input_shape : tuple of int
-        Shape of one row.
-    """
+def side_effect(model: keras.Model, input_shape: tuple[int, ...]) -> str | None:
+    """Return what calling a model changes in Python, in words, or None."""
+    # Called twice on zeros: what the first call sets up is no side effect.
     layers = [layer for layer in model._flatten_layers() if _holds_user_code(layer)]
     if not layers:
         return None
@@ -48,7 +40,7 @@ def side_effect(model, input_shape):
     return f"calling it changes {changed[0]}, a side effect in Python"
 
 
-def _python_state(layers):
+def _python_state(layers: list) -> dict[str, Any]:
     """Return what the layers' code could change in Python: a digest by name."""
     state = {
         "Python's random state": digest(random.getstate()),
@@ -65,12 +57,13 @@ def _python_state(layers):
     return state
 
 
-def _holds_user_code(layer):
+def _holds_user_code(layer: Any) -> bool:
+    """Return whether a layer runs code that is not Keras's own."""
     is_lambda = isinstance(layer, keras.layers.Lambda)
     return is_lambda or not _is_of_keras(type(layer))
 
 
-def _digest(value):
+def _digest(value: Any) -> Any:
     """Return a digest, or None where there is none."""
     try:
         return digest(value, special=lambda found: () if _of_keras(found) else None)
@@ -78,7 +71,7 @@ def _digest(value):
         return None
 
 
-def _is_plain(value):
+def _is_plain(value: Any) -> bool:
     """Return whether a value is made of numbers, texts and containers."""
     if isinstance(value, _CONTAINERS):
         inner = value.values() if isinstance(value, dict) else value
@@ -86,7 +79,7 @@ def _is_plain(value):
     return isinstance(value, _PLAIN)
 
 
-def _bare(value):
+def _bare(value: Any) -> Any:
     """Return a value in containers of Python instead of Keras's own ones."""
     if isinstance(value, dict):
         return {key: _bare(inner) for key, inner in value.items()}
@@ -96,14 +89,16 @@ def _bare(value):
 
 
 @functools.cache
-def _attributes_of_keras():
+def _attributes_of_keras() -> set[str]:
     """Return the names of the attributes that any model or layer has."""
     return {*vars(keras.Model()), *vars(keras.layers.Layer()), "stop_training"}
 
 
-def _is_of_keras(cls):
+def _is_of_keras(cls: type) -> bool:
+    """Return whether a class is Keras's own."""
     return cls.__module__.partition(".")[0] == "keras"
 
 
-def _of_keras(value):
+def _of_keras(value: Any) -> bool:
+    """Return whether a value is an instance of a class of Keras."""
     return any(_is_of_keras(cls) for cls in type(value).__mro__)

@@ -1,6 +1,9 @@
 """Keras callbacks: this fit's own ones, and what they ask of the loop."""
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 import keras
 
@@ -10,26 +13,15 @@ _BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",
 )
-_TEST_HOOKS = (
-    "on_test_begin",
-    "on_test_end",
-    "on_test_batch_begin",
-    "on_test_batch_end",
-)
 
 
-def make_callbacks(callbacks):
-    """Return this fit's own callbacks: copies, or what the functions make.
-
-    Raises
-    ------
-    TypeError
-        Where something is neither a callback nor makes one, or cannot be copied.
-    """
+def make_callbacks(callbacks: list) -> list[keras.callbacks.Callback]:
+    """Return this fit's own callbacks: copies, or what the functions return."""
     return [_own(callback) for callback in callbacks]
 
 
-def _own(callback):
+def _own(callback: Any) -> keras.callbacks.Callback:
+    """Return a copy of a callback, or what a function returns."""
     if isinstance(callback, keras.callbacks.Callback):
         try:
             return copy.deepcopy(callback)
@@ -52,23 +44,20 @@ def _own(callback):
     return made
 
 
-def may_keep_model(callback):
-    """Return whether the user's own code could hold on to the model after the fit.
-
-    Keras's callbacks do not when they are copies. Others may have kept it, or changed
-    it in ways that no later fit could know of.
-    """
+def may_keep_model(callback: Any) -> bool:
+    """Return whether the user's own code could hold on to the model after the fit."""
+    # Keras's callbacks do not when they are copies. Others may have kept it, or changed
+    # it in ways that no later fit could know of.
     is_copy = isinstance(callback, keras.callbacks.Callback)
     return not (is_copy and _is_of_keras(type(callback)))
 
 
-def watches_parts(callback, has_validation):
-    """Return whether a callback wants a call within epochs, not just around them."""
-    hooks = _BATCH_HOOKS + (_TEST_HOOKS if has_validation else ())
-    return any(not _is_idle(callback, hook) for hook in hooks)
+def watches_batches(callback: keras.callbacks.Callback) -> bool:
+    """Return whether a callback wants a call at each batch."""
+    return any(not _is_idle(callback, hook) for hook in _BATCH_HOOKS)
 
 
-def _is_idle(callback, hook):
+def _is_idle(callback: keras.callbacks.Callback, hook: str) -> bool:
     """Return whether a hook does nothing."""
     function = getattr(getattr(callback, hook), "__func__", None)
     if function is getattr(keras.callbacks.Callback, hook):
@@ -78,5 +67,6 @@ def _is_idle(callback, hook):
     return function is not None and saves_epochs and _is_of_keras(function)
 
 
-def _is_of_keras(thing):
+def _is_of_keras(thing: Any) -> bool:
+    """Return whether a class or function is Keras's own."""
     return thing.__module__.startswith("keras.")

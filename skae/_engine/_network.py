@@ -1,0 +1,105 @@
+"""The forward pass of a trained network: in NumPy where that can be, else in Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skae._engine._spec import Architecture
+from skae._layers._base import Layer, Weights, run, with_weights
+
+Stack = list[tuple[Layer, Weights]]
+
+
+class TrainedNetwork:
+    """A trained network that can be run; it pickles as its architecture and weights.
+
+    float32 rows are computed in float32, all others in float64. Where all layers run in
+    NumPy, neither TensorFlow nor Keras is needed.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: list[np.ndarray],  # float32, in the order of the Keras model's
+        latent_shape: tuple[int, ...],  # of one code, before it is flattened
+    ) -> None:
+        self.architecture = architecture
+        self.weights = weights
+        self.latent_shape = latent_shape
+        self._stacks: dict[Any, tuple[Stack, Stack] | None] = {}  # by dtype
+        self._key: Any = None  # of the Keras model that runs it
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_stacks": {}, "_key": None}
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Return flat codes, of shape (n, width), of scaled rows."""
+        stacks = self._numpy_stacks(x.dtype)
+        if stacks is None:
+            return self._in_keras("encode", x)
+        return run(stacks[0], x.reshape(len(x), -1))
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Return the scaled rows of flat codes."""
+        stacks = self._numpy_stacks(codes.dtype)
+        if stacks is None:
+            return self._in_keras("decode", codes)
+        rows = run(stacks[1], codes)
+        return rows.reshape(len(rows), *self.architecture.output_shape)
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+        """Return the network's output for scaled rows."""
+        stacks = self._numpy_stacks(x.dtype)
+        if stacks is None:
+            return self._in_keras("reconstruct", x)
+        # Not by the two methods above: single rows come often, and calls cost.
+        rows = run(stacks[1], run(stacks[0], x.reshape(len(x), -1)))
+        return rows.reshape(len(rows), *self.architecture.output_shape)
+
+    def encode_and_reconstruct(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return flat codes and the output, both as the two alone return them."""
+        codes = self.encode(x)
+        in_numpy = self.runs_in_numpy(x.dtype)
+        return codes, self.decode(codes) if in_numpy else self.reconstruct(x)
+
+    def terms(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the values per row of the network's terms, by name."""
+        stacks = self._numpy_stacks(x.dtype)
+        if stacks is None:
+            return self._in_keras("terms", x)
+        *before, (last, _) = stacks[0]
+        return last.row_terms(run(before, x.reshape(len(x), -1)))
+
+    def runs_in_numpy(self, dtype: np.dtype) -> bool:
+        """Return whether rows of this dtype need neither TensorFlow nor Keras."""
+        return self._numpy_stacks(dtype) is not None
+
+    def _numpy_stacks(self, dtype: np.dtype) -> tuple[Stack, Stack] | None:
+        """Return encoder and decoder with weights, or None where Keras is needed."""
+        if dtype not in self._stacks:
+            self._stacks[dtype] = self._with_weights(dtype)
+        return self._stacks[dtype]
+
+    def _with_weights(self, dtype: np.dtype) -> tuple[Stack, Stack] | None:
+        """Return layers with weights of a dtype, or None where Keras is needed."""
+        layers = self.architecture.layers
+        joined = [] if layers is None else [*layers[0], *layers[1]]
+        if layers is None or not all(layer.runs_in_numpy for layer in joined):
+            return None
+        cast = [np.asarray(weight, dtype) for weight in self.weights]
+        pairs = with_weights(joined, cast)
+        n_coding = len(layers[0])
+        return pairs[:n_coding], pairs[n_coding:]
+
+    def _in_keras(self, part: str, x: np.ndarray) -> Any:
+        """Return the output of a part of the network, run by Keras."""
+        from skae.networks import import_quietly
+
+        import_quietly()
+        from skae._engine._keras import _models
+
+        if self._key is None:
+            self._key = _models.network_key(self.architecture)
+        return _models.run(self.architecture, self._key, self.weights, part, x)

@@ -1,0 +1,433 @@
+"""The trainer in NumPy: layers that learn, cut batches, and threads.
+
+It does what the trainer in Keras does, to rounding. It neither imports TensorFlow nor
+traces anything: a small fit is done before TensorFlow would be imported, and nothing of
+it stays in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from skae._engine._data import check_optimizer_state
+from skae._engine._losses import Loss, numpy_loss
+from skae._engine._optimizers import OPTIMIZERS, SGD, parted
+from skae._engine._spec import Schedule, State, TrainingSpec
+from skae._engine._threads import OneBlasThread, Team, allowed_threads
+from skae._layers._base import Layer, Learned, latent_shape, stacked
+from skae._layers._dense import Dense
+from skae._missing import entry_weights, filled_inputs
+from skae._numpy_draw import NumpyDraw
+from skae._random import stream
+
+Array = np.ndarray
+# Fewer multiplications in a part of a batch are not worth the wait for a thread, since
+# threads wait for each other at each call of a function: convolutions make many.
+_PART_WORK, _CONV_PART_WORK = 6_000_000, 12_000_000
+# Trainings that are expected to take longer are left to XLA, where batches are not cut.
+# Where TensorFlow is yet to be imported, NumPy would be ahead up to about twice this.
+_XLA_SECONDS = 6.0
+# Validation rows that pass the network at a time.
+_BLOCK_ROWS = 1024
+# Rows pass convolutions in blocks of about so many numbers in their windows: less than
+# 16 rows of usual images are slower, more than 64 too, and all need memory.
+_BLOCK_WINDOWED = 1 << 21
+# Where rows take more multiplications in convolutions than that, TensorFlow is up to a
+# third faster: trainings that are expected to take longer are left to it.
+_KERAS_PRODUCTS, _KERAS_SECONDS = 4_000_000, 20.0
+
+
+def reason_against(spec: TrainingSpec, schedule: Schedule) -> str | None:
+    """Return why a training needs Keras, or None."""
+    if schedule.callbacks:
+        return "callbacks are Keras's"
+    layers = spec.architecture.layers
+    if layers is None:
+        return f"network {spec.architecture.network!r} is built by code for Keras"
+    for layer in (layer for part in layers for layer in part):
+        if not layer.trains_in_numpy:
+            kind = type(layer).__name__
+            return f"the layer {kind} of network {spec.architecture.network!r} does not"
+    last = stacked(*layers)[-1].activation.name
+    if numpy_loss(spec.loss, last) is None:
+        return f"loss {spec.loss!r} behind the output_activation {last!r} does not"
+    if not isinstance(spec.optimizer, str) or spec.optimizer not in OPTIMIZERS:
+        return f"optimizer {spec.optimizer!r} does not"
+    return None
+
+
+def suits_keras(spec: TrainingSpec, schedule: Schedule, n_rows: int) -> bool:
+    """Return whether a training is better left to TensorFlow: see _KERAS_PRODUCTS."""
+    layers = stacked(*spec.architecture.layers or ((), ()))
+    n_products = sum(layer.n_products for layer in layers)
+    seconds = schedule.epochs * n_rows * n_products * 6 / 40e9
+    is_large = not _is_dense(layers) and n_products > _KERAS_PRODUCTS
+    return is_large and seconds > _KERAS_SECONDS
+
+
+@contextlib.contextmanager
+def acquired(
+    spec: TrainingSpec, schedule: Schedule, n_rows: int, engine: str = "auto"
+) -> Iterator[tuple[NumpyTrainer, dict[str, float]]]:
+    """Give the block a trainer, and the seconds that building it took."""
+    start = time.perf_counter()
+    trainer = NumpyTrainer(spec, schedule)
+    # XLA makes few kernels of all that lies between the products of dense layers.
+    if engine == "xla" or (engine == "auto" and suits_xla(trainer, schedule, n_rows)):
+        from skae.networks import import_quietly
+
+        import_quietly()
+        from skae._engine._keras._xla import XlaTrainer
+
+        trainer = XlaTrainer(spec, schedule)
+    with trainer.running():
+        yield trainer, {"building": time.perf_counter() - start, "tracing": 0.0}
+
+
+def suits_xla(trainer: NumpyTrainer, schedule: Schedule, n_rows: int) -> bool:
+    """Return whether the epochs of a training are better left to XLA."""
+    if not _is_dense(trainer.layers) or trainer.n_workers > 1:
+        return False
+    n_weights = len(trainer.stack.weights)
+    return _expected_seconds(n_weights, schedule, n_rows) > _XLA_SECONDS
+
+
+class NumpyTrainer:
+    """A stack of layers, a loss, an optimizer and a corruption, for one training.
+
+    Large batches are cut into parts, which threads share; `n_workers` is how many, None
+    is as many as are worth a thread, and rows pass in blocks of `block_rows` at most.
+    """
+
+    names = ("loss",)
+    warning = None
+    callbacks = ()
+    team: Team
+
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        schedule: Schedule,
+        n_workers: int | None = None,
+        block_rows: int | None = None,
+    ) -> None:
+        assert spec.architecture.layers is not None
+        encoder, decoder = spec.architecture.layers
+        self.spec, self._network = spec, spec.architecture.network
+        self.layers = stacked(encoder, decoder)
+        self.latent_shape = latent_shape(encoder)
+        loss = numpy_loss(spec.loss, self.layers[-1].activation.name)
+        assert loss is not None
+        self.stack = LayerStack(self.layers, loss)
+        least = _PART_WORK if _is_dense(self.layers) else _CONV_PART_WORK
+        n_products = sum(layer.n_products for layer in self.layers)
+        if n_workers is None:
+            n_workers = _n_parts(n_products * schedule.batch_size, least)
+        self.n_workers = n_workers
+        stacks = [self.stack]
+        for _ in range(self.n_workers - 1):
+            stacks.append(LayerStack(self.layers, loss, self.stack.weights))
+        if block_rows is None:
+            n_windowed = max(layer.n_windowed for layer in self.layers)
+            block_rows = max(1, _BLOCK_WINDOWED // max(1, n_windowed))
+        self._block_rows = block_rows
+        self._workers = [BatchWorker(spec, stack, block_rows) for stack in stacks]
+        gradients = [stack.gradients for stack in stacks]
+        optimizer = OPTIMIZERS[spec.optimizer]
+        self.optimizer: SGD = optimizer(
+            self.stack.weights, gradients, self.stack.shapes
+        )
+
+    @contextlib.contextmanager
+    def running(self, n_threads: int | None = None) -> Iterator[None]:
+        """Let the block train, in as many threads as BLAS may use, or in so many."""
+        n_threads = allowed_threads() if n_threads is None else n_threads
+        # The epoch loop looks at losses and weights: no need for NumPy's warnings.
+        with (
+            np.errstate(all="ignore"),
+            OneBlasThread(),
+            Team(min(self.n_workers, n_threads)) as self.team,
+        ):
+            yield
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force."""
+        return self.optimizer.learning_rate
+
+    def fresh_weights(self, seed: int) -> list[Array]:
+        """Return the weights that a training with this seed begins with."""
+        rng = stream(seed, "weights")
+        pairs = zip(self.stack.names, self.stack.shapes, strict=True)
+        return [self._network.draw_weight(name, shape, rng) for name, shape in pairs]
+
+    def load(
+        self, state: State, learning_rate: float | None, layer_seed: Any = None
+    ) -> None:
+        """Write weights and optimizer state, None of which is a fresh one."""
+        self.stack.load(state.weights)
+        if state.optimizer is not None:
+            fresh = self.optimizer.state()
+            check_optimizer_state(state.optimizer, fresh, self.optimizer)
+            self.optimizer.load(state.optimizer)
+        if learning_rate is not None:
+            self.optimizer.learning_rate = float(learning_rate)
+
+    def take(self, data: dict[str, Array]) -> None:
+        """Take the data of the training: rows flat, and contiguous for ``np.take``."""
+        flat = {
+            name: array if array.ndim == 1 else array.reshape(len(array), -1)
+            for name, array in data.items()
+        }
+        arrays = {name: np.ascontiguousarray(array) for name, array in flat.items()}
+        self.rows = {name: one for name, one in arrays.items() if name[:4] != "val_"}
+        self._validation = {
+            name[4:]: one for name, one in arrays.items() if name[:4] == "val_"
+        }
+
+    def run_epoch(
+        self, order: Array, seed: Array, batch_size: int, rates: Array | None
+    ) -> list[float]:
+        """Train one epoch; return its mean losses."""
+        total, order = 0.0, order.astype(np.intp)
+        for number, worker in enumerate(self._workers):
+            worker.seed([*seed, number])
+        for step, start in enumerate(range(0, len(order), batch_size)):
+            if rates is not None:
+                self.optimizer.learning_rate = float(rates[step])
+            rows = order[start : start + batch_size]
+            n_rows = len(rows)
+            size = -(-n_rows // self.n_workers)
+            shares = self.team.run(
+                [
+                    functools.partial(
+                        worker.descend,
+                        self.rows,
+                        rows[i * size : (i + 1) * size],
+                        n_rows,
+                    )
+                    for i, worker in enumerate(self._workers)
+                ]
+            )
+            total += sum(shares) * n_rows
+            self.team.run(self.optimizer.tasks())
+        return [total / len(order)]
+
+    def validate(self) -> list[float]:
+        """Return the mean losses of the validation rows."""
+        data = self._validation
+        total, n = 0.0, len(data["x"])
+        size = min(_BLOCK_ROWS, self._block_rows)
+        for first in range(0, n, size):
+            rows = slice(first, first + size)
+            x, y, weight = (data[name][rows] for name in ("x", "y", "weight"))
+            if "fill" in self.rows:
+                y, weight = entry_weights(y, weight)
+            total += self.stack.loss_of(x, y, weight) * len(x)
+        return [total / n]
+
+    def weights(self) -> list[Array]:
+        """Return the weights, a list of new arrays."""
+        return [view.copy() for view in self.stack.variables]
+
+    def optimizer_state(self) -> list[Array]:
+        """Return the optimizer's variables, in Keras's order."""
+        return self.optimizer.state()
+
+    def finish(self, best: list[Array] | None) -> None:
+        """End with the best weights, where they were kept."""
+        if best is not None:
+            self.stack.load(best)
+
+
+class LayerStack:
+    """Layers whose weights lie in one flat array, as their gradients do."""
+
+    def __init__(
+        self, layers: list[Layer], loss: Loss, weights: Array | None = None
+    ) -> None:
+        self._layers, self._loss = layers, loss
+        variables = [
+            (one.name, *variable) for one in layers for variable in one.variables
+        ]
+        self.names = [f"{layer}/{name}" for layer, name, _ in variables]
+        self.shapes = [shape for *_, shape in variables]
+        if weights is None:  # else those of another stack, to share them
+            n_weights = sum(int(np.prod(shape)) for shape in self.shapes)
+            weights = np.zeros(n_weights, np.float32)
+        self.weights = weights
+        self.gradients = np.zeros_like(weights)
+        self.variables = parted(weights, self.shapes)
+        views = iter(self.variables), iter(parted(self.gradients, self.shapes))
+        self._own = [
+            Learned(*([next(view) for _ in layer.variables] for view in views), {})
+            for layer in layers
+        ]
+        # No layer needs the gradients of what comes in before.
+        self._first = next(i for i, layer in enumerate(layers) if layer.variables)
+        # The loss of the last layer's output gives its gradient already.
+        last = layers[-1].activation
+        self._is_direct = loss.activation is not None or last.is_linear
+        self._passes: dict[int, _Pass] = {}
+
+    def load(self, weights: list[Array] | None) -> None:
+        """Write weights, a list of arrays."""
+        for view, array in zip(self.variables, weights or (), strict=True):
+            view[...] = array
+
+    def descend(
+        self, x: Array, target: Array, weight: Array | None, n_rows: int
+    ) -> float:
+        """Compute the gradients of some of a batch's `n_rows`; return their loss."""
+        made = self._pass_of(len(x))
+        outputs, gradients = made.outputs, made.gradients
+        self._forward(x, outputs)
+        gradient = outputs[-1]
+        if not self._is_direct:
+            gradient = made.last_gradient
+            np.copyto(gradient, outputs[-1])
+        loss = self._loss(gradient, target, weight, n_rows)
+        layers, own, inputs = self._layers, self._own, [x, *outputs[:-1]]
+        below = gradients[-1] if gradients else None
+        if self._is_direct:
+            layers[-1].linear_backward(inputs[-1], gradient, own[-1], below)
+        else:
+            layers[-1].backward(inputs[-1], outputs[-1], gradient, own[-1], below)
+        for i in range(len(layers) - 2, self._first - 1, -1):
+            below = gradients[i - 1] if i > self._first else None
+            layers[i].backward(inputs[i], outputs[i], gradients[i], own[i], below)
+        return loss
+
+    def loss_of(self, x: Array, target: Array, weight: Array | None) -> float:
+        """Return the loss of rows."""
+        outputs = self._pass_of(len(x)).outputs
+        self._forward(x, outputs)
+        return self._loss.value(outputs[-1], target, weight)
+
+    def _forward(self, x: Array, outputs: list[Array]) -> None:
+        """Fill the layers' outputs, but for the activation that the loss takes over."""
+        for layer, own, out in zip(self._layers[:-1], self._own, outputs, strict=False):
+            layer.forward(x, own.weights, out, own.memory)
+            x = out
+        last, own = self._layers[-1], self._own[-1]
+        run = last.forward if self._loss.activation is None else last.linear
+        run(x, own.weights, outputs[-1], own.memory)
+
+    def _pass_of(self, n: int) -> _Pass:
+        """Return the arrays that n rows need on their way."""
+        if n not in self._passes:
+            self._passes[n] = _Pass([layer.output_shape(n) for layer in self._layers])
+        return self._passes[n]
+
+
+class _Pass:
+    """The arrays that rows need on their way through layers of these outputs."""
+
+    def __init__(self, shapes: list[tuple[int, ...]]) -> None:
+        self._shapes = shapes
+        self.outputs = [np.empty(shape, np.float32) for shape in shapes]
+
+    @cached_property
+    def gradients(self) -> list[Array]:
+        """Gradients of the outputs of all layers but the last."""
+        return [np.empty(shape, np.float32) for shape in self._shapes[:-1]]
+
+    @cached_property
+    def last_gradient(self) -> Array:
+        """The gradient of the last layer's output."""
+        return np.empty(self._shapes[-1], np.float32)
+
+
+class BatchWorker:
+    """What one thread does of each step: its part of the batch, memory and draws."""
+
+    def __init__(self, spec: TrainingSpec, stack: LayerStack, block_rows: int) -> None:
+        self._stack, self._block_rows = stack, block_rows
+        self._corruption = spec.corruption
+        self._shape = -1, *spec.architecture.input_shape
+        self._memory: dict[int, dict[str, Array]] = {}
+
+    def seed(self, seed: list[int]) -> None:
+        """Begin an epoch's draws."""
+        if self._corruption is not None:
+            self._rng = np.random.default_rng(seed)
+
+    def descend(self, data: dict[str, Array], rows: Array, n_rows: int) -> float:
+        """Compute the gradients of some of a batch's rows; return their loss."""
+        if len(rows) == 0:  # a last batch of fewer rows than workers
+            self._stack.gradients.fill(0)
+            return 0.0
+        n_blocks = -(-len(rows) // self._block_rows)
+        if n_blocks == 1:
+            return self._stack.descend(*self._gathered(data, rows), n_rows)
+        loss, total = 0.0, np.zeros_like(self._stack.gradients)
+        size = -(-len(rows) // n_blocks)
+        for start in range(0, len(rows), size):
+            batch = self._gathered(data, rows[start : start + size])
+            loss += self._stack.descend(*batch, n_rows)
+            total += self._stack.gradients
+        np.copyto(self._stack.gradients, total)
+        return loss
+
+    def _gathered(
+        self, data: dict[str, Array], rows: Array
+    ) -> tuple[Array, Array, Array | None]:
+        """Return inputs, damaged afresh, targets and weights of some rows."""
+        arrays = self._memory_of(len(rows), data)
+        for name, array in arrays.items():
+            np.take(data[name], rows, axis=0, out=array, mode="clip")
+        inputs = x = arrays["x"]
+        y, weight = arrays.get("y", x), arrays.get("weight")
+        if self._corruption is not None:
+            extremes = (data["low"], data["high"]) if "low" in data else None
+            known = data["x"].reshape(self._shape)
+            draw = NumpyDraw(self._rng, known, extremes, np.float32)
+            damaged = self._corruption.apply(x.reshape(self._shape), draw)
+            x = np.asarray(damaged, np.float32).reshape(x.shape)
+        if "fill" in data:
+            x = filled_inputs(inputs, x, data["fill"])
+            y, weight = entry_weights(y, weight)
+        return x, y, weight
+
+    def _memory_of(self, n: int, data: dict[str, Array]) -> dict[str, Array]:
+        """Return the arrays that n rows are gathered in."""
+        if n not in self._memory:
+            names = data.keys() & {"x", "y", "weight"}
+            self._memory[n] = {
+                name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
+            }
+        return self._memory[n]
+
+
+def _is_dense(layers: list[Layer]) -> bool:
+    """Return whether all layers are dense."""
+    return all(isinstance(layer, Dense) for layer in layers)
+
+
+def _n_parts(work: int, least: int) -> int:
+    """Return into how many parts to cut a batch: as many as are worth a thread.
+
+    It depends on the machine, but not on how many threads this process may use: worker
+    processes may use fewer, and should come to the same bits.
+    """
+    n_cores = os.cpu_count() or 1
+    return max(n for n in (1, 2, 4) if n == 1 or (work >= n * least and n <= n_cores))
+
+
+def _expected_seconds(n_weights: int, schedule: Schedule, n_rows: int) -> float:
+    """Return about how long a training takes, in one thread without stopping early.
+
+    A rough count of multiplications, passes over the weights, and calls of functions,
+    with speeds that were measured once: it need not be right elsewhere, but the same.
+    """
+    step = n_weights * (6 * schedule.batch_size / 70e9 + 1.2e-9) + 5e-5
+    return schedule.epochs * ceil(n_rows / schedule.batch_size) * step

@@ -1,0 +1,118 @@
+"""What goes into a training and what comes out: plain data, no Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from skae._layers._base import Layer
+from skae.networks._base import Network, layers_of
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network, fitted to the shapes of one row of inputs and of targets."""
+
+    network: Network
+    input_shape: Shape
+    output_shape: Shape
+    latent_dim: int | None  # None is the network's own width
+
+    @property
+    def shapes(self) -> tuple[Shape, Shape, int | None]:
+        """The arguments that a network's methods take."""
+        return self.input_shape, self.output_shape, self.latent_dim
+
+    @cached_property
+    def layers(self) -> tuple[list[Layer], list[Layer]] | None:
+        """The layers of encoder and decoder, or None where only Keras knows them."""
+        return layers_of(self.network, *self.shapes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: kept for name, kept in vars(self).items() if name != "layers"}
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """Everything that shapes the computation, but no data and no amounts."""
+
+    architecture: Architecture
+    loss: Any  # a Keras name or instance, or a function
+    optimizer: Any  # a Keras name or instance
+    learning_rate: float | str | None = None  # replaces the optimizer's own
+    corruption: Any = None  # damages the inputs of every step
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows in scaled space: float32 inputs, targets and weights.
+
+    ``fill``, of shape (x.shape[-1],), is what missing inputs (NaN) become; with it,
+    missing targets do not count. None where neither these rows nor the validation rows,
+    for which it stands, too, have a missing entry.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None  # None: the inputs are the targets
+    weight: np.ndarray | None = None  # of mean 1; None: all rows count alike
+    fill: np.ndarray | None = None
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The targets, whichever way they are given."""
+        return self.x if self.y is None else self.y
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train, and what watches."""
+
+    epochs: int
+    batch_size: int
+    patience: int | None = None  # None trains through and keeps the last weights
+    first_epoch: int = 0  # number of earlier passes
+    callbacks: list = field(default_factory=list)  # of Keras, or what makes them
+    verbose: int = 0
+
+
+@dataclass
+class State:
+    """Weights and optimizer state, lists of NumPy arrays; None are fresh ones."""
+
+    weights: list | None = None
+    optimizer: list | None = None
+
+
+@dataclass
+class Trained:
+    """The result of a training."""
+
+    state: State
+    history: dict[str, list[float]]
+    seconds: dict[str, float]  # building, tracing, validation, training
+    latent_shape: Shape  # of one code, before it is flattened
+
+
+class TrainingDivergedError(ArithmeticError):
+    """A loss, or a weight after the last step, stopped being finite."""
+
+    def __init__(
+        self,
+        *,
+        name: str,  # loss, val_loss, weights
+        value: float,
+        epoch: int,  # counted from 1
+        last_finite: float | None,
+        learning_rate: float,
+    ) -> None:
+        super().__init__(f"the {name} became {value} in epoch {epoch}")
+        self.name = name
+        self.value = value
+        self.epoch = epoch
+        self.last_finite = last_finite
+        self.learning_rate = learning_rate

@@ -1,0 +1,329 @@
+"""Training: choose a trainer, run its epochs, copy the result out.
+
+A trainer owns weights and gradients while it trains, and has the methods ``load``,
+``run_epoch``, ``validate``, ``weights`` and ``optimizer_state``. There are two, one in
+NumPy and one in Keras, which is imported where it is needed. What closes an epoch
+(history, patience, callbacks, progress bar, divergence) is here, once for both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from skae._engine._data import training_arrays
+from skae._engine._spec import (
+    Rows,
+    Schedule,
+    State,
+    Trained,
+    TrainingDivergedError,
+    TrainingSpec,
+)
+from skae._layers._base import value_range
+from skae._random import stream
+
+#: What ``learning_rate`` may be besides a number and None.
+ONE_CYCLE = "one_cycle"
+# One cycle rises to this many times the optimizer's own rate, during this share of the
+# steps, from this share of the highest rate; and falls to that share of it.
+_PEAK, _RISE, _START, _END = 8.0, 0.3, 0.04, 0.004
+# What a training draws besides its batch order: first counter of the stream.
+_STEPS, _VALIDATION, _LAYERS = 1, 2, 3
+
+
+def train(
+    spec: TrainingSpec,
+    rows: Rows,
+    validation: Rows | None,
+    schedule: Schedule,
+    state: State,
+    seed: int,
+    engine: str,
+    check_range: Callable[[tuple[float, float] | None], None],
+) -> Trained:
+    """Train a network; as ``skae._engine.train`` says."""
+    _check_learning_rate(spec)
+    start = time.perf_counter()
+    layers = spec.architecture.layers
+    if layers is not None:
+        check_range(value_range(layers[1]))
+    with _trainer(spec, rows, validation, schedule, seed, engine) as (trainer, seconds):
+        if layers is None:
+            check_range(trainer.output_range)
+        if trainer.warning is not None:
+            warnings.warn(trainer.warning, UserWarning, stacklevel=2)
+        trained = run(trainer, spec, rows, validation, schedule, state, seed)
+        trained.seconds |= seconds
+    others = sum(trained.seconds.values())
+    trained.seconds["training"] = time.perf_counter() - start - others
+    return trained
+
+
+def run(
+    trainer: Any,
+    spec: TrainingSpec,
+    rows: Rows,
+    validation: Rows | None,
+    schedule: Schedule,
+    state: State,
+    seed: int,
+) -> Trained:
+    """Load a trainer, run its epochs, and copy the result out."""
+    weights = state.weights
+    if weights is None:
+        weights = trainer.fresh_weights(seed)
+    trainer.load(
+        State(weights, state.optimizer),
+        None if spec.learning_rate == ONE_CYCLE else spec.learning_rate,
+        stream(seed, "corruption", _LAYERS, schedule.first_epoch),
+    )
+    noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
+    trainer.take(training_arrays(spec, rows, validation, noise_seed))
+    loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None, seed)
+    history = loop.run(spec.learning_rate == ONE_CYCLE)
+    trained = State(trainer.weights(), trainer.optimizer_state())
+    _check_finite(trained.weights, schedule, history, trainer)
+    seconds = {"validation": loop.validation_seconds}
+    return Trained(trained, history, seconds, trainer.latent_shape)
+
+
+def _trainer(
+    spec: TrainingSpec,
+    rows: Rows,
+    validation: Rows | None,
+    schedule: Schedule,
+    seed: int,
+    engine: str,
+) -> contextlib.AbstractContextManager[tuple[Any, dict[str, float]]]:
+    """Return a context of (trainer, seconds that building and tracing took)."""
+    from skae._engine import _numpy
+
+    reason = None
+    if engine != "keras":
+        reason = _numpy.reason_against(spec, schedule)
+        n_rows = len(rows.x)
+        is_left = engine == "auto" and _numpy.suits_keras(spec, schedule, n_rows)
+        if reason is None and not is_left:
+            return _numpy.acquired(spec, schedule, n_rows, engine)
+    if engine == "numpy":
+        raise ValueError(
+            f"engine='numpy' cannot train this: {reason}. Use engine='auto', which "
+            "leaves to Keras what NumPy cannot train."
+        )
+    from skae.networks import import_quietly
+
+    import_quietly()
+    from skae._engine import _keras
+
+    return _keras.acquired(spec, rows, validation, schedule, seed)
+
+
+class EpochLoop:
+    """The loop over the epochs of one training, and its history."""
+
+    def __init__(
+        self,
+        trainer: Any,
+        schedule: Schedule,
+        n_rows: int,
+        has_validation: bool,
+        seed: int,
+    ) -> None:
+        self._trainer, self._schedule = trainer, schedule
+        self._has_validation = has_validation
+        self._n_steps = math.ceil(n_rows / schedule.batch_size)
+        self._orders = batch_orders(seed, n_rows, schedule.first_epoch)
+        self._noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
+        self._losses: dict[str, list[float]] = {name: [] for name in trainer.names}
+        if has_validation:
+            self._losses |= {f"val_{name}": [] for name in trainer.names}
+        self.validation_seconds = 0.0
+
+    def run(self, one_cycle: bool) -> dict[str, list[float]]:
+        """Train, and return the history."""
+        rates = None
+        if one_cycle:
+            own = self._trainer.learning_rate
+            rates = one_cycle_rates(own, self._schedule.epochs, self._n_steps)
+        if not self._trainer.callbacks:
+            self._run(rates, None)
+            return self._losses
+        import keras
+
+        # The last one: what the others add to the logs belongs to the history.
+        seen = keras.callbacks.History()
+        watching = keras.callbacks.CallbackList(
+            [*self._trainer.callbacks, seen],
+            model=self._trainer.model,
+            epochs=self._schedule.first_epoch + self._schedule.epochs,
+            steps=self._n_steps,
+            verbose=0,
+        )
+        watching.on_train_begin()
+        self._run(rates, watching)
+        watching.on_train_end(self._logs())
+        return seen.history
+
+    def _run(self, rates: np.ndarray | None, watching: Any) -> None:
+        """Run the epochs, and let the trainer end with the weights to keep."""
+        trainer, patience = self._trainer, self._schedule.patience
+        lowest, waited, best = math.inf, 0, None
+        with _progress_bar(self._schedule) as show:
+            for epoch in range(self._schedule.epochs):
+                number = self._schedule.first_epoch + epoch
+                order = next(self._orders)
+                seed = self._noise.integers(2**31, size=2, dtype=np.int32)
+                rate = None if rates is None else rates[epoch]
+                if watching is not None:
+                    watching.on_epoch_begin(number)
+                losses = self._run_epoch(order, seed, rate, watching)
+                self._close_epoch(losses, number + 1, watching)
+                if watching is not None:
+                    watching.on_epoch_end(number, self._logs())
+                show(epoch + 1, self._logs())
+                if patience is not None:
+                    waited += 1
+                    watched = "val_loss" if self._has_validation else "loss"
+                    if self._losses[watched][-1] < lowest:
+                        lowest, waited = self._losses[watched][-1], 0
+                        best = trainer.weights()
+                    if waited >= patience:
+                        break
+                if watching is not None and trainer.model.stop_training:
+                    break
+        trainer.finish(best)
+
+    def _run_epoch(
+        self, order: np.ndarray, seed: np.ndarray, rates: Any, watching: Any
+    ) -> list[float]:
+        """Train one epoch, by batches if callbacks watch them; return mean losses."""
+        size = self._schedule.batch_size
+        if watching is None or not self._trainer.is_watched_by_batch:
+            return self._trainer.run_epoch(order, seed, size, rates)
+        batches = self._trainer.run_batches(order, seed, size, rates)
+        for batch in range(self._n_steps):
+            watching.on_train_batch_begin(batch)
+            losses = next(batches)
+            watching.on_train_batch_end(batch, self._named(losses))
+            if self._trainer.model.stop_training:
+                break
+        return losses
+
+    def _close_epoch(self, losses: list[float], number: int, watching: Any) -> None:
+        """Validate, and add the epoch to the history."""
+        found = self._named(losses)
+        if self._has_validation:
+            if watching is not None:  # to callbacks, all rows are one batch
+                watching.on_test_begin()
+                watching.on_test_batch_begin(0)
+            start = time.perf_counter()
+            validated = self._named(self._trainer.validate())
+            self.validation_seconds += time.perf_counter() - start
+            found |= {f"val_{name}": value for name, value in validated.items()}
+            self._check(found, number)
+            if watching is not None:
+                watching.on_test_batch_end(0, validated)
+                watching.on_test_end(validated)
+        self._check(found, number)
+        for name, value in found.items():
+            self._losses[name].append(value)
+
+    def _check(self, losses: dict[str, float], number: int) -> None:
+        """Raise where a loss is not finite."""
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise TrainingDivergedError(
+                    name=name,
+                    value=value,
+                    epoch=number,
+                    last_finite=(self._losses[name] or [None])[-1],
+                    learning_rate=self._trainer.learning_rate,
+                )
+
+    def _named(self, losses: list[float]) -> dict[str, float]:
+        """Return losses by their names."""
+        return dict(zip(self._trainer.names, losses, strict=True))
+
+    def _logs(self) -> dict[str, float]:
+        """Return the losses of the last epoch."""
+        return {name: losses[-1] for name, losses in self._losses.items()}
+
+
+def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray]:
+    """Yield a permutation of ``range(n)`` (int32) for each epoch, without end.
+
+    Batches are consecutive slices of it, the last one shorter where it must be. A fit
+    begins at epoch 0; each ``partial_fit`` begins where the last one ended.
+    """
+    rng = stream(seed, "order", first_epoch)
+    rows = np.arange(n, dtype=np.int32)
+    while True:
+        yield rng.permutation(rows)
+
+
+def one_cycle_rates(own: float, n_epochs: int, n_steps: int) -> np.ndarray:
+    """Return the learning rates of all steps, (n_epochs, n_steps): up and down.
+
+    Smith and Topin (2019). Super-convergence. Proc. SPIE 11006. doi:10.1117/12.2520589
+    """
+    done = (np.arange(n_epochs * n_steps) + 0.5) / (n_epochs * n_steps)
+    up = _START + (1 - _START) * _half_cosine(done / _RISE)
+    down = _END + (1 - _END) * (1 - _half_cosine((done - _RISE) / (1 - _RISE)))
+    rates = own * _PEAK * np.where(done < _RISE, up, down)
+    return rates.astype(np.float32).reshape(n_epochs, n_steps)
+
+
+def _half_cosine(x: np.ndarray) -> np.ndarray:
+    """Return half a cosine, which rises from 0 to 1 as x does."""
+    return (1 - np.cos(np.pi * np.clip(x, 0, 1))) / 2
+
+
+@contextlib.contextmanager
+def _progress_bar(schedule: Schedule) -> Iterator[Callable[[int, dict], None]]:
+    """Give the block a function that shows (epochs done, losses), or does nothing."""
+    if not schedule.verbose:
+        yield lambda epoch, losses: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=schedule.epochs, desc="epochs", unit="epoch") as bar:
+
+        def show(epoch: int, losses: dict[str, float]) -> None:
+            bar.set_postfix({k: f"{v:.4g}" for k, v in losses.items()}, refresh=False)
+            bar.update(epoch - bar.n)
+
+        yield show
+
+
+def _check_learning_rate(spec: TrainingSpec) -> None:
+    """Raise a ValueError where a learning rate stands beside an optimizer instance."""
+    optimizer, learning_rate = spec.optimizer, spec.learning_rate
+    if learning_rate is not None and not isinstance(optimizer, str):
+        raise ValueError(
+            f"learning_rate is {learning_rate!r}, but optimizer is an instance of "
+            f"{type(optimizer).__name__}, which has its own learning rate. Set it "
+            "there and leave learning_rate=None, or pass the optimizer's name."
+        )
+
+
+def _check_finite(
+    weights: Any, schedule: Schedule, history: dict[str, list[float]], trainer: Any
+) -> None:
+    """Raise where the last steps, which no loss has seen, ruined the weights."""
+    for weight in weights:
+        finite = np.isfinite(weight)
+        if not finite.all():
+            raise TrainingDivergedError(
+                name="weights",
+                value=float(weight[~finite][0]),
+                epoch=schedule.first_epoch + len(history["loss"]),
+                last_finite=None,
+                learning_rate=trainer.learning_rate,
+            )

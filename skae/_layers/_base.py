@@ -1,0 +1,285 @@
+"""What every layer says of itself, and the folds over several layers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from math import inf, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skae._layers._activations import LINEAR, Activation
+
+Array = np.ndarray
+Weights = Sequence[Array]
+Out = Array | None  # where a result goes; None makes a new array
+Scratch = dict | None  # arrays that each step uses again, by what they are for
+# Rows that pass layers of maps at a time: what they need stays in the cache.
+_BLOCK_ROWS = 32
+
+
+class Learned(NamedTuple):
+    """What a layer that trains in NumPy owns."""
+
+    weights: Weights
+    gradients: Weights
+    memory: dict
+
+
+class Layer(ABC):
+    """A layer of encoder or decoder; holds no weights.
+
+    Rows are arrays of shape (n, n_values), maps of shape (channels, *lengths, n). A
+    layer that defines ``linear`` runs in NumPy, and trains there if it also defines
+    ``linear_backward``.
+    """
+
+    #: Name of the Keras layer.
+    name = ""
+    #: Names and shapes of the Keras layer's variables, in its order.
+    variables: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    #: The activation, which comes last.
+    activation: Activation = LINEAR
+    #: Whether it gives maps, rather than rows.
+    gives_maps = False
+    #: Shape of one row of the output in Keras, where the layer decides it.
+    row_shape: tuple[int, ...] | None = None
+    #: Multiplications that one row takes, without the activation's.
+    n_products = 0
+    #: Numbers in the windows of one row.
+    n_windowed = 0
+
+    @abstractmethod
+    def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
+        """Return the Keras twin's output for a Keras tensor."""
+
+    @property
+    def runs_in_numpy(self) -> bool:
+        """Whether ``forward`` can be called."""
+        return type(self).linear is not Layer.linear
+
+    @property
+    def trains_in_numpy(self) -> bool:
+        """Whether ``backward`` can be called."""
+        own, base = type(self), Layer
+        has_backward = own.backward is not base.backward
+        has_linear_backward = own.linear_backward is not base.linear_backward
+        return self.runs_in_numpy and (has_backward or has_linear_backward)
+
+    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
+        """Return the range of the output, given that of the input."""
+        return self.activation.low, self.activation.high
+
+    def complete(self, own: list[Array], known: dict[Layer, list[Array]]) -> Weights:
+        """Return the arrays that ``forward`` takes, given those of the variables."""
+        return own
+
+    def row_terms(self, x: Array) -> dict[str, Array]:
+        """Return what the layer adds to the loss, one value per row, by name."""
+        return {}
+
+    def is_undone_by(self, other: Layer) -> bool:
+        """Return whether the layer after this one does nothing but undo it."""
+        return False
+
+    def output_shape(self, n: int) -> tuple[int, ...]:
+        """Return the shape of the output for n rows."""
+        raise NotImplementedError
+
+    def channels_last(self, x: Array) -> Array:
+        """Return a view whose last axis holds the channels, as activations take it."""
+        return x.T if self.gives_maps else x
+
+    def linear(
+        self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
+    ) -> Array:
+        """Return the output before the activation, in `out` if that is given."""
+        raise NotImplementedError
+
+    def linear_backward(
+        self, x: Array, gradient: Array, own: Learned, x_gradient: Out
+    ) -> None:
+        """Write the gradients of weights and x, given that of ``linear``'s output."""
+        raise NotImplementedError
+
+    def forward(
+        self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
+    ) -> Array:
+        """Return the output; without `out`, x may be overwritten.
+
+        What ``backward`` needs stays in `out` and in `memory`.
+        """
+        made = self.linear(x, weights, out, memory)
+        activation = self.activation
+        if activation is LINEAR:
+            return made
+        if activation.needs_input and memory is not None:
+            np.copyto(buffer(memory, "input", made.shape, made.dtype), made)
+        seen = self.channels_last(made)
+        result = activation.function(seen)
+        if result is not seen:
+            seen[...] = result
+        return made
+
+    def backward(
+        self, x: Array, out: Array, gradient: Array, own: Learned, x_gradient: Out
+    ) -> None:
+        """Write the gradients of weights and x; overwrites `out` and `gradient`."""
+        activation = self.activation
+        if activation is not LINEAR:
+            seen = own.memory["input", out.shape] if activation.needs_input else out
+            activation.slope(self.channels_last(gradient), self.channels_last(seen))
+        self.linear_backward(x, gradient, own, x_gradient)
+
+
+class Unchanged(Layer):
+    """A layer that changes nothing in NumPy, where rows are flat."""
+
+    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
+        """Return the range of the input."""
+        return limits
+
+    def linear(
+        self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
+    ) -> Array:
+        """Return the input."""
+        return x
+
+    @property
+    def trains_in_numpy(self) -> bool:
+        """Whether training may leave it out."""
+        return True
+
+
+class Reshape(Unchanged):
+    """Gives rows a shape, or makes them flat."""
+
+    def __init__(self, name: str, shape: tuple[int, ...]) -> None:
+        self.name, self.shape = name, tuple(shape)
+
+    def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
+        """Return the reshaped Keras tensor."""
+        return reshaped(x, self.shape, self.name)
+
+
+class Dropout(Unchanged):
+    """Sets a fraction of the values to zero while training, in Keras alone."""
+
+    @property
+    def trains_in_numpy(self) -> bool:
+        """Whether training may leave it out."""
+        return False
+
+    def __init__(self, name: str, fraction: float) -> None:
+        self.name, self.fraction = name, fraction
+
+    def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
+        """Return the Keras tensor with dropout; each training seeds it anew."""
+        import keras
+
+        seed = len(made)  # another one for each layer
+        made[self] = keras.layers.Dropout(self.fraction, seed=seed, name=self.name)
+        return made[self](x)
+
+
+def buffer(
+    memory: Scratch,
+    purpose: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype | type,
+    make: Any = np.empty,
+) -> Array:
+    """Return an array of this shape: the memory's own, or a new one without memory."""
+    if memory is None:
+        return make(shape, dtype)
+    if (purpose, shape) not in memory:
+        memory[purpose, shape] = make(shape, dtype)
+    return memory[purpose, shape]
+
+
+# ------------------------------------------------------------- folds over layers
+
+
+def run(layers: Sequence[tuple[Layer, Weights]], x: Array) -> Array:
+    """Return the output of layers for rows, in small blocks where there are maps."""
+    if len(x) > _BLOCK_ROWS and any(layer.gives_maps for layer, _ in layers):
+        starts = range(0, len(x), _BLOCK_ROWS)
+        return np.concatenate([run(layers, x[i : i + _BLOCK_ROWS]) for i in starts])
+    for layer, weights in layers:
+        x = layer.forward(x, weights)
+    return x
+
+
+def with_weights(
+    layers: Sequence[Layer], weights: Sequence[Array]
+) -> list[tuple[Layer, Weights]]:
+    """Return layers with the arrays that they take, given those of all variables."""
+    remaining: Iterator[Array] = iter(weights)
+    known: dict[Layer, list[Array]] = {}
+    pairs = []
+    for layer in layers:
+        known[layer] = [next(remaining) for _ in layer.variables]
+        pairs.append((layer, layer.complete(known[layer], known)))
+    return pairs
+
+
+def stacked(encoder: Sequence[Layer], decoder: Sequence[Layer]) -> list[Layer]:
+    """Return the layers of both, without those that NumPy can leave out."""
+    layers: list[Layer] = []
+    for layer in [*encoder, *decoder]:
+        if isinstance(layer, Unchanged):
+            continue
+        if layers and layers[-1].is_undone_by(layer):  # maps between both stay maps
+            layers.pop()
+        else:
+            layers.append(layer)
+    return layers
+
+
+def latent_shape(encoder: Sequence[Layer]) -> tuple[int, ...]:
+    """Return the shape of one code, before it is flattened."""
+    shapes = [layer.row_shape for layer in encoder]
+    return next(shape for shape in reversed(shapes) if shape is not None)
+
+
+def value_range(layers: Sequence[Layer]) -> tuple[float, float]:
+    """Return the (lowest, highest) value that the last of some layers gives."""
+    limits = -inf, inf
+    for layer in layers:
+        limits = layer.limits(limits)
+    return limits
+
+
+def keras_output(layers: Sequence[Layer], x: Any, made: dict[Layer, Any]) -> Any:
+    """Return the output of the layers' Keras twins for a Keras tensor."""
+    for layer in layers:
+        x = layer.keras(x, made)
+    return x
+
+
+def row_input(shape: tuple[int, ...], name: str) -> Any:
+    """Return a Keras model's input for rows, or codes, of this shape."""
+    import keras
+
+    dtype = keras.config.dtype_policy().compute_dtype
+    return keras.Input(shape, name=name, dtype=dtype)
+
+
+def reshaped(x: Any, shape: tuple[int, ...], name: str) -> Any:
+    """Return a Keras tensor with rows of this shape."""
+    import keras
+
+    if tuple(x.shape[1:]) == shape:
+        return x
+    if shape == (prod(x.shape[1:]),):
+        return keras.layers.Flatten(name=name)(x)
+    return keras.layers.Reshape(shape, name=name)(x)
+
+
+def seeded_start() -> Any:
+    """Return Keras's default initializer of kernels, with a seed of its own."""
+    # Without one it draws from Python's global random state. Its values are replaced.
+    import keras
+
+    return keras.initializers.GlorotUniform(seed=0)

@@ -8,11 +8,10 @@ it stays in memory.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import time
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from typing import Any
 
@@ -23,6 +22,7 @@ from skae._engine._losses import Loss, numpy_loss
 from skae._engine._optimizers import OPTIMIZERS, SGD, parted
 from skae._engine._spec import Schedule, State, TrainingSpec
 from skae._engine._threads import OneBlasThread, Team, allowed_threads
+from skae._layers._activations import LINEAR
 from skae._layers._base import Layer, Learned, latent_shape, stacked
 from skae._layers._dense import Dense
 from skae._missing import entry_weights, filled_inputs
@@ -36,6 +36,7 @@ _PART_WORK, _CONV_PART_WORK = 6_000_000, 12_000_000
 # Trainings that are expected to take longer are left to XLA, where batches are not cut.
 # Where TensorFlow is yet to be imported, NumPy would be ahead up to about twice this.
 _XLA_SECONDS = 6.0
+_PER_ROW = {"x", "y", "weight"}  # data with an entry for each row
 # Validation rows that pass the network at a time.
 _BLOCK_ROWS = 1024
 # Rows pass convolutions in blocks of about so many numbers in their windows: less than
@@ -65,24 +66,33 @@ def reason_against(spec: TrainingSpec, schedule: Schedule) -> str | None:
     return None
 
 
-def suits_keras(spec: TrainingSpec, schedule: Schedule, n_rows: int) -> bool:
-    """Return whether a training is better left to TensorFlow: see _KERAS_PRODUCTS."""
-    layers = stacked(*spec.architecture.layers or ((), ()))
+def fastest(spec: TrainingSpec, schedule: Schedule, n_rows: int) -> str:
+    """Return what trains a network that NumPy can train: "numpy", "xla" or "keras"."""
+    assert spec.architecture.layers is not None
+    layers = stacked(*spec.architecture.layers)
     n_products = sum(layer.n_products for layer in layers)
-    seconds = schedule.epochs * n_rows * n_products * 6 / 40e9
-    is_large = not _is_dense(layers) and n_products > _KERAS_PRODUCTS
-    return is_large and seconds > _KERAS_SECONDS
+    if not _is_dense(layers):
+        seconds = schedule.epochs * n_rows * n_products * 6 / 40e9
+        is_left = n_products > _KERAS_PRODUCTS and seconds > _KERAS_SECONDS
+        return "keras" if is_left else "numpy"
+    if _n_parts(n_products * schedule.batch_size, _PART_WORK) > 1:
+        return "numpy"
+    # A rough count of multiplications, passes over the weights (as many as products),
+    # and calls of functions, in one thread without stopping early, with speeds that
+    # were measured once: it need not be right elsewhere, but the same.
+    step = n_products * (6 * schedule.batch_size / 70e9 + 1.2e-9) + 5e-5
+    seconds = schedule.epochs * ceil(n_rows / schedule.batch_size) * step
+    return "xla" if seconds > _XLA_SECONDS else "numpy"
 
 
 @contextlib.contextmanager
 def acquired(
-    spec: TrainingSpec, schedule: Schedule, n_rows: int, engine: str = "auto"
+    spec: TrainingSpec, schedule: Schedule, engine: str = "numpy"
 ) -> Iterator[tuple[NumpyTrainer, dict[str, float]]]:
     """Give the block a trainer, and the seconds that building it took."""
     start = time.perf_counter()
     trainer = NumpyTrainer(spec, schedule)
-    # XLA makes few kernels of all that lies between the products of dense layers.
-    if engine == "xla" or (engine == "auto" and suits_xla(trainer, schedule, n_rows)):
+    if engine == "xla":
         from skae.networks import import_quietly
 
         import_quietly()
@@ -91,14 +101,6 @@ def acquired(
         trainer = XlaTrainer(spec, schedule)
     with trainer.running():
         yield trainer, {"building": time.perf_counter() - start, "tracing": 0.0}
-
-
-def suits_xla(trainer: NumpyTrainer, schedule: Schedule, n_rows: int) -> bool:
-    """Return whether the epochs of a training are better left to XLA."""
-    if not _is_dense(trainer.layers) or trainer.n_workers > 1:
-        return False
-    n_weights = len(trainer.stack.weights)
-    return _expected_seconds(n_weights, schedule, n_rows) > _XLA_SECONDS
 
 
 class NumpyTrainer:
@@ -111,7 +113,7 @@ class NumpyTrainer:
     names = ("loss",)
     warning = None
     callbacks = ()
-    team: Team
+    _team: Team | None = None
 
     def __init__(
         self,
@@ -152,11 +154,12 @@ class NumpyTrainer:
         """Let the block train, in as many threads as BLAS may use, or in so many."""
         n_threads = allowed_threads() if n_threads is None else n_threads
         # The epoch loop looks at losses and weights: no need for NumPy's warnings.
-        with (
-            np.errstate(all="ignore"),
-            OneBlasThread(),
-            Team(min(self.n_workers, n_threads)) as self.team,
-        ):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(np.errstate(all="ignore"))
+            stack.enter_context(OneBlasThread())
+            if self.n_workers > 1:
+                team = Team(min(self.n_workers, n_threads))
+                self._team = stack.enter_context(team)
             yield
 
     @property
@@ -198,28 +201,27 @@ class NumpyTrainer:
         self, order: Array, seed: Array, batch_size: int, rates: Array | None
     ) -> list[float]:
         """Train one epoch; return its mean losses."""
-        total, order = 0.0, order.astype(np.intp)
+        total, order, team = 0.0, order.astype(np.intp), self._team
         for number, worker in enumerate(self._workers):
-            worker.seed([*seed, number])
+            worker.rng = np.random.default_rng([*seed, number])
         for step, start in enumerate(range(0, len(order), batch_size)):
             if rates is not None:
                 self.optimizer.learning_rate = float(rates[step])
             rows = order[start : start + batch_size]
             n_rows = len(rows)
+            if team is None:
+                total += self._workers[0].descend(self.rows, rows, n_rows) * n_rows
+                for task in self.optimizer.tasks():
+                    task()
+                continue
             size = -(-n_rows // self.n_workers)
-            shares = self.team.run(
-                [
-                    functools.partial(
-                        worker.descend,
-                        self.rows,
-                        rows[i * size : (i + 1) * size],
-                        n_rows,
-                    )
-                    for i, worker in enumerate(self._workers)
-                ]
+            parts = [rows[i * size : (i + 1) * size] for i in range(self.n_workers)]
+            pairs = zip(self._workers, parts, strict=True)
+            shares = team.run(
+                [partial(one.descend, self.rows, part, n_rows) for one, part in pairs]
             )
             total += sum(shares) * n_rows
-            self.team.run(self.optimizer.tasks())
+            team.run(self.optimizer.tasks())
         return [total / len(order)]
 
     def validate(self) -> list[float]:
@@ -276,7 +278,7 @@ class LayerStack:
         self._first = next(i for i, layer in enumerate(layers) if layer.variables)
         # The loss of the last layer's output gives its gradient already.
         last = layers[-1].activation
-        self._is_direct = loss.activation is not None or last.is_linear
+        self._is_direct = loss.activation is not None or last is LINEAR
         self._passes: dict[int, _Pass] = {}
 
     def load(self, weights: list[Array] | None) -> None:
@@ -288,9 +290,8 @@ class LayerStack:
         self, x: Array, target: Array, weight: Array | None, n_rows: int
     ) -> float:
         """Compute the gradients of some of a batch's `n_rows`; return their loss."""
-        made = self._pass_of(len(x))
+        made = self._forward(x)
         outputs, gradients = made.outputs, made.gradients
-        self._forward(x, outputs)
         gradient = outputs[-1]
         if not self._is_direct:
             gradient = made.last_gradient
@@ -309,24 +310,22 @@ class LayerStack:
 
     def loss_of(self, x: Array, target: Array, weight: Array | None) -> float:
         """Return the loss of rows."""
-        outputs = self._pass_of(len(x)).outputs
-        self._forward(x, outputs)
-        return self._loss.value(outputs[-1], target, weight)
+        return self._loss.value(self._forward(x).outputs[-1], target, weight)
 
-    def _forward(self, x: Array, outputs: list[Array]) -> None:
-        """Fill the layers' outputs, but for the activation that the loss takes over."""
+    def _forward(self, x: Array) -> _Pass:
+        """Return the layers' outputs, without the activation that the loss applies."""
+        made = self._passes.get(len(x))
+        if made is None:
+            shapes = [layer.output_shape(len(x)) for layer in self._layers]
+            self._passes[len(x)] = made = _Pass(shapes)
+        outputs = made.outputs
         for layer, own, out in zip(self._layers[:-1], self._own, outputs, strict=False):
             layer.forward(x, own.weights, out, own.memory)
             x = out
         last, own = self._layers[-1], self._own[-1]
         run = last.forward if self._loss.activation is None else last.linear
         run(x, own.weights, outputs[-1], own.memory)
-
-    def _pass_of(self, n: int) -> _Pass:
-        """Return the arrays that n rows need on their way."""
-        if n not in self._passes:
-            self._passes[n] = _Pass([layer.output_shape(n) for layer in self._layers])
-        return self._passes[n]
+        return made
 
 
 class _Pass:
@@ -355,11 +354,7 @@ class BatchWorker:
         self._corruption = spec.corruption
         self._shape = -1, *spec.architecture.input_shape
         self._memory: dict[int, dict[str, Array]] = {}
-
-    def seed(self, seed: list[int]) -> None:
-        """Begin an epoch's draws."""
-        if self._corruption is not None:
-            self._rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(0)  # of an epoch, which sets it
 
     def descend(self, data: dict[str, Array], rows: Array, n_rows: int) -> float:
         """Compute the gradients of some of a batch's rows; return their loss."""
@@ -382,7 +377,13 @@ class BatchWorker:
         self, data: dict[str, Array], rows: Array
     ) -> tuple[Array, Array, Array | None]:
         """Return inputs, damaged afresh, targets and weights of some rows."""
-        arrays = self._memory_of(len(rows), data)
+        arrays = self._memory.get(len(rows))
+        if arrays is None:
+            shapes = {name: data[name].shape for name in data.keys() & _PER_ROW}
+            self._memory[len(rows)] = arrays = {
+                name: np.empty((len(rows), *shape[1:]), np.float32)
+                for name, shape in shapes.items()
+            }
         for name, array in arrays.items():
             np.take(data[name], rows, axis=0, out=array, mode="clip")
         inputs = x = arrays["x"]
@@ -390,22 +391,13 @@ class BatchWorker:
         if self._corruption is not None:
             extremes = (data["low"], data["high"]) if "low" in data else None
             known = data["x"].reshape(self._shape)
-            draw = NumpyDraw(self._rng, known, extremes, np.float32)
+            draw = NumpyDraw(self.rng, known, extremes, np.float32)
             damaged = self._corruption.apply(x.reshape(self._shape), draw)
             x = np.asarray(damaged, np.float32).reshape(x.shape)
         if "fill" in data:
             x = filled_inputs(inputs, x, data["fill"])
             y, weight = entry_weights(y, weight)
         return x, y, weight
-
-    def _memory_of(self, n: int, data: dict[str, Array]) -> dict[str, Array]:
-        """Return the arrays that n rows are gathered in."""
-        if n not in self._memory:
-            names = data.keys() & {"x", "y", "weight"}
-            self._memory[n] = {
-                name: np.empty((n, *data[name].shape[1:]), np.float32) for name in names
-            }
-        return self._memory[n]
 
 
 def _is_dense(layers: list[Layer]) -> bool:
@@ -421,13 +413,3 @@ def _n_parts(work: int, least: int) -> int:
     """
     n_cores = os.cpu_count() or 1
     return max(n for n in (1, 2, 4) if n == 1 or (work >= n * least and n <= n_cores))
-
-
-def _expected_seconds(n_weights: int, schedule: Schedule, n_rows: int) -> float:
-    """Return about how long a training takes, in one thread without stopping early.
-
-    A rough count of multiplications, passes over the weights, and calls of functions,
-    with speeds that were measured once: it need not be right elsewhere, but the same.
-    """
-    step = n_weights * (6 * schedule.batch_size / 70e9 + 1.2e-9) + 5e-5
-    return schedule.epochs * ceil(n_rows / schedule.batch_size) * step

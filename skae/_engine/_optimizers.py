@@ -7,8 +7,8 @@ goes as the list of variables that Keras's optimizer of the same name has.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -60,9 +60,7 @@ class SGD:
         if self._n_steps % _FLUSH_EVERY == 0:
             self._flush()
         constants = self._constants()
-        return [
-            functools.partial(self._step, *block, *constants) for block in self._blocks
-        ]
+        return [partial(self._step, *block, *constants) for block in self._blocks]
 
     def _fresh_moments(self, weights: Array) -> list[Array]:
         """Return what is kept besides the weights."""

@@ -49,7 +49,12 @@ def train(
     check_range: Callable[[tuple[float, float] | None], None],
 ) -> Trained:
     """Train a network; as ``skae._engine.train`` says."""
-    _check_learning_rate(spec)
+    if spec.learning_rate is not None and not isinstance(spec.optimizer, str):
+        raise ValueError(
+            f"learning_rate is {spec.learning_rate!r}, but optimizer is an instance of "
+            f"{type(spec.optimizer).__name__}, which has its own learning rate. Set it "
+            "there and leave learning_rate=None, or pass the optimizer's name."
+        )
     start = time.perf_counter()
     layers = spec.architecture.layers
     if layers is not None:
@@ -86,10 +91,20 @@ def run(
     )
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     trainer.take(training_arrays(spec, rows, validation, noise_seed))
-    loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None, seed)
-    history = loop.run(spec.learning_rate == ONE_CYCLE)
+    loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None)
+    history = loop.run(seed, spec.learning_rate == ONE_CYCLE)
     trained = State(trainer.weights(), trainer.optimizer_state())
-    _check_finite(trained.weights, schedule, history, trainer)
+    for weight in trained.weights:
+        # The last steps, which no loss has seen, may have ruined the weights.
+        finite = np.isfinite(weight)
+        if not finite.all():
+            raise TrainingDivergedError(
+                name="weights",
+                value=float(weight[~finite][0]),
+                epoch=schedule.first_epoch + len(history["loss"]),
+                last_finite=None,
+                learning_rate=trainer.learning_rate,
+            )
     seconds = {"validation": loop.validation_seconds}
     return Trained(trained, history, seconds, trainer.latent_shape)
 
@@ -109,9 +124,10 @@ def _trainer(
     if engine != "keras":
         reason = _numpy.reason_against(spec, schedule)
         n_rows = len(rows.x)
-        is_left = engine == "auto" and _numpy.suits_keras(spec, schedule, n_rows)
-        if reason is None and not is_left:
-            return _numpy.acquired(spec, schedule, n_rows, engine)
+        if reason is None and engine == "auto":
+            engine = _numpy.fastest(spec, schedule, n_rows)
+        if reason is None and engine != "keras":
+            return _numpy.acquired(spec, schedule, engine)
     if engine == "numpy":
         raise ValueError(
             f"engine='numpy' cannot train this: {reason}. Use engine='auto', which "
@@ -129,127 +145,117 @@ class EpochLoop:
     """The loop over the epochs of one training, and its history."""
 
     def __init__(
-        self,
-        trainer: Any,
-        schedule: Schedule,
-        n_rows: int,
-        has_validation: bool,
-        seed: int,
+        self, trainer: Any, schedule: Schedule, n_rows: int, has_validation: bool
     ) -> None:
         self._trainer, self._schedule = trainer, schedule
         self._has_validation = has_validation
+        self._n_rows = n_rows
         self._n_steps = math.ceil(n_rows / schedule.batch_size)
-        self._orders = batch_orders(seed, n_rows, schedule.first_epoch)
-        self._noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
         self._losses: dict[str, list[float]] = {name: [] for name in trainer.names}
         if has_validation:
             self._losses |= {f"val_{name}": [] for name in trainer.names}
         self.validation_seconds = 0.0
 
-    def run(self, one_cycle: bool) -> dict[str, list[float]]:
+    def run(self, seed: int, one_cycle: bool) -> dict[str, list[float]]:
         """Train, and return the history."""
-        rates = None
-        if one_cycle:
-            own = self._trainer.learning_rate
-            rates = one_cycle_rates(own, self._schedule.epochs, self._n_steps)
-        if not self._trainer.callbacks:
-            self._run(rates, None)
+        trainer = self._trainer
+        if not trainer.callbacks:
+            self._run(seed, one_cycle, None)
             return self._losses
         import keras
 
         # The last one: what the others add to the logs belongs to the history.
         seen = keras.callbacks.History()
         watching = keras.callbacks.CallbackList(
-            [*self._trainer.callbacks, seen],
-            model=self._trainer.model,
+            [*trainer.callbacks, seen],
+            model=trainer.model,
             epochs=self._schedule.first_epoch + self._schedule.epochs,
             steps=self._n_steps,
             verbose=0,
         )
         watching.on_train_begin()
-        self._run(rates, watching)
+        self._run(seed, one_cycle, watching)
         watching.on_train_end(self._logs())
         return seen.history
 
-    def _run(self, rates: np.ndarray | None, watching: Any) -> None:
+    def _run(self, seed: int, one_cycle: bool, watching: Any) -> None:
         """Run the epochs, and let the trainer end with the weights to keep."""
-        trainer, patience = self._trainer, self._schedule.patience
+        trainer, schedule = self._trainer, self._schedule
+        orders = batch_orders(seed, self._n_rows, schedule.first_epoch)
+        noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
+        rates = None
+        if one_cycle:
+            own = trainer.learning_rate
+            rates = one_cycle_rates(own, schedule.epochs, self._n_steps)
+        watched = "val_loss" if self._has_validation else "loss"
         lowest, waited, best = math.inf, 0, None
-        with _progress_bar(self._schedule) as show:
-            for epoch in range(self._schedule.epochs):
-                number = self._schedule.first_epoch + epoch
-                order = next(self._orders)
-                seed = self._noise.integers(2**31, size=2, dtype=np.int32)
+        with contextlib.ExitStack() as stack:
+            show = None
+            if schedule.verbose:
+                show = stack.enter_context(_progress_bar(schedule))
+            for epoch in range(schedule.epochs):
+                number = schedule.first_epoch + epoch
+                draws = noise.integers(2**31, size=2, dtype=np.int32)
                 rate = None if rates is None else rates[epoch]
-                if watching is not None:
+                step = next(orders), draws, schedule.batch_size, rate
+                if watching is None:
+                    self._close_epoch(number, trainer.run_epoch(*step), None)
+                else:
                     watching.on_epoch_begin(number)
-                losses = self._run_epoch(order, seed, rate, watching)
-                self._close_epoch(losses, number + 1, watching)
-                if watching is not None:
+                    self._close_epoch(number, self._watched(step, watching), watching)
                     watching.on_epoch_end(number, self._logs())
-                show(epoch + 1, self._logs())
-                if patience is not None:
+                if show is not None:
+                    show(epoch + 1, self._logs())
+                if schedule.patience is not None:
                     waited += 1
-                    watched = "val_loss" if self._has_validation else "loss"
                     if self._losses[watched][-1] < lowest:
                         lowest, waited = self._losses[watched][-1], 0
                         best = trainer.weights()
-                    if waited >= patience:
+                    if waited >= schedule.patience:
                         break
                 if watching is not None and trainer.model.stop_training:
                     break
         trainer.finish(best)
 
-    def _run_epoch(
-        self, order: np.ndarray, seed: np.ndarray, rates: Any, watching: Any
-    ) -> list[float]:
+    def _watched(self, step: tuple, watching: Any) -> list[float]:
         """Train one epoch, by batches if callbacks watch them; return mean losses."""
-        size = self._schedule.batch_size
-        if watching is None or not self._trainer.is_watched_by_batch:
-            return self._trainer.run_epoch(order, seed, size, rates)
-        batches = self._trainer.run_batches(order, seed, size, rates)
+        if not self._trainer.is_watched_by_batch:
+            return self._trainer.run_epoch(*step)
+        batches = self._trainer.run_batches(*step)
         for batch in range(self._n_steps):
             watching.on_train_batch_begin(batch)
             losses = next(batches)
-            watching.on_train_batch_end(batch, self._named(losses))
+            named = dict(zip(self._trainer.names, losses, strict=True))
+            watching.on_train_batch_end(batch, named)
             if self._trainer.model.stop_training:
                 break
         return losses
 
-    def _close_epoch(self, losses: list[float], number: int, watching: Any) -> None:
-        """Validate, and add the epoch to the history."""
-        found = self._named(losses)
+    def _close_epoch(self, number: int, losses: list[float], watching: Any) -> None:
+        """Validate, and add the epoch to the history; raise where it diverged."""
+        trainer, validated = self._trainer, []
         if self._has_validation:
             if watching is not None:  # to callbacks, all rows are one batch
                 watching.on_test_begin()
                 watching.on_test_batch_begin(0)
             start = time.perf_counter()
-            validated = self._named(self._trainer.validate())
+            validated = trainer.validate()
             self.validation_seconds += time.perf_counter() - start
-            found |= {f"val_{name}": value for name, value in validated.items()}
-            self._check(found, number)
-            if watching is not None:
-                watching.on_test_batch_end(0, validated)
-                watching.on_test_end(validated)
-        self._check(found, number)
-        for name, value in found.items():
-            self._losses[name].append(value)
-
-    def _check(self, losses: dict[str, float], number: int) -> None:
-        """Raise where a loss is not finite."""
-        for name, value in losses.items():
+        for name, value in zip(self._losses, [*losses, *validated], strict=True):
             if not math.isfinite(value):
                 raise TrainingDivergedError(
                     name=name,
                     value=value,
-                    epoch=number,
+                    epoch=number + 1,
                     last_finite=(self._losses[name] or [None])[-1],
-                    learning_rate=self._trainer.learning_rate,
+                    learning_rate=trainer.learning_rate,
                 )
-
-    def _named(self, losses: list[float]) -> dict[str, float]:
-        """Return losses by their names."""
-        return dict(zip(self._trainer.names, losses, strict=True))
+        for name, value in zip(self._losses, [*losses, *validated], strict=True):
+            self._losses[name].append(value)
+        if self._has_validation and watching is not None:
+            named = dict(zip(trainer.names, validated, strict=True))
+            watching.on_test_batch_end(0, named)
+            watching.on_test_end(named)
 
     def _logs(self) -> dict[str, float]:
         """Return the losses of the last epoch."""
@@ -274,23 +280,17 @@ def one_cycle_rates(own: float, n_epochs: int, n_steps: int) -> np.ndarray:
     Smith and Topin (2019). Super-convergence. Proc. SPIE 11006. doi:10.1117/12.2520589
     """
     done = (np.arange(n_epochs * n_steps) + 0.5) / (n_epochs * n_steps)
-    up = _START + (1 - _START) * _half_cosine(done / _RISE)
-    down = _END + (1 - _END) * (1 - _half_cosine((done - _RISE) / (1 - _RISE)))
+    rise = np.cos(np.pi * np.clip(done / _RISE, 0, 1))
+    fall = np.cos(np.pi * np.clip((done - _RISE) / (1 - _RISE), 0, 1))
+    up = _START + (1 - _START) * ((1 - rise) / 2)
+    down = _END + (1 - _END) * (1 - (1 - fall) / 2)
     rates = own * _PEAK * np.where(done < _RISE, up, down)
     return rates.astype(np.float32).reshape(n_epochs, n_steps)
 
 
-def _half_cosine(x: np.ndarray) -> np.ndarray:
-    """Return half a cosine, which rises from 0 to 1 as x does."""
-    return (1 - np.cos(np.pi * np.clip(x, 0, 1))) / 2
-
-
 @contextlib.contextmanager
 def _progress_bar(schedule: Schedule) -> Iterator[Callable[[int, dict], None]]:
-    """Give the block a function that shows (epochs done, losses), or does nothing."""
-    if not schedule.verbose:
-        yield lambda epoch, losses: None
-        return
+    """Give the block a function that shows (epochs done, losses)."""
     from tqdm.auto import tqdm
 
     with tqdm(total=schedule.epochs, desc="epochs", unit="epoch") as bar:
@@ -300,30 +300,3 @@ def _progress_bar(schedule: Schedule) -> Iterator[Callable[[int, dict], None]]:
             bar.update(epoch - bar.n)
 
         yield show
-
-
-def _check_learning_rate(spec: TrainingSpec) -> None:
-    """Raise a ValueError where a learning rate stands beside an optimizer instance."""
-    optimizer, learning_rate = spec.optimizer, spec.learning_rate
-    if learning_rate is not None and not isinstance(optimizer, str):
-        raise ValueError(
-            f"learning_rate is {learning_rate!r}, but optimizer is an instance of "
-            f"{type(optimizer).__name__}, which has its own learning rate. Set it "
-            "there and leave learning_rate=None, or pass the optimizer's name."
-        )
-
-
-def _check_finite(
-    weights: Any, schedule: Schedule, history: dict[str, list[float]], trainer: Any
-) -> None:
-    """Raise where the last steps, which no loss has seen, ruined the weights."""
-    for weight in weights:
-        finite = np.isfinite(weight)
-        if not finite.all():
-            raise TrainingDivergedError(
-                name="weights",
-                value=float(weight[~finite][0]),
-                epoch=schedule.first_epoch + len(history["loss"]),
-                last_finite=None,
-                learning_rate=trainer.learning_rate,
-            )

@@ -33,16 +33,11 @@ class Activation:
     high: float = inf
     needs_input: bool = False  # whether the slope is a function of the input
 
-    @property
-    def is_linear(self) -> bool:
-        """Whether the output is the input."""
-        return self.name == "linear"
-
     def keras(self, x: Any, name: str) -> Any:
         """Return the activation of a Keras tensor, the output of the layer `name`."""
         import keras
 
-        if self.is_linear:
+        if self is LINEAR:
             return x
         if self.name in _PRODUCTS:
             gate = keras.layers.Activation("sigmoid", name=f"{name}_gate")(x)
@@ -51,7 +46,7 @@ class Activation:
 
     def keras_layer(self, make: Callable[..., Any], x: Any, name: str) -> Any:
         """Return the output of the Keras layer that `make` builds, with activation."""
-        if self.name in _PRODUCTS or self.is_linear:
+        if self.name in _PRODUCTS or self is LINEAR:
             return self.keras(make(name=name)(x), name)
         return make(activation=self.name, name=name)(x)
 

@@ -41,8 +41,14 @@ class Layer(ABC):
     variables: tuple[tuple[str, tuple[int, ...]], ...] = ()
     #: The activation, which comes last.
     activation: Activation = LINEAR
-    #: Whether it gives maps, rather than rows.
-    gives_maps = False
+    #: Whether ``forward`` is there, and ``backward``: set by what a class defines.
+    runs_in_numpy = False
+    trains_in_numpy = False
+    #: Whether values lie at places, with channels: maps, or rows that were maps;
+    #: whether the layer only makes maps of rows, or only rows of maps.
+    has_places = False
+    opens_maps = False
+    closes_maps = False
     #: Shape of one row of the output in Keras, where the layer decides it.
     row_shape: tuple[int, ...] | None = None
     #: Multiplications that one row takes, without the activation's.
@@ -54,18 +60,13 @@ class Layer(ABC):
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the Keras twin's output for a Keras tensor."""
 
-    @property
-    def runs_in_numpy(self) -> bool:
-        """Whether ``forward`` can be called."""
-        return type(self).linear is not Layer.linear
-
-    @property
-    def trains_in_numpy(self) -> bool:
-        """Whether ``backward`` can be called."""
-        own, base = type(self), Layer
-        has_backward = own.backward is not base.backward
-        has_linear_backward = own.linear_backward is not base.linear_backward
-        return self.runs_in_numpy and (has_backward or has_linear_backward)
+    def __init_subclass__(cls) -> None:
+        goes_back = (
+            cls.linear_backward is not Layer.linear_backward
+            or cls.backward is not Layer.backward
+        )
+        cls.runs_in_numpy = cls.linear is not Layer.linear
+        cls.trains_in_numpy = cls.runs_in_numpy and goes_back
 
     def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
         """Return the range of the output, given that of the input."""
@@ -79,17 +80,13 @@ class Layer(ABC):
         """Return what the layer adds to the loss, one value per row, by name."""
         return {}
 
-    def is_undone_by(self, other: Layer) -> bool:
-        """Return whether the layer after this one does nothing but undo it."""
-        return False
-
     def output_shape(self, n: int) -> tuple[int, ...]:
         """Return the shape of the output for n rows."""
         raise NotImplementedError
 
     def channels_last(self, x: Array) -> Array:
-        """Return a view whose last axis holds the channels, as activations take it."""
-        return x.T if self.gives_maps else x
+        """Return a view whose last axis holds the channels of places."""
+        return x.T
 
     def linear(
         self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
@@ -116,7 +113,7 @@ class Layer(ABC):
             return made
         if activation.needs_input and memory is not None:
             np.copyto(buffer(memory, "input", made.shape, made.dtype), made)
-        seen = self.channels_last(made)
+        seen = self.channels_last(made) if self.has_places else made
         result = activation.function(seen)
         if result is not seen:
             seen[...] = result
@@ -129,12 +126,16 @@ class Layer(ABC):
         activation = self.activation
         if activation is not LINEAR:
             seen = own.memory["input", out.shape] if activation.needs_input else out
-            activation.slope(self.channels_last(gradient), self.channels_last(seen))
+            if self.has_places:
+                gradient_seen, seen = map(self.channels_last, (gradient, seen))
+                activation.slope(gradient_seen, seen)
+            else:
+                activation.slope(gradient, seen)
         self.linear_backward(x, gradient, own, x_gradient)
 
 
 class Unchanged(Layer):
-    """A layer that changes nothing in NumPy, where rows are flat."""
+    """A layer that changes nothing in NumPy, where rows are flat: it is left out."""
 
     def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
         """Return the range of the input."""
@@ -146,10 +147,10 @@ class Unchanged(Layer):
         """Return the input."""
         return x
 
-    @property
-    def trains_in_numpy(self) -> bool:
-        """Whether training may leave it out."""
-        return True
+    def backward(
+        self, x: Array, out: Array, gradient: Array, own: Learned, x_gradient: Out
+    ) -> None:
+        """Do nothing: training leaves the layer out."""
 
 
 class Reshape(Unchanged):
@@ -166,10 +167,7 @@ class Reshape(Unchanged):
 class Dropout(Unchanged):
     """Sets a fraction of the values to zero while training, in Keras alone."""
 
-    @property
-    def trains_in_numpy(self) -> bool:
-        """Whether training may leave it out."""
-        return False
+    backward = Layer.backward
 
     def __init__(self, name: str, fraction: float) -> None:
         self.name, self.fraction = name, fraction
@@ -203,7 +201,7 @@ def buffer(
 
 def run(layers: Sequence[tuple[Layer, Weights]], x: Array) -> Array:
     """Return the output of layers for rows, in small blocks where there are maps."""
-    if len(x) > _BLOCK_ROWS and any(layer.gives_maps for layer, _ in layers):
+    if len(x) > _BLOCK_ROWS and any(layer.has_places for layer, _ in layers):
         starts = range(0, len(x), _BLOCK_ROWS)
         return np.concatenate([run(layers, x[i : i + _BLOCK_ROWS]) for i in starts])
     for layer, weights in layers:
@@ -230,8 +228,8 @@ def stacked(encoder: Sequence[Layer], decoder: Sequence[Layer]) -> list[Layer]:
     for layer in [*encoder, *decoder]:
         if isinstance(layer, Unchanged):
             continue
-        if layers and layers[-1].is_undone_by(layer):  # maps between both stay maps
-            layers.pop()
+        if layers and layers[-1].closes_maps and layer.opens_maps:
+            layers.pop()  # maps between both stay maps
         else:
             layers.append(layer)
     return layers

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skae._layers._activations import activation_of
+from skae._layers._activations import LINEAR, activation_of
 from skae._layers._base import (
     Array,
     Layer,
@@ -145,7 +145,7 @@ class Normalization(Layer):
         of_maps: bool = False,
     ) -> None:
         self.name, self._after = f"{after}_normalization", after
-        self.kind, self.gives_maps = kind, of_maps
+        self.kind, self.has_places = kind, of_maps
         self.activation = activation_of(activation)
         names = ["gamma", "beta"]
         if kind == "batch":
@@ -166,13 +166,13 @@ class Normalization(Layer):
     def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
         """Return the range of the activation."""
         known = self.activation.low, self.activation.high
-        return (-inf, inf) if self.activation.is_linear else known
+        return (-inf, inf) if self.activation is LINEAR else known
 
     def linear(
         self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
     ) -> Array:
         """Return the normalised values, in the memory of x."""
-        channels_last = x.T if self.gives_maps else x
+        channels_last = x.T if self.has_places else x
         if self.kind == "batch":
             gamma, beta, mean, variance = weights
             scale = gamma / np.sqrt(variance + _EPSILON)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from skae._layers._activations import activation_of
+from skae._layers._activations import LINEAR, activation_of
 from skae._layers._base import (
     Array,
     Layer,
@@ -38,7 +38,7 @@ from skae._layers._windows import (
 class ToMaps(Layer):
     """Rows become maps; `shape` is that of one row in Keras, (*lengths, channels)."""
 
-    gives_maps = True
+    has_places = opens_maps = True
 
     def __init__(self, name: str, shape: Lengths) -> None:
         self.name, self.shape = name, tuple(shape)
@@ -73,24 +73,23 @@ class ToRows(Layer):
     `map_shape` is that of one row's map in Keras, `row_shape` that of the row outside.
     """
 
+    has_places = True
+
     def __init__(
         self, name: str, map_shape: Lengths, row_shape: Lengths, activation: str | None
     ) -> None:
         self.name, self.map_shape, self.row_shape = name, map_shape, row_shape
         self.activation = activation_of(activation)
+        self.closes_maps = self.activation is LINEAR
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the Keras tensor after the activation, reshaped."""
         return reshaped(self.activation.keras(x, "output"), self.row_shape, self.name)
 
-    def is_undone_by(self, other: Layer) -> bool:
-        """Return whether the next layer makes the same maps again."""
-        return isinstance(other, ToMaps) and self.activation.is_linear
-
     def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
         """Return the range of the activation, or of the maps."""
         known = self.activation.low, self.activation.high
-        return limits if self.activation.is_linear else known
+        return limits if self.activation is LINEAR else known
 
     def output_shape(self, n: int) -> Lengths:
         """Return the shape of n rows."""
@@ -123,7 +122,7 @@ class Convolution(Layer):
     gives maps of `stride` times the lengths, which are cut at their ends.
     """
 
-    gives_maps = True
+    has_places = True
 
     def __init__(
         self,
@@ -287,7 +286,7 @@ class Convolution(Layer):
 class _OfMaps(Layer):
     """A layer that keeps the range of maps."""
 
-    gives_maps = True
+    has_places = True
 
     def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
         """Return the range of the input."""
@@ -394,7 +393,7 @@ class Repeat(_OfMaps):
 class Crop(Unchanged):
     """Cuts the ends that doubling adds in Keras; in NumPy they never were there."""
 
-    gives_maps = True
+    has_places = True
 
     def __init__(self, name: str, lengths: Lengths) -> None:
         self.name, self.lengths = name, lengths

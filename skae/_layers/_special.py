@@ -62,18 +62,15 @@ class KerasModel(Layer):
 class CodeLayer(Layer):
     """The last layer of an encoder whose code adds terms to the loss."""
 
-    @property
-    def trains_in_numpy(self) -> bool:
-        """Whether ``backward`` can be called: it knows nothing of the terms."""
-        return False
-
     def keras_training(self, x: Any) -> tuple[Any, dict[str, Any]]:
         """Return the code while training, and the terms' values per row."""
         raise NotImplementedError
 
 
 class ActivityPenalty(CodeLayer, Unchanged):
-    """Penalises the sum of a code's absolute values."""
+    """Penalises the sum of a code's absolute values; trains in Keras."""
+
+    backward = Layer.backward
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the code as it is."""

@@ -265,7 +265,7 @@ class LayeredNetwork(Network):
         if self.normalization is None:
             return []
         n_channels = layer.n_out  # type: ignore[attr-defined]
-        of_maps = layer.gives_maps
+        of_maps = layer.has_places
         kind = self.normalization
         return [Normalization(layer.name, kind, n_channels, activation, of_maps)]
 

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skae._layers._activations import ACTIVATIONS
-from skae._layers._base import Dropout, Layer, keras_output, row_input, value_range
+from skae._layers._base import Dropout, Layer, keras_output, row_input
 from skae._layers._dense import Normalization
-from skae._layers._special import ActivityPenalty, CodeLayer
+from skae._layers._special import CodeLayer
 from skae._validation import Interval, StrOptions
 
 ACTIVATION = [StrOptions(set(ACTIVATIONS)), None]
@@ -256,26 +256,20 @@ class LayeredNetwork(Network):
         return inner, inner if output_shape == input_shape else output_shape
 
     def _hidden(self, layer: Layer, activation: str | None) -> Layers:
-        """Return a hidden layer without activation, and all that follows it."""
-        layers = [layer, *self._normalized(layer, activation)]
-        return layers + self._dropped(layer.name)
+        """Return a hidden layer, normalisation with activation, and dropout, if asked.
 
-    def _normalized(self, layer: Layer, activation: str | None = None) -> Layers:
-        """Return the normalisation after a layer, if asked, with an activation."""
-        if self.normalization is None:
-            return []
-        n_channels = layer.n_out  # type: ignore[attr-defined]
-        of_maps = layer.has_places
-        kind = self.normalization
-        return [Normalization(layer.name, kind, n_channels, activation, of_maps)]
-
-    def _dropped(self, name: str) -> Layers:
-        """Return the dropout after the layer of this name, if asked."""
-        return [Dropout(f"{name}_dropout", self.dropout)] if self.dropout else []
-
-    def _penalized(self) -> Layers:
-        """Return the penalty of the code, if asked."""
-        return [ActivityPenalty()] if self.activity_l1 else []
+        With a normalisation, the layer itself has no activation.
+        """
+        layers = [layer]
+        if self.normalization is not None:
+            n_channels = layer.n_out  # type: ignore[attr-defined]
+            kind, of_maps = self.normalization, layer.has_places
+            layers.append(
+                Normalization(layer.name, kind, n_channels, activation, of_maps)
+            )
+        if self.dropout:
+            layers.append(Dropout(f"{layer.name}_dropout", self.dropout))
+        return layers
 
 
 def layers_of(
@@ -293,11 +287,6 @@ def layers_of(
     if not isinstance(network, LayeredNetwork):
         return None
     return network.layers(input_shape, output_shape, latent_dim)
-
-
-def output_range(layers: Layers) -> tuple[float, float]:
-    """Return the (lowest, highest) value of the output of a decoder's layers."""
-    return value_range(layers)
 
 
 def build_layers(encoder: Layers, decoder: Layers, input_shape: Shape) -> Built:

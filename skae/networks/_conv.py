@@ -8,6 +8,7 @@ from numbers import Integral
 from skae._layers._base import Layer
 from skae._layers._dense import Dense
 from skae._layers._maps import Convolution, Crop, Pool, Repeat, ToMaps, ToRows
+from skae._layers._special import ActivityPenalty
 from skae._validation import Interval, StrOptions
 from skae.networks._base import ACTIVATION, LayeredNetwork, Shape
 
@@ -152,7 +153,8 @@ class ConvNetwork(LayeredNetwork):
             latent_dim = int(latent_dim)
         encoder = self._encoder(inner_input, latent_dim)
         decoder = self._decoder(inner_output, output_shape, latent_dim)
-        return [*encoder, *self._penalized()], decoder
+        penalty = [ActivityPenalty()] if self.activity_l1 else []
+        return [*encoder, *penalty], decoder
 
     def _check_same_map(self, inner_input: Shape, inner_output: Shape) -> None:
         """Raise where the encoder's smallest map is not the decoder's."""

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from skae._layers._base import Layer, Reshape, with_weights
 from skae._layers._dense import Dense, TiedDense
+from skae._layers._special import ActivityPenalty
 from skae.networks._base import ACTIVATION, LayeredNetwork, Network, Shape
 
 
@@ -139,13 +140,19 @@ class DenseNetwork(LayeredNetwork):
     ) -> tuple[list[Layer], list[Layer]]:
         """Return the layers of encoder and decoder, of rows that may have any shape."""
         self._inner_shapes(input_shape, output_shape)  # raises where they do not fit
-        self._check_mirrored(input_shape, output_shape)
         n_in, n_out = prod(input_shape), prod(output_shape)
         width = self.latent_width(input_shape, latent_dim)
         units = [int(n) for n in self.hidden_units]
+        if self.tied_weights and n_in != n_out:
+            raise ValueError(
+                "tied_weights=True of DenseNetwork needs outputs as large as the "
+                f"inputs, but rows of shape {input_shape} are to give rows of shape "
+                f"{output_shape}. Use tied_weights=False."
+            )
 
         coding = self._stack([n_in, *units, width], "latent", self.latent_activation)
-        encoder = [Reshape("flatten", (n_in,)), *coding, *self._penalized()]
+        penalty = [ActivityPenalty()] if self.activity_l1 else []
+        encoder = [Reshape("flatten", (n_in,)), *coding, *penalty]
         sources = [layer for layer in coding if isinstance(layer, Dense)][::-1]
         decoder = self._stack(
             [width, *units[::-1], n_out],
@@ -165,15 +172,6 @@ class DenseNetwork(LayeredNetwork):
         known = [own for _, own in with_weights(layers, weights)]
         untied = clone(self).set_params(tied_weights=False)
         return untied, [array for own in known for array in own]
-
-    def _check_mirrored(self, input_shape: Shape, output_shape: Shape) -> None:
-        """Raise where weights are tied, but outputs are not as large as inputs."""
-        if self.tied_weights and prod(input_shape) != prod(output_shape):
-            raise ValueError(
-                "tied_weights=True of DenseNetwork needs outputs as large as the "
-                f"inputs, but rows of shape {input_shape} are to give rows of shape "
-                f"{output_shape}. Use tied_weights=False."
-            )
 
     def _stack(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skae._layers._base import Layer, Reshape
 from skae._layers._dense import Dense
-from skae._layers._special import Recurrent
+from skae._layers._special import ActivityPenalty, Recurrent
 from skae._validation import StrOptions
 from skae.networks._base import LayeredNetwork, Shape
 
@@ -141,7 +141,8 @@ class RecurrentNetwork(LayeredNetwork):
         n_states = self._n_states(self.units[0])
         output = Dense("output", n_states, n_channels, self.output_activation)
         decoder += [output, Reshape("reshape", output_shape)]
-        return [*encoder, *self._penalized()], decoder
+        penalty = [ActivityPenalty()] if self.activity_l1 else []
+        return [*encoder, *penalty], decoder
 
     def _n_states(self, n_units: int) -> int:
         """Return how many values a recurrent layer gives at a step."""

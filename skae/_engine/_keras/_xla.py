@@ -39,18 +39,14 @@ class XlaTrainer(NumpyTrainer):
     ) -> list[float]:
         """Train one epoch; return its mean losses."""
         size = min(batch_size, len(order))
-        n_steps = -(-len(order) // size)
         if rates is None:
-            rates = np.full(n_steps, self.learning_rate, np.float32)
+            rates = np.full(-(-len(order) // size), self.learning_rate, np.float32)
         shapes = [(name, one.shape) for name, one in sorted(self.rows.items())]
-        layers = [
-            (layer.name, layer.variables, layer.activation.name)
-            for layer in self.layers
-        ]
-        shape = self.spec.architecture.input_shape
-        parts = [layers, shape, self.spec.loss, self.spec.optimizer]
-        key = digest(["xla", *parts, self.spec.corruption, size, shapes])
-        with _pool.acquired(key, lambda: _Epoch(self.spec, self.layers, size)) as epoch:
+        layers = [(one.variables, one.activation.name) for one in self.layers]
+        spec = self.spec
+        parts = [layers, spec.architecture.input_shape, spec.loss, spec.optimizer]
+        key = digest(["xla", *parts, spec.corruption, size, shapes])
+        with _pool.acquired(key, lambda: _Epoch(spec, self.layers, size)) as epoch:
             epoch.load(self.stack.variables, self.optimizer.state())
             with without_chatter():
                 total = epoch.run(
@@ -81,9 +77,9 @@ class _Epoch:
 
     def load(self, weights: list[Array], state: list[Array]) -> None:
         """Write weights and optimizer state."""
+        values = [*state[:2], *self._turned(state[2:])]
         assign([v.value for v in self._variables], self._turned(weights))
-        moments = self._by_variables(state[2:])
-        assign([v.value for v in self._optimizer.variables], [*state[:2], *moments])
+        assign([v.value for v in self._optimizer.variables], values)
 
     def weights(self) -> list[Array]:
         """Return the weights."""
@@ -92,20 +88,14 @@ class _Epoch:
     def state(self) -> list[Array]:
         """Return the optimizer's state."""
         state = [v.numpy() for v in self._optimizer.variables]
-        return [*state[:2], *self._by_variables(state[2:])]
-
-    def _by_variables(self, moments: list[Array]) -> list[Array]:
-        """Return moments, of which each variable has as many, turned as variables."""
-        each = len(moments) // len(self._is_tall) // 2
-        turned = [self._turned(moments[i::each]) for i in range(each)]
-        return [one for together in zip(*turned, strict=True) for one in together]
+        return [*state[:2], *self._turned(state[2:])]
 
     def _turned(self, arrays: list[Array]) -> list[Array]:
-        """Return kernels and biases with the tall kernels transposed, there or back."""
-        kernels = zip(arrays[::2], self._is_tall, strict=True)
-        turned = [kernel.T if is_tall else kernel for kernel, is_tall in kernels]
-        pairs = zip(turned, arrays[1::2], strict=True)
-        return [array for pair in pairs for array in pair]
+        """Return the arrays of each layer with tall kernels transposed, there or back."""
+        each = len(arrays) // len(self._is_tall)
+        is_tall = [is_tall for is_tall in self._is_tall for _ in range(each)]
+        pairs = zip(arrays, is_tall, strict=True)
+        return [one.T if one.ndim == 2 and tall else one for one, tall in pairs]
 
     def _steps(self, data: dict, order: Any, seed: Any, rates: Any) -> Any:
         """Take the steps; return the sum over rows of the losses."""

@@ -8,6 +8,7 @@ Keras's own optimizer and loss.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -38,22 +39,21 @@ class XlaTrainer(NumpyTrainer):
         self, order: Array, seed: Array, batch_size: int, rates: Array | None
     ) -> list[float]:
         """Train one epoch; return its mean losses."""
-        size = min(batch_size, len(order))
+        spec, size = self.spec, min(batch_size, len(order))
         if rates is None:
             rates = np.full(-(-len(order) // size), self.learning_rate, np.float32)
         shapes = [(name, one.shape) for name, one in sorted(self.rows.items())]
         layers = [(one.variables, one.activation.name) for one in self.layers]
-        spec = self.spec
         parts = [layers, spec.architecture.input_shape, spec.loss, spec.optimizer]
         key = digest(["xla", *parts, spec.corruption, size, shapes])
         with _pool.acquired(key, lambda: _Epoch(spec, self.layers, size)) as epoch:
             epoch.load(self.stack.variables, self.optimizer.state())
+            steps = map(tf.constant, (order, seed, rates))
             with without_chatter():
-                total = epoch.run(
-                    self._tensors, *map(tf.constant, (order, seed, rates))
-                )
-            self.stack.load(epoch.weights())
-            self.optimizer.load(epoch.state())
+                total = epoch.run(self._tensors, *steps)
+            weights, state = epoch.result()
+        self.stack.load(weights)
+        self.optimizer.load(state)
         return [float(total) / len(order)]
 
 
@@ -63,8 +63,7 @@ class _Epoch:
     def __init__(self, spec: TrainingSpec, layers: list, size: int) -> None:
         self._loss, self._corruption = RowLoss(spec.loss), spec.corruption
         self._shape, self._size = (-1, *spec.architecture.input_shape), size
-        names = [layer.activation.name for layer in layers]
-        self._activations = [keras.activations.get(name) for name in names]
+        self._activations = [keras.activations.get(x.activation.name) for x in layers]
         # Kernels that have more rows than columns stand transposed here: of a product
         # that is wide, XLA makes less than half of the time of one that is tall.
         self._is_tall = [layer.n_in > layer.n_out for layer in layers]
@@ -76,64 +75,58 @@ class _Epoch:
         self.run = tf.function(self._steps, autograph=False, jit_compile=True)
 
     def load(self, weights: list[Array], state: list[Array]) -> None:
-        """Write weights and optimizer state."""
-        values = [*state[:2], *self._turned(state[2:])]
-        assign([v.value for v in self._variables], self._turned(weights))
-        assign([v.value for v in self._optimizer.variables], values)
+        """Write weights and optimizer state: two numbers, and moments."""
+        values = [*self._turned(weights), *state[:2], *self._turned(state[2:])]
+        variables = [*self._variables, *self._optimizer.variables]
+        assign([variable.value for variable in variables], values)
 
-    def weights(self) -> list[Array]:
-        """Return the weights."""
-        return self._turned([v.numpy() for v in self._variables])
-
-    def state(self) -> list[Array]:
-        """Return the optimizer's state."""
-        state = [v.numpy() for v in self._optimizer.variables]
-        return [*state[:2], *self._turned(state[2:])]
+    def result(self) -> tuple[list[Array], list[Array]]:
+        """Return weights and optimizer state."""
+        state = [variable.numpy() for variable in self._optimizer.variables]
+        weights = self._turned([variable.numpy() for variable in self._variables])
+        return weights, [*state[:2], *self._turned(state[2:])]
 
     def _turned(self, arrays: list[Array]) -> list[Array]:
-        """Return the arrays of each layer with tall kernels transposed, there or back."""
+        """Return each layer's arrays with tall kernels transposed, there or back."""
         each = len(arrays) // len(self._is_tall)
-        is_tall = [is_tall for is_tall in self._is_tall for _ in range(each)]
+        is_tall = [tall for tall in self._is_tall for _ in range(each)]
         pairs = zip(arrays, is_tall, strict=True)
         return [one.T if one.ndim == 2 and tall else one for one, tall in pairs]
 
     def _steps(self, data: dict, order: Any, seed: Any, rates: Any) -> Any:
         """Take the steps; return the sum over rows of the losses."""
-        size, n = self._size, order.shape[0]
-        n_whole = n // size
+        n_whole, n_rest = divmod(order.shape[0], self._size)
 
-        def step(number: Any, total: Any, n_rows: int) -> Any:
-            rows = tf.slice(order, [number * size], [n_rows])
+        def step(number: Any, total: Any, n_rows: int = self._size) -> Any:
+            rows = tf.slice(order, [number * self._size], [n_rows])
             self._optimizer.learning_rate.assign(rates[number])
             loss = self._descend(data, rows, tf.stack([seed[0], seed[1] + number]))
             return number + 1, total + tf.cast(loss, tf.float64) * n_rows
 
+        start = tf.constant(0), tf.constant(0.0, tf.float64)
         number, total = tf.while_loop(
-            lambda number, _: number < n_whole,
-            lambda *now: step(*now, size),
-            (tf.constant(0), tf.constant(0.0, tf.float64)),
-            parallel_iterations=1,
+            lambda number, _: number < n_whole, step, start, parallel_iterations=1
         )
-        if n % size:
-            _, total = step(number, total, n % size)
-        return total
+        return step(number, total, n_rest)[1] if n_rest else total
 
     def _descend(self, data: dict, rows: Any, seed: Any) -> Any:
         """Take a step on some rows; return their loss before it."""
-        inputs = {name: data[name] for name in ("x", "fill") if name in data}
-        shaped = {name: tf.reshape(one, self._shape) for name, one in inputs.items()}
+        flat = [name for name in ("x", "fill") if name in data]
+        shaped = {name: tf.reshape(data[name], self._shape) for name in flat}
         targets = tf.gather(data["y" if "y" in data else "x"], rows)
         x, _, weight = batch_of({**data, **shaped}, rows, self._corruption, seed)
         x = tf.reshape(x, (rows.shape[0], -1))
-        variables = [v.value for v in self._variables]
+        own = [variable.value for variable in self._variables]
         with tf.GradientTape() as tape:
-            tape.watch(variables)
-            layers = variables[::2], variables[1::2], self._is_tall, self._activations
-            for kernel, bias, is_tall, activation in zip(*layers, strict=True):
+            tape.watch(own)
+            layers = zip(
+                own[::2], own[1::2], self._is_tall, self._activations, strict=True
+            )
+            for kernel, bias, is_tall, activation in layers:
                 x = activation(tf.matmul(x, kernel, transpose_b=is_tall) + bias)
+            reduced = self._loss.reduced
             if "fill" in data:
-                loss = observed_loss(self._loss, targets, x, weight)
-            else:
-                loss = self._loss.reduced(targets, x, weight)
-        self._optimizer.apply(tape.gradient(loss, variables), self._variables)
+                reduced = partial(observed_loss, self._loss)
+            loss = reduced(targets, x, weight)
+        self._optimizer.apply(tape.gradient(loss, own), self._variables)
         return loss

@@ -7,12 +7,16 @@ wrong result without a sign.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import random  # only to look whether others draw from it
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from skae._describe import CannotDescribeError, digest
 
@@ -27,30 +31,59 @@ def side_effect(model: keras.Model, input_shape: tuple[int, ...]) -> str | None:
     if not layers:
         return None
     x = np.zeros((2, *input_shape), np.float32)
-    try:
-        model(x, training=True)
-        before = _python_state(layers)
-        model(x, training=True)
-    except Exception:
-        return None  # compiling fails, too, and has more to say
-    after = _python_state(layers)
+    with _restored(model, layers):
+        try:
+            model(x, training=True)
+            before = _python_state(layers)
+            model(x, training=True)
+        except Exception:
+            return None  # compiling fails, too, and has more to say
+        after = _python_state(layers)
     changed = [name for name in after if after[name] != before.get(name)]
     if not changed:
         return None
     return f"calling it changes {changed[0]}, a side effect in Python"
 
 
+@contextlib.contextmanager
+def _restored(model: keras.Model, layers: list) -> Iterator[None]:
+    """Give back, after a block, the values of variables and of plain attributes."""
+    held = [value for layer in layers for value in vars(layer).values()]
+    own = [v for v in held if isinstance(v, tf.Variable)]
+    variables = [(v, v.numpy()) for v in [*own, *model.variables]]
+    attributes = copy.deepcopy([*_plain_attributes(layers).items()])
+    try:
+        yield
+    finally:
+        for variable, value in variables:
+            variable.assign(value)
+        now = _plain_attributes(layers)
+        for (place, name), value in attributes:
+            if _digest(now.get((place, name))) != _digest(value):
+                setattr(layers[place], name, value)
+
+
+def _plain_attributes(layers: list) -> dict[tuple[int, str], Any]:
+    """Return what the layers' code keeps in Python, by place of the layer and name."""
+    return {
+        (place, name): _bare(value)
+        for place, layer in enumerate(layers)
+        for name, value in vars(layer).items()
+        if name not in _attributes_of_keras() and _is_plain(value)
+    }
+
+
 def _python_state(layers: list) -> dict[str, Any]:
     """Return what the layers' code could change in Python: a digest by name."""
-    state = {
+    state: dict[str, Any] = {
         "Python's random state": digest(random.getstate()),
         "NumPy's random state": digest(list(np.random.get_state())),  # noqa: NPY002
     }
+    for (place, attribute), value in _plain_attributes(layers).items():
+        name = type(layers[place]).__name__
+        state[f"the attribute {attribute!r} of {name}"] = _digest(value)
     for layer in layers:
         name = type(layer).__name__
-        for attribute, value in vars(layer).items():
-            if attribute not in _attributes_of_keras() and _is_plain(value):
-                state[f"the attribute {attribute!r} of {name}"] = _digest(_bare(value))
         is_lambda = isinstance(layer, keras.layers.Lambda)
         code = layer.function if is_lambda else type(layer).call
         state[f"what the code of {name} reads"] = _digest(code)
@@ -85,7 +118,9 @@ def _bare(value: Any) -> Any:
         return {key: _bare(inner) for key, inner in value.items()}
     if isinstance(value, set):
         return set(value)
-    return [*map(_bare, value)] if isinstance(value, _CONTAINERS) else value
+    if isinstance(value, tuple):
+        return tuple(map(_bare, value))
+    return [*map(_bare, value)] if isinstance(value, list) else value
 
 
 @functools.cache

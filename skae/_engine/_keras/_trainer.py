@@ -89,20 +89,22 @@ def make_trainer(spec: TrainingSpec, data: DataSpec, seed: int) -> KerasTrainer:
         return KerasTrainer(spec, data, build_models(architecture), start)
     with seeded_global_state(seed):
         models = build_models(architecture, seed=seed)
-        weights = models.model.get_weights()
-        reason = None
+        weights, reason = models.model.get_weights(), None
         if not network.draws_weights:
+            n_variables = len(models.model.variables)
             reason = _reason_against_compiling(models, architecture.input_shape)
+            if len(models.model.variables) != n_variables:  # made when it was called
+                models = build_models(architecture, seed=seed)
         if reason is None:
             try:
                 trainer = KerasTrainer(spec, data, models, start)
             except Exception as exc:
-                if not _runs_uncompiled(spec, seed):
+                # Compiling may have left something in the models.
+                models = build_models(architecture, seed=seed)
+                if not _runs_uncompiled(models, spec):
                     raise
                 reason = f"it cannot be compiled ({_first_line(exc)})"
         if reason is not None:
-            models = build_models(architecture, seed=seed)
-            weights = models.model.get_weights()
             trainer = KerasTrainer(spec, data, models, start, is_compiled=False)
             trainer.warning = (
                 f"The network built by {network!r} trains uncompiled, one operation "
@@ -124,11 +126,11 @@ def _reason_against_compiling(
     return side_effect(models.model, input_shape)
 
 
-def _runs_uncompiled(spec: TrainingSpec, seed: int) -> bool:
+def _runs_uncompiled(models: Models, spec: TrainingSpec) -> bool:
     """Return whether the loss of two rows can be computed in Python."""
     architecture = spec.architecture
     try:
-        objective = Objective(build_models(architecture, seed=seed), spec)
+        objective = Objective(models, spec)
         x, y = (
             np.zeros((2, *shape), np.float32)
             for shape in (architecture.input_shape, architecture.output_shape)

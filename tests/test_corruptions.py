@@ -13,11 +13,10 @@ from skae import (
     MaskingNoise,
     SaltAndPepperNoise,
     SwapNoise,
-    engine,
 )
-from skae._numpy_draw import feature_extremes
+from skae import _engine as engine
 from skae._validation import InvalidParameterError, check_parameters
-from skae.corruptions import Corruption, corrupt
+from skae.corruptions import Corruption, corrupt, feature_extremes
 
 FRACTIONS = [MaskingNoise, SaltAndPepperNoise, SwapNoise]
 CORRUPTIONS = [

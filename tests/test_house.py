@@ -52,7 +52,6 @@ HOUSE = {
     "_lazy": (0, set()),
     "_missing": (0, set()),
     "_random": (0, set()),
-    "_numpy_draw": (0, set()),
     "_smallest": (0, set()),
     "_validation": (0, {"sklearn"}),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae._missing import entry_weights, filled_inputs
-from skae._numpy_draw import NumpyDraw
+from skae.corruptions import NumpyDraw
 
 # Rows pass convolutions in blocks of about so many numbers in their windows: less than
 # 16 rows of usual images are slower, more than 64 too, and all need memory.

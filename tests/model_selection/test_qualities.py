@@ -11,7 +11,7 @@ from sklearn.metrics import (
 )
 
 from skae.metrics import outlier_average_precision_score, outlier_roc_auc_score
-from skae.model_selection._qualities import outlier_qualities
+from skae.model_selection._compare import outlier_qualities
 
 
 @settings(max_examples=50, deadline=None)

@@ -6,8 +6,6 @@ entropy from the operating system, not from ``numpy.random``'s global generator.
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
 _PURPOSES = (
@@ -25,9 +23,9 @@ def seed_from(random_state: int | np.random.RandomState | None) -> int:
     """Return a non-negative seed: an int itself, or one draw of a RandomState."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)
 
 
 def stream(seed: int, purpose: str, *counters: int) -> np.random.Generator:

@@ -20,7 +20,7 @@ from skae._missing import extremes, filled_inputs, has_missing
 from skae._validation import Interval
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
 __all__ = [
     "Corruption",
@@ -131,8 +131,8 @@ class GaussianNoise(Corruption):
 
     def __init__(
         self,
-        std: float | Sequence[float] = 0.1,
-        clip: Sequence[float] | None = None,
+        std: float | tuple[float, float] | list[float] = 0.1,
+        clip: tuple[float, float] | list[float] | None = None,
     ) -> None:
         self.std = std
         self.clip = clip
@@ -316,7 +316,7 @@ class NumpyDraw:
         rng: np.random.Generator,
         rows: np.ndarray,  # for training: extremes and swapped values come from them
         extremes: tuple[np.ndarray, np.ndarray] | None = None,  # None computes them
-        dtype: DTypeLike = np.float64,  # float32 takes half the time
+        dtype: Any = np.float64,  # float32 takes half the time
     ) -> None:
         self._rng = rng
         self._rows = rows

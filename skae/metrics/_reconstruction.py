@@ -7,7 +7,7 @@ and are what detectors call: for one row they take a few microseconds.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_array, gen_batches
@@ -197,7 +197,7 @@ def _block_error(
     y_true: np.ndarray,
     y_pred: np.ndarray,
     error: str,
-    feature_scale: np.ndarray | None,
+    feature_scale: Any,
     allow_nan: bool,
 ) -> np.ndarray:
     """Return the error of each row of one block, in as few passes as possible."""
@@ -209,10 +209,11 @@ def _block_error(
     # A difference of float32 values loses next to nothing, and takes several times less
     # time, in float32; it is the sum over the row that needs float64.
     is_single = y_true.dtype.char == y_pred.dtype.char == "f"
-    errors = np.subtract(y_true, y_pred, dtype=None if is_single else np.float64)
+    dtype = np.float32 if is_single else np.float64
+    difference: np.ndarray = np.subtract(y_true, y_pred, dtype=dtype)
     if error == "mae":
-        np.abs(errors, out=errors)
-    errors = errors.astype(np.float64, copy=False)
+        np.abs(difference, out=difference)
+    errors = difference.astype(np.float64, copy=False)
     flat = errors.reshape(len(errors), -1)
     n_values = flat.shape[1]
     if error == "mae":

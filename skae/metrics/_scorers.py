@@ -422,7 +422,7 @@ def _latent_dims(cv_results: Mapping[str, Any]) -> np.ndarray:
             f"prefix, but cv_results holds {columns or list(parameters)!r}. Search "
             "over one latent_dim, or pass another refit."
         )
-    column = np.ma.asarray(cv_results[columns[0]], dtype=object)
+    column: Any = np.ma.asarray(cv_results[columns[0]], dtype=object)
     # Masked is what a candidate of another grid has; pandas turns None into nan.
     absent = np.ma.getmaskarray(column)
     widths = [

@@ -49,7 +49,8 @@ def as_threshold_rule(threshold: Any) -> Any:
     """
     if threshold is None:
         return Contamination(0.1)
-    if isinstance(threshold, Real) and not isinstance(threshold, (bool, np.bool_)):
+    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if is_number:
         if np.isfinite(threshold) and threshold >= 0:
             return FixedThreshold(threshold)
         raise InvalidParameterError(

@@ -65,11 +65,9 @@ class TestImages:
         )
 
     def test_many_images_are_averaged_as_few_are(self, images):
-        rng = np.random.default_rng(1)
-        many = [values[rng.integers(5, size=200)] for values in images]
-        few = [
-            ssim(*(values[i : i + 20] for values in many)) for i in range(0, 200, 20)
-        ]
+        rows = np.arange(200) % 5
+        many = [values[rows] for values in images]
+        few = [ssim(*(v[i : i + 20] for v in many)) for i in range(0, 200, 20)]
         assert_allclose(ssim(*many), np.mean(few), rtol=1e-12)
 
     @given(

@@ -35,14 +35,12 @@ def psnr(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> fl
     r"""Peak signal-to-noise ratio of images, in decibels.
 
     High is good. Use it to compare denoisers on one set of images; it measures plain
-    squared differences, `ssim` comes closer to what an eye sees.
+    squared differences, while `ssim` is closer to human perception.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, ...)
-        Clean images.
-    y_pred : array-like of the same shape
-        Reconstructed or denoised images.
+    y_true, y_pred : array-like of shape (n_samples, ...)
+        Clean images, and reconstructed or denoised ones.
     data_range : float, default=1.0
         Largest minus smallest possible value of a pixel, > 0: 1 for images in
         [0, 1], 255 for bytes.
@@ -50,8 +48,8 @@ def psnr(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> fl
     Returns
     -------
     ratio : float
-        Mean of the images' ratios in decibels. An image that equals its original
-        exactly has an infinite ratio, and so has then the mean.
+        Mean of the images' ratios in decibels: infinite if any image equals its
+        original exactly.
 
     Raises
     ------
@@ -93,14 +91,12 @@ def ssim(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> fl
     r"""Structural similarity of images.
 
     1 for equal images, near 0 for unrelated ones. It compares local brightness,
-    contrast and structure, and punishes the blur that squared errors forgive.
+    contrast and structure, and penalises blur more than squared errors do.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, height, width[, channels])
-        Clean images of at least 11 x 11 pixels.
-    y_pred : array-like of the same shape
-        Reconstructed or denoised images.
+    y_true, y_pred : array-like of shape (n_samples, height, width[, channels])
+        Clean images, and reconstructed or denoised ones, of at least 11 x 11 pixels.
     data_range : float, default=1.0
         Largest minus smallest possible value of a pixel, > 0: 1 for images in
         [0, 1], 255 for bytes.

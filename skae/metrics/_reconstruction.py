@@ -47,10 +47,8 @@ def reconstruction_error(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, ...)
-        What was to be reconstructed: rows of any shape, or one number per row.
-    y_pred : array-like of the same shape
-        The reconstruction.
+    y_true, y_pred : array-like of shape (n_samples, ...)
+        Rows of any shape, or one number per row, and their reconstruction.
     error : {"mse", "mae", "standardized"}, default="mse"
         What is averaged over a row: squared differences, absolute differences, or
         squared differences divided by `feature_scale`, so that features that are hard
@@ -113,10 +111,8 @@ def elementwise_error(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, ...)
-        What was to be reconstructed: rows of any shape, or one number per row.
-    y_pred : array-like of the same shape
-        The reconstruction.
+    y_true, y_pred : array-like of shape (n_samples, ...)
+        Rows of any shape, or one number per row, and their reconstruction.
     error : {"mse", "mae", "standardized"}, default="mse"
         Squared differences, absolute differences, or squared differences divided by
         `feature_scale`.

@@ -38,18 +38,16 @@ def outlier_f1_score(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,)
-        True labels, +1 (normal) and -1 (outlier).
-    y_pred : array-like of shape (n_samples,)
-        Predicted labels, +1 and -1.
+    y_true, y_pred : array-like of shape (n_samples,)
+        True and predicted labels, +1 (normal) and -1 (outlier).
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0. A weight of k means k copies.
 
     Returns
     -------
     score : float
-        Between 0 and 1. It is 0, without a warning, where there are no outliers or
-        none is found: in a search, that is a bad candidate and not an accident.
+        Between 0 and 1: 0, without a warning, where there are no outliers or none is
+        found, which in a search is merely a bad candidate.
 
     Raises
     ------
@@ -91,17 +89,15 @@ def outlier_average_precision_score(
 ) -> float:
     r"""Average precision of the outliers.
 
-    The area under the curve of precision over recall of the class -1, over all
-    thresholds. Use it to compare detectors whatever their threshold, above all where
-    outliers are rare.
+    The area under the precision-recall curve of the class -1. Use it to compare
+    detectors whatever their threshold, above all where outliers are rare.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         True labels, +1 (normal) and -1 (outlier).
     score_samples : array-like of shape (n_samples,)
-        Scores on scikit-learn's scale, where high means normal: what
-        ``score_samples`` and ``decision_function`` of a detector return.
+        A detector's ``score_samples`` or ``decision_function``: high means normal.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0. A weight of k means k copies.
 
@@ -143,17 +139,15 @@ def outlier_roc_auc_score(
 ) -> float:
     """Area under the ROC curve of the outliers.
 
-    The probability that an outlier has a lower score than a normal row, over all
-    thresholds. Use it to compare detectors whatever their threshold and whatever the
-    share of outliers.
+    The probability that an outlier has a lower score than a normal row. Use it to
+    compare detectors whatever their threshold and the share of outliers.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         True labels, +1 (normal) and -1 (outlier).
     score_samples : array-like of shape (n_samples,)
-        Scores on scikit-learn's scale, where high means normal: what
-        ``score_samples`` and ``decision_function`` of a detector return.
+        A detector's ``score_samples`` or ``decision_function``: high means normal.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0. A weight of k means k copies.
 
@@ -245,9 +239,8 @@ def reconstruction_score(
         A fitted estimator with ``reconstruct``, or with ``transform`` and
         ``inverse_transform``, or a pipeline whose last step has ``reconstruct``.
     X : array-like of shape (n_samples, ...)
-        Rows to reconstruct. All of them count, outliers too: leave them out of X
-        where the score should be that of normal rows. Missing entries (NaN), where the
-        estimator takes them, do not count.
+        Rows to reconstruct. Leave out outliers where the score should be that of normal
+        rows. Missing entries (NaN), where the estimator takes them, do not count.
     y : Ignored
         Not used, present for API consistency by convention.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -270,11 +263,10 @@ def reconstruction_score(
 
     Notes
     -----
-    The score is in the units of `X`, with one exception. A pipeline that ends in a
-    step with ``reconstruct`` and that cannot be inverted as a whole, such as a scaler
-    before a detector, is scored on what that last step gets, in its units. Scores in
-    different units do not compare: search such a pipeline over the last step only,
-    or scale inside it.
+    The score is in the units of `X`, with one exception. A pipeline that cannot be
+    inverted as a whole and ends in a step with ``reconstruct``, such as a scaler before
+    a detector, is scored on the input of that last step, in its units. Scores in
+    different units do not compare: search such a pipeline over the last step only.
 
     Examples
     --------
@@ -317,9 +309,9 @@ def _target_and_reconstruction(estimator: Any, X: ArrayLike) -> tuple[Any, Any]:
 def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
     r"""Choose the narrowest code that scores as well as the best one.
 
-    A ``refit=`` function for searches over ``latent_dim``. Where scores stop growing
-    with the width, the best of them is a matter of chance. This takes the narrowest
-    code whose mean score is within one standard error of the best.
+    A ``refit=`` function for searches over ``latent_dim``: it takes the narrowest code
+    whose mean score is within one standard error of the best. Where scores stop growing
+    with the width, the best of them is a matter of chance.
 
     Parameters
     ----------
@@ -330,8 +322,7 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
     Returns
     -------
     best_index : int
-        Index of the candidate. Among equally narrow ones it has the best mean score,
-        and among equally good ones it comes first.
+        Index of the candidate: among equally narrow ones the best, then the first.
 
     Raises
     ------
@@ -342,8 +333,7 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
     See Also
     --------
     skae.metrics.outlier_f1 : A score that stops growing with the width.
-    skae.metrics.reconstruction_score : One that does not: even the last direction
-        lowers the error, so that wide codes remain the choice.
+    skae.metrics.reconstruction_score : One that does not.
 
     Notes
     -----

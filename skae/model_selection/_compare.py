@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
@@ -27,8 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     Split = tuple[np.ndarray, np.ndarray]  # numbers of training and of test rows
-
-_N_FOLDS = 5
 
 
 @validate_params(
@@ -136,7 +138,7 @@ def compare_detectors(
     if y is None:
         raise ValueError(
             "compare_detectors needs y with the labels +1 (normal) and -1 (outlier), "
-            "but y is None. Without labels nothing says which detector is better."
+            "but y is None. Without labels, detectors cannot be compared."
         )
     X, y = indexable(X, y)
     y = check_outlier_labels(y)
@@ -161,16 +163,15 @@ def compare_detectors(
 
 def _check_detectors(detectors: Mapping[str, Any]) -> None:
     """Raise unless detectors is a dict of names to outlier detectors."""
+    advice = "Pass, for instance, {'forest': IsolationForest()}."
     if not isinstance(detectors, Mapping):
         raise TypeError(
-            f"detectors must be a dict of names and detectors, but is a "
-            f"{type(detectors).__name__}. Pass, for instance, "
-            "{'forest': IsolationForest()}."
+            "detectors must be a dict of names and detectors, but is a "
+            f"{type(detectors).__name__}. {advice}"
         )
     if not detectors:
         raise ValueError(
-            "detectors must hold at least one detector, but is empty. Pass, for "
-            "instance, {'forest': IsolationForest()}."
+            f"detectors must hold at least one detector, but is empty. {advice}"
         )
     for name, detector in detectors.items():
         lacks = [verb for verb in ("fit", "predict") if not hasattr(detector, verb)]
@@ -204,16 +205,13 @@ def _check_splits(cv: Any, train_on: str, X: Any, y: np.ndarray) -> list[Split]:
             "train_on='inliers'."
         )
     if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
-        folds = InlierKFold(_N_FOLDS if cv is None else int(cv)).split(X, y)
+        folds = (InlierKFold() if cv is None else InlierKFold(int(cv))).split(X, y)
         # Every row that is not tested: the outliers among them may be dropped below.
         pairs = [(np.setdiff1d(everything, test), test) for _, test in folds]
     else:
         pairs = check_cv(cv).split(X, y)
-    splits = [
-        # Row numbers, also where masks were given.
-        (everything[np.asarray(train)], everything[np.asarray(test)])
-        for train, test in pairs
-    ]
+    # Row numbers, also where masks were given.
+    splits = [tuple(everything[np.asarray(part)] for part in pair) for pair in pairs]
     if train_on == "inliers":
         splits = [(train[y[train] == 1], test) for train, test in splits]
     if not splits:
@@ -284,28 +282,20 @@ def _judge(
 def outlier_qualities(
     y: np.ndarray, scores: np.ndarray, flags: np.ndarray
 ) -> dict[str, float]:
-    """Return the measures of scores and flags; outliers are the positive class.
-
-    Labels and flags are +1 and -1, and both labels are present.
-    """
+    """Return the measures of scores and flags (+1, -1); outliers are the positives."""
     outlier, flagged = y == -1, flags == -1
-    found = int(np.sum(outlier & flagged))
-    missed = int(np.sum(outlier & ~flagged))
-    alarms = int(np.sum(~outlier & flagged))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        outlier, flagged, average="binary", zero_division=0.0
+    )
     return {
         "roc_auc": float(roc_auc_score(outlier, -scores)),
         "average_precision": float(average_precision_score(outlier, -scores)),
-        "f1": _share(2 * found, 2 * found + missed + alarms),
+        "f1": float(f1),
         "accuracy": float(np.mean(outlier == flagged)),
-        "precision": _share(found, found + alarms),
-        "recall": _share(found, found + missed),
-        "false_alarm_rate": _share(alarms, int(np.sum(~outlier))),
+        "precision": float(precision),
+        "recall": float(recall),
+        "false_alarm_rate": float(np.mean(flagged[~outlier])),
     }
-
-
-def _share(part: int, whole: int) -> float:
-    """Return a share, which is 0 where the whole is nothing, such as no flagged row."""
-    return part / whole if whole else 0.0
 
 
 def _check_returned(name: str, what: str, values: Any, n_rows: int) -> np.ndarray:
@@ -341,17 +331,9 @@ def _predictions(
 
     # Tuples, where the index has several levels.
     labels = X.index.to_flat_index() if hasattr(X, "iloc") else np.arange(len(y))
-    parts = [
-        pd.DataFrame(
-            {
-                "method": name,
-                "split": number,
-                "row": labels[test],
-                "label": y[test],
-                "score": scores,
-                "flag": flags,
-            }
-        )
-        for (name, number, _, _, test), (scores, flags) in zip(work, given, strict=True)
-    ]
+    columns = ["row", "label", "score", "flag"]
+    parts = []
+    for (name, number, _, _, test), returned in zip(work, given, strict=True):
+        values = dict(zip(columns, (labels[test], y[test], *returned), strict=True))
+        parts.append(pd.DataFrame({"method": name, "split": number, **values}))
     return pd.concat(parts, ignore_index=True)

@@ -79,8 +79,7 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
 
     needs_labels = False
     needs_held_out = False
-    # For the message about too few errors: why ``min_errors`` are needed, and how fewer
-    # would do. Parameters in braces become their values.
+    # Words of the error about too few: why they are needed, and how fewer would do.
     _why_errors, _fewer_errors = "", "use another rule"
 
     @property
@@ -148,14 +147,13 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
 
 def check_outliers_known(rule: Any, y: ArrayLike | None, outliers: np.ndarray) -> None:
     """Raise a ValueError where no row is an outlier: the rule needs some."""
-    if outliers.any():
-        return
-    found = "y is None" if y is None else "y holds none"
-    raise ValueError(
-        f"{rule!r} needs known outliers, rows with y == -1, but {found}. Pass y with "
-        "them (in a search, cv=StratifiedKFold() keeps them, InlierKFold does not), or "
-        "use a rule for normal rows alone, such as Conformal(0.05)."
-    )
+    if not outliers.any():
+        found = "y is None" if y is None else "y holds none"
+        raise ValueError(
+            f"{rule!r} needs known outliers, rows with y == -1, but {found}. Pass y "
+            "with them (in a search, cv=StratifiedKFold() keeps them, InlierKFold does "
+            "not), or use a rule for normal rows alone, such as Conformal(0.05)."
+        )
 
 
 def check_enough_errors(rule: Any, n: float) -> None:
@@ -183,14 +181,9 @@ def fewer_needed(rule: Any) -> str:
 def check_errors(errors: ArrayLike) -> np.ndarray:
     """Return `errors` as a float64 array of shape (n_samples,), or raise."""
     errors = check_array(
-        errors,
-        dtype=np.float64,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_min_samples=0,
-        ensure_min_features=0,
-        input_name="errors",
-    )
+        errors, dtype=np.float64, ensure_2d=False, allow_nd=True,
+        ensure_min_samples=0, ensure_min_features=0, input_name="errors",
+    )  # fmt: skip
     if errors.ndim != 1:
         raise ValueError(
             f"errors must be 1-D, one reconstruction error per row, but has shape "

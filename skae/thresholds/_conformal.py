@@ -60,13 +60,12 @@ class Conformal(ThresholdRule):
     errors are equal. That is a mean over draws of the held-out rows; for one fit, the
     rate is spread around it by about :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
 
-    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"`` each
-    error comes from a network that did not see its row, but new rows are judged by
-    another network, trained on all rows. The guarantee is then lost; not even the
-    rate 2 alpha of CV+ [3]_ is certain, since that compares a new row with each error
-    by that error's own network. The errors are rather larger than those of new rows,
-    since each of those networks had fewer rows to learn from: in simulations, here and
-    in [4]_, about alpha or fewer are flagged.
+    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"`` they
+    come from networks that did not see their rows, but new rows are judged by another
+    network, trained on all rows. The guarantee is then lost, and even the rate 2 alpha
+    of CV+ [3]_, which compares a new row with each error by that error's own network.
+    Trained on fewer rows, those networks have rather larger errors: in simulations,
+    here and in [4]_, about alpha or fewer are flagged.
 
     References
     ----------
@@ -136,8 +135,7 @@ def conformal_p_values(
     calibration_errors : array-like of shape (n_calibration,)
         Errors of normal rows that did not train the network.
     sample_weight : array-like of shape (n_calibration,), default=None
-        Weights of the calibration errors. A weight of k means k copies, 0 means
-        absence.
+        Weights of the calibration errors: k means k copies, 0 absence.
 
     Returns
     -------
@@ -177,9 +175,9 @@ def conformal_p_values(
 def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bool_]:
     r"""Select the outliers of a batch of rows, with a bounded share of false ones.
 
-    The right choice when a batch of rows is inspected together, and what matters is
-    the share of false alarms among the alarms. Whether a row is selected depends on the
-    others: hence it is no part of ``predict``, which judges each row alone.
+    The right choice when a batch of rows is inspected together, and the share of false
+    alarms among the alarms matters. Whether a row is selected depends on the others,
+    unlike in ``predict``, which judges each row alone.
 
     Parameters
     ----------
@@ -243,8 +241,7 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
             f"{p_values.min():.3g} to {p_values.max():.3g}. Pass for instance the "
             "result of detector.p_values(X), not scores."
         )
-    ascending_p = np.sort(p_values)
+    smallest = np.sort(p_values)
     bounds = alpha * np.arange(1, len(p_values) + 1) / len(p_values)
-    passing = np.flatnonzero(ascending_p <= bounds * (1 + _ROUNDING))
-    # No p-value is below 0.
-    return p_values <= (ascending_p[passing[-1]] if len(passing) else -1.0)
+    passing = smallest[smallest <= bounds * (1 + _ROUNDING)]
+    return p_values <= passing.max(initial=-1.0)

@@ -62,8 +62,7 @@ class BestF(LabelledRule):
     r"""The threshold with the highest F score on labelled rows.
 
     The right rule when outliers are known that are like those to come, and as common.
-    It has the highest score on the rows of its fit; on new rows the score is lower, the
-    more so the fewer outliers there were.
+    On new rows the score is lower than in the fit, the more so the fewer outliers.
 
     Parameters
     ----------
@@ -127,8 +126,9 @@ class FalseAlarmRate(LabelledRule):
     Attributes
     ----------
     threshold_ : float
-        That of ``Conformal(rate)`` on the normal rows, or a larger one that finds as
-        many of the outliers.
+        Of the thresholds with :math:`(1 + FP) / (n + 1) \le rate`, FP the flagged ones
+        of n normal rows, the largest with the highest recall of outliers; where none of
+        these finds any, the smallest, that of ``Conformal(rate)``.
 
     See Also
     --------
@@ -137,13 +137,10 @@ class FalseAlarmRate(LabelledRule):
 
     Notes
     -----
-    Of the thresholds with :math:`(1 + FP) / (n + 1) \le rate`, FP the flagged ones of
-    n normal rows, it takes the largest with the highest recall of outliers; where none
-    of these finds any, the smallest, that of `Conformal`. The guarantee is that of
-    `Conformal`, too, whose threshold bounds this one from below: it needs normal rows
-    that did not train the network, and a detector passes it no others. The outliers
-    need not be like those to come. Such thresholds are studied in [1]_, with a bound
-    for each fit instead of their mean.
+    The guarantee is that of `Conformal`, whose threshold bounds this one from below: it
+    needs normal rows that did not train the network, and a detector passes it no
+    others. The outliers need not be like those to come. Such thresholds are studied in
+    [1]_, with a bound for each fit instead of their mean.
 
     References
     ----------
@@ -196,7 +193,8 @@ class Precision(LabelledRule):
     Attributes
     ----------
     threshold_ : float
-        The largest of the thresholds with the highest recall.
+        Of the thresholds with :math:`TP / (TP + FP + 1) \ge target`, the largest with
+        the highest recall. At least ``target / (1 - target)`` outliers must be found.
 
     See Also
     --------
@@ -205,13 +203,11 @@ class Precision(LabelledRule):
 
     Notes
     -----
-    Of the thresholds with :math:`TP / (TP + FP + 1) \ge target` it takes the largest
-    with the highest recall. The one false alarm more than was seen pays for having
-    tried many thresholds, as in the knockoff filter [1]_; without it, the precision on
-    new rows would be too low on average, the more so the fewer outliers there are. At
-    least ``target / (1 - target)`` outliers must be found. It needs the errors of
-    normal rows that did not train the network, and a detector passes it no others;
-    where only a part of the normal rows is held out, outliers count by the same part.
+    The false alarm more than was seen pays for having tried many thresholds, as in the
+    knockoff filter [1]_; without it, the precision on new rows would be too low on
+    average, the more so the fewer outliers there are. The rule needs errors of normal
+    rows that did not train the network, and a detector passes it no others; where only
+    a part of the normal rows is held out, outliers count by the same part.
 
     References
     ----------

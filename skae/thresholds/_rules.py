@@ -15,9 +15,7 @@ _MAD_TO_STD = 1.4826
 
 
 def as_threshold_rule(threshold: Any) -> Any:
-    """Turn None, a number or a rule into a threshold rule.
-
-    Detectors call it on their ``threshold`` parameter before they fit a clone.
+    """Turn the ``threshold`` parameter of a detector into a threshold rule.
 
     Parameters
     ----------
@@ -75,8 +73,8 @@ class FixedThreshold(ThresholdRule):
     """A threshold that is known beforehand.
 
     The right rule when the units of the error have a meaning: a tolerance from a
-    specification, or a value found on other data. The rate of false alarms then follows
-    from the data. A plain number given to a detector means this rule.
+    specification, or a value found on other data. Unlike every other rule, it does not
+    scale with the errors. A plain number given to a detector means this rule.
 
     Parameters
     ----------
@@ -91,10 +89,6 @@ class FixedThreshold(ThresholdRule):
     See Also
     --------
     Quantile : Fixes the share of false alarms instead.
-
-    Notes
-    -----
-    Unlike every other rule, it does not scale with the errors.
 
     Examples
     --------
@@ -129,18 +123,14 @@ class Quantile(ThresholdRule):
     Attributes
     ----------
     threshold_ : float
-        The quantile, interpolated linearly.
+        Of n errors in ascending order, counted from 0, the value at position
+        :math:`(n - 1) q`, interpolated between neighbours: the default of
+        ``numpy.quantile``, definition 7 of [1]_.
 
     See Also
     --------
     Contamination : Flags an exact number of training rows.
     Conformal : Guarantees the rate, from errors of rows that did not train.
-
-    Notes
-    -----
-    For n errors in ascending order, counted from 0, the threshold is their value at
-    position :math:`(n - 1) q`, interpolated between neighbours: the default of
-    ``numpy.quantile``, definition 7 of [1]_.
 
     References
     ----------
@@ -178,18 +168,14 @@ class Contamination(ThresholdRule):
     Attributes
     ----------
     threshold_ : float
-        The value with the round(fraction * n) largest of the n errors above it.
+        With :math:`k = \operatorname{round}(\mathrm{fraction} \cdot n)`, half to even,
+        the value midway between the k-th and the (k+1)-th largest of the n errors, so
+        that exactly k are above it. Where these two are equal, it is that error, and
+        fewer than k are above. With k = 0 it is the largest error.
 
     See Also
     --------
     Quantile : Interpolates instead of counting.
-
-    Notes
-    -----
-    With :math:`k = \operatorname{round}(\mathrm{fraction} \cdot n)`, half to even,
-    the threshold lies midway between the k-th and the (k+1)-th largest error, so
-    that exactly k errors are above it. Where these two are equal, the threshold is
-    that error, and fewer than k are above. With k = 0 it is the largest error.
 
     Examples
     --------
@@ -213,10 +199,10 @@ class MeanStd(ThresholdRule):
     r"""The mean of the training errors plus a number of standard deviations.
 
     The rule of the TensorFlow tutorials, for training rows that are all normal and
-    errors without a heavy tail. The rate of false alarms depends on the distribution of
-    the errors: for a normal one it is 16 % at ``n_std=1``, 2.3 % at 2 and 0.13 % at 3;
-    in general, at most ``1 / (1 + n_std**2)``. Outliers among the training rows raise
-    the threshold.
+    errors without a heavy tail. For normally distributed errors, the rate of false
+    alarms is 16 % at ``n_std=1``, 2.3 % at 2 and 0.13 % at 3; in general, at most
+    ``1 / (1 + n_std**2)`` (Cantelli's inequality). Outliers among the training rows
+    raise the threshold.
 
     Parameters
     ----------
@@ -226,17 +212,12 @@ class MeanStd(ThresholdRule):
     Attributes
     ----------
     threshold_ : float
-        Mean plus `n_std` standard deviations.
+        :math:`\mu + n_\mathrm{std} \, \sigma`, with the population standard deviation
+        :math:`\sigma`, as ``numpy.std`` computes it.
 
     See Also
     --------
     MAD : The same idea, robust to outliers among the training rows.
-
-    Notes
-    -----
-    The threshold is :math:`\mu + n_\mathrm{std} \, \sigma`, with the population
-    standard deviation :math:`\sigma`, as ``numpy.std`` computes it. The bound on the
-    false alarms is Cantelli's inequality.
 
     Examples
     --------
@@ -268,10 +249,10 @@ class MeanStd(ThresholdRule):
 class MAD(ThresholdRule):
     r"""The median of the training errors plus a number of absolute deviations.
 
-    The right rule when the training rows may contain outliers of unknown number, up
-    to half of them: neither the median nor the median absolute deviation follows
-    them. Reconstruction errors are skewed, so that more normal rows are flagged than
-    the 0.13 % of a normal distribution at ``n_mad=3``.
+    The right rule when the training rows may contain an unknown number of outliers, up
+    to half of them: the median and the median absolute deviation are robust to them.
+    Reconstruction errors are skewed, so that more normal rows are flagged than the
+    0.13 % of a normal distribution at ``n_mad=3``.
 
     Parameters
     ----------
@@ -282,24 +263,19 @@ class MAD(ThresholdRule):
     Attributes
     ----------
     threshold_ : float
-        Median plus `n_mad` scaled median absolute deviations.
+        With the median m of the errors e,
+        :math:`m + 1.4826 \, n_\mathrm{mad} \operatorname{median} |e - m|` [1]_. If more
+        than half of the errors are equal, it is that error.
 
     See Also
     --------
     MeanStd : The same idea, for training rows that are all normal.
     IQR : Takes the upper half of the errors into account.
 
-    Notes
-    -----
-    With the median m of the errors e, the threshold is
-    :math:`m + 1.4826 \, n_\mathrm{mad} \operatorname{median} |e - m|` [1]_. If more
-    than half of the errors are equal, it is that error.
-
     References
     ----------
-    .. [1] C. Leys, C. Ley, O. Klein, P. Bernard and L. Licata, "Detecting outliers:
-       Do not use standard deviation around the mean, use absolute deviation around
-       the median", Journal of Experimental Social Psychology 49(4), 2013.
+    .. [1] C. Leys, C. Ley, O. Klein, P. Bernard and L. Licata, "Detecting outliers",
+       Journal of Experimental Social Psychology 49(4), 2013.
        :doi:`10.1016/j.jesp.2013.03.013`
 
     Examples
@@ -336,16 +312,12 @@ class IQR(ThresholdRule):
     Attributes
     ----------
     threshold_ : float
-        Upper quartile plus `k` interquartile ranges.
+        :math:`Q_3 + k \, (Q_3 - Q_1)` [1]_, with quartiles as ``numpy.quantile``
+        interpolates them.
 
     See Also
     --------
     MAD : Withstands outliers in up to half of the training rows.
-
-    Notes
-    -----
-    The threshold is :math:`Q_3 + k \, (Q_3 - Q_1)` [1]_, with quartiles as
-    ``numpy.quantile`` interpolates them.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """Missing entries (NaN) in arrays: masks, means over observed entries, and checks.
 
 An estimator with ``allow_nan=True`` leaves missing entries out of its scaler, its loss
-and its errors. The network gets the training mean in their place.
+and its errors. The network's inputs have the training mean in their place.
 """
 
 from __future__ import annotations
@@ -169,10 +169,10 @@ def goodness_of_observed(
     errors, counts = np.zeros(len(y)), observed.sum(axis=1)
     spread = 0.0
     for rows, output in outputs:
-        seen = observed[rows]
-        difference = np.where(seen, y[rows] - output.reshape(seen.shape), 0.0)
+        counted = observed[rows]
+        difference = np.where(counted, y[rows] - output.reshape(counted.shape), 0.0)
         errors[rows] = np.vecdot(difference, difference)
-        deviation = np.where(seen, y[rows] - first - mean, 0.0)
+        deviation = np.where(counted, y[rows] - first - mean, 0.0)
         spread += weight[rows] @ np.vecdot(deviation, deviation)
     mse = np.average(errors / np.maximum(counts, 1), weights=weight * (counts > 0))
     squared = weight @ errors

@@ -2,8 +2,8 @@
 
 All have ``fit``, ``transform`` and ``inverse_transform``. They are the named scalers
 (an affine map per column or channel), a user's transformer (on flattened rows), and the
-identity. Users see them as the fitted ``scaler_`` of an estimator, so they take
-whatever NumPy can make an array of, and check its shape.
+identity. Users find them as the fitted ``scaler_`` of an estimator, so they take any
+array-like, and check its shape.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class CommonScaler(_AffineScaler):
             for learned in _mean_and_deviation(flat, sample_weight)
         )
         channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
-        # Places that are never observed get the mean of the channel's other places.
+        # The means of places that are never observed: those of the channel's others.
         usual = np.nanmean(means, axis=channels, keepdims=True)
         self.center_ = np.where(np.isnan(means), usual, means)
         with np.errstate(over="ignore"):
@@ -167,7 +167,7 @@ class CommonScaler(_AffineScaler):
 
 
 class TransformerScaler(BaseEstimator):
-    """Wraps a scikit-learn transformer that has an inverse; it gets flattened rows.
+    """Wraps a scikit-learn transformer that has an inverse; applied to flattened rows.
 
     ``transformer_`` is the fitted clone; ``low_`` and ``high_``, of shape (n_columns,),
     are the range of the scaled rows of its fit. Some inverses are defined on a part of

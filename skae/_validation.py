@@ -2,7 +2,7 @@
 
 Parameter constraints are data (``_parameter_constraints`` on every class); ``fit`` of
 an estimator and of a threshold rule is decorated with ``fit_context``, which checks
-them. Whatever scikit-learn may rename is imported here and nowhere else.
+them. Names that scikit-learn may change are imported here and nowhere else.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def _warn_of_unknown_outliers(labels: np.ndarray, name: str) -> None:
 
 def is_checked(X: Any, row_shape: tuple[int, ...], min_samples: int) -> bool:
     """Return whether scikit-learn's validation would return X as it is."""
-    # That validation takes longer than scoring a row. Whatever is unusual is left to
-    # it, with its messages.
+    # That validation takes longer than scoring a row. All unusual input is left to it,
+    # with its messages.
     if (
         type(X) is not np.ndarray
         or X.dtype not in FLOAT_DTYPES

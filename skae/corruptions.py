@@ -238,7 +238,7 @@ class SwapNoise(Corruption):
     """Replace entries by the same feature's value in another training row.
 
     The corruption for tables: every damaged value is one that the feature really takes,
-    whatever its distribution, so it needs no scale and suits mixed columns.
+    so it needs no scale and suits mixed columns.
 
     Parameters
     ----------

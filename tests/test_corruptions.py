@@ -387,7 +387,7 @@ def test_the_same_seed_gives_the_same_weights(corruption):
     assert not all(map(np.array_equal, weights(1), first))
 
 
-def test_corruption_changes_what_is_learned():
+def test_corruption_changes_the_training():
     X = np.random.default_rng(0).random((60, 4))
     params = {"epochs": 3, "random_state": 0}
     plain = AutoencoderTransformer(**params).fit(X)

@@ -42,8 +42,8 @@ def reconstruction_error(
 ) -> NDArray[np.float64]:
     r"""Reconstruction error of every row.
 
-    One number per row, whatever its shape; high means anomalous. It is what detectors
-    compare with their threshold.
+    One number per row of any shape; high means anomalous. Detectors compare it with
+    their threshold.
 
     Parameters
     ----------

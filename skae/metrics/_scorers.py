@@ -104,7 +104,7 @@ def outlier_average_precision_score(
     Returns
     -------
     score : float
-        Between 0 and 1. Scores without information get the share of outliers.
+        Between 0 and 1. Uninformative scores have the share of outliers.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def outlier_roc_auc_score(
     Returns
     -------
     score : float
-        Between 0 and 1. Scores without information get 0.5.
+        Between 0 and 1. Uninformative scores have 0.5.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def outlier_roc_auc_score(
     See Also
     --------
     outlier_roc_auc : The same as a scorer.
-    outlier_average_precision_score : Tells more where outliers are rare.
+    outlier_average_precision_score : More informative where outliers are rare.
 
     Examples
     --------

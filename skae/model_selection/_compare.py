@@ -64,7 +64,7 @@ def compare_detectors(
         (+1 and -1), and ``score_samples`` or ``decision_function`` (high is normal).
     X : array-like of shape (n_samples, ...)
         Rows, as the detectors take them. To scale them, put the scaler into a pipeline,
-        so that it, too, sees training rows only.
+        so that it is fitted to training rows only.
     y : array-like of shape (n_samples,)
         Labels, +1 (normal) and -1 (outlier).
     cv : int, splitter or iterable of (train, test), default=None

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class InlierKFold(BaseCrossValidator):
     """K-fold cross-validation that trains on inliers and tests on both classes.
 
-    Use it to search a detector on labelled data: the network sees normal rows only,
-    as it will in use, and every outlier is found or missed in exactly one test fold.
+    Use it to search a detector on labelled data: the network trains on normal rows
+    only, as it will in use, and every outlier is in exactly one test fold.
     The folds are those of ``StratifiedKFold``, with the outliers taken out of the
     training rows.
 

@@ -43,9 +43,9 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     threshold_ : float
         The learned threshold, in the units of the errors. Set by ``fit``.
     needs_labels : bool
-        Class attribute: whether ``fit`` needs `y`. False for all rules that look at
-        the errors of normal rows alone. A rule with True gets a third argument in
-        ``_compute_threshold``, the mask of the outliers.
+        Class attribute: whether ``fit`` needs `y`. False for all rules that use
+        the errors of normal rows alone. With True, ``_compute_threshold`` has a third
+        argument, the mask of the outliers.
     needs_held_out : bool
         Class attribute: whether the rule's promise holds only for errors of rows that
         did not train the network. A detector then passes it no others.

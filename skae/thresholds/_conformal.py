@@ -25,9 +25,9 @@ _MARGIN = 1e-10
 class Conformal(ThresholdRule):
     r"""A threshold with a guaranteed rate of false alarms.
 
-    The right rule when the rate of false alarms must hold, whatever the network has
-    learned and however the errors are distributed: of fresh normal rows, at most a
-    share `alpha` is flagged on average. It needs the errors of normal rows that
+    The right rule when the rate of false alarms must hold for any network and any
+    distribution of the errors: of fresh normal rows, at most a share `alpha` is flagged
+    on average. It needs the errors of normal rows that
     neither trained the network nor chose its epoch, and a detector passes it no others.
 
     Parameters

@@ -203,8 +203,8 @@ class Precision(LabelledRule):
 
     Notes
     -----
-    The false alarm more than was seen pays for having tried many thresholds, as in the
-    knockoff filter [1]_; without it, the precision on new rows would be too low on
+    The additional false alarm pays for having tried many thresholds, as in the knockoff
+    filter [1]_; without it, the precision on new rows would be too low on
     average, the more so the fewer outliers there are. The rule needs errors of normal
     rows that did not train the network, and a detector passes it no others; where only
     a part of the normal rows is held out, outliers count by the same part.

@@ -233,8 +233,8 @@ class MeanStd(ThresholdRule):
 
     def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
         """Return the weighted mean plus weighted standard deviations."""
-        # Counted from the smallest: rows of equal errors get exactly their error, and
-        # none of them lies above the mean by a rounding.
+        # Counted from the smallest: the mean of equal errors is exactly that error, and
+        # none of them lies above it by a rounding.
         smallest = errors.min()
         mean = smallest + np.average(errors - smallest, weights=weights)
         deviations = errors - mean

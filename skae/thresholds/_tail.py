@@ -48,7 +48,7 @@ class PeaksOverThreshold(ThresholdRule):
     Notes
     -----
     Above a high value u, excesses :math:`x = e - u` follow nearly a generalised Pareto
-    distribution, whatever that of the errors is [1]_:
+    distribution, for most distributions of the errors [1]_:
 
     .. math:: P(e > u + x) \approx \zeta \, (1 + \xi x / \sigma)^{-1 / \xi} .
 

@@ -114,7 +114,7 @@ class TestImages:
             ),
         ],
     )
-    def test_what_they_refuse(self, metrics, y_true, y_pred, data_range, message):
+    def test_refused_arguments(self, metrics, y_true, y_pred, data_range, message):
         for metric in metrics:
             with pytest.raises(ValueError, match=message):
                 metric(y_true, y_pred, data_range=data_range)

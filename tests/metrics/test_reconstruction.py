@@ -145,6 +145,6 @@ class TestReconstructionError:
             ),
         ],
     )
-    def test_what_it_refuses(self, metric, y_true, y_pred, options, message):
+    def test_refused_arguments(self, metric, y_true, y_pred, options, message):
         with pytest.raises(ValueError, match=message):
             metric(y_true, y_pred, **options)

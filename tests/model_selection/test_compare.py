@@ -52,7 +52,7 @@ def labelled():
 
 
 class Recorder(OutlierMixin, BaseEstimator):
-    """A detector that writes down what it is called with."""
+    """A detector that records the arguments of its calls."""
 
     def __init__(self, calls=None, flag=-1, score=0.0, shape=None):
         self.calls = calls
@@ -227,7 +227,7 @@ class TestTheRows:
             (StratifiedKFold(3), "all"),
         ],
     )
-    def test_who_is_trained_on(self, labelled, cv, train_on):
+    def test_training_rows(self, labelled, cv, train_on):
         _, y = labelled
         X = np.arange(102).reshape(-1, 1)
         calls = []
@@ -278,7 +278,7 @@ class TestTheRows:
         scores = forest().fit(X).score_samples(X)
         assert table["roc_auc"].item() == outlier_roc_auc_score(y, scores)
 
-    def test_what_is_passed_is_left_alone(self, labelled):
+    def test_passed_detectors_are_not_fitted(self, labelled):
         detector = forest()
         compare_detectors({"it": detector}, *labelled, cv=2)
         with pytest.raises(NotFittedError):
@@ -347,7 +347,7 @@ class NoScores(OutlierMixin, BaseEstimator):
         return np.ones(len(X))
 
 
-class TestWhatIsRefused:
+class TestRefusals:
     @pytest.mark.parametrize(
         ("detectors", "error", "message"),
         [
@@ -438,7 +438,7 @@ class TestWhatIsRefused:
             (Recorder(shape=(7,)), r"scores of shape \(21,\), but returned .*\(7,\)"),
         ],
     )
-    def test_what_detectors_return(self, labelled, detector, message):
+    def test_values_that_detectors_return(self, labelled, detector, message):
         with pytest.raises(ValueError, match=message):
             compare_detectors({"it": detector}, *labelled)
 

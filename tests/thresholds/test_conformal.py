@@ -119,7 +119,7 @@ class TestBenjaminiHochberg:
             ([0.1, np.nan], "Input p_values contains NaN"),
         ],
     )
-    def test_refuses_what_are_no_p_values(self, p, message):
+    def test_refuses_values_that_are_no_p_values(self, p, message):
         with pytest.raises(ValueError, match=message):
             benjamini_hochberg(p)
 

@@ -133,7 +133,7 @@ class TestEveryRule:
             ([1.0, np.inf], "Input errors contains infinity"),
         ],
     )
-    def test_refuses_what_are_no_errors(self, rule, errors, message):
+    def test_refuses_values_that_are_no_errors(self, rule, errors, message):
         with pytest.raises(ValueError, match=message):
             clone(rule).fit(errors)
 
@@ -160,7 +160,7 @@ def test_scaling_the_errors_scales_a_learned_threshold(rule, errors, factor):
     assert_allclose(scaled, factor * plain, rtol=1e-9)
 
 
-def test_fixed_threshold_does_not_look_at_the_errors():
+def test_fixed_threshold_does_not_depend_on_the_errors():
     assert FixedThreshold(2).fit([1e6, 0.0]).threshold_ == 2.0
 
 
@@ -343,7 +343,7 @@ def test_errors_are_not_metadata():
 
 
 class DuckRule(BaseEstimator):
-    """A rule that knows nothing of skae."""
+    """A rule that does not inherit from skae's base class."""
 
     def fit(self, errors, y=None, sample_weight=None):
         self.threshold_ = float(np.max(errors))
@@ -374,7 +374,7 @@ class TestAsThresholdRule:
             as_threshold_rule(value)
 
     @pytest.mark.parametrize("value", [True, np.True_, "auto", [0.1], {}])
-    def test_what_is_no_rule(self, value):
+    def test_refuses_values_that_are_no_rule(self, value):
         message = "threshold must be None, a number or a threshold rule .* but is "
         with pytest.raises(TypeError, match=message):
             as_threshold_rule(value)

@@ -289,11 +289,9 @@ def _check_scales(kind: str, X: np.ndarray, *learned: np.ndarray) -> None:
 def _mean_and_deviation(
     flat: np.ndarray, sample_weight: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's mean and standard deviation: 0 where that is rounding.
-
-    Both are NaN where nothing is observed.
-    """
-    # Here: importing it takes far longer than scoring, which does not need it.
+    """Return each column's mean and standard deviation; NaN where none is observed."""
+    # A deviation that is mere rounding becomes 0. The import is here, since it takes far
+    # longer than scoring, which does not need it.
     from sklearn.preprocessing import StandardScaler
 
     with np.errstate(over="ignore", invalid="ignore"):

@@ -234,11 +234,9 @@ def ascending(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
-    """Return the quantile of the repeated sample, interpolated as NumPy does (type 7).
-
-    At position h = (W - 1) q, it is the average of the sorted sample over the stretch
-    [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
-    """
+    """Return the quantile of the repeated sample, interpolated as NumPy does (type 7)."""
+    # At position h = (W - 1) q, it is the average of the sorted sample over the stretch
+    # [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
     values, ends = ascending(values, weights)
     start = (ends[-1] - 1) * q
     # Stretches before the start have length 0, those past the end too.
@@ -251,11 +249,9 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> floa
 
 
 def value_below_largest(values: np.ndarray, weights: np.ndarray, n: int) -> float:
-    """Return a value with exactly the n largest copies above it, ties permitting.
-
-    It lies midway between the neighbours of the cut, so that rounding elsewhere moves
-    no row across. Where the cut falls into equal values, these stay below.
-    """
+    """Return a value with exactly the n largest copies above it, ties permitting."""
+    # Midway between the neighbours of the cut, so that rounding elsewhere moves no row
+    # across. Where the cut falls into equal values, these stay below.
     values, ends = ascending(values, weights)
     cut, tolerance = ends[-1] - n, count_tolerance(ends[-1])
     below = np.searchsorted(ends, cut - tolerance, side="left")

@@ -143,6 +143,7 @@ def _tail_quantile(
     shape, scale, mass = _posterior(excesses, weights)
 
     def too_likely(x: float) -> float:
+        """Return by how much the probability of exceeding x is too high."""
         with np.errstate(divide="ignore"):  # past the end of a bounded tail
             log_survival = -np.log1p(np.maximum(shape * x / scale, -1.0)) / shape
         return mass @ np.exp(np.minimum(log_survival, 0.0)) - probability

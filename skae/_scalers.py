@@ -290,8 +290,8 @@ def _mean_and_deviation(
     flat: np.ndarray, sample_weight: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each column's mean and standard deviation; NaN where none is observed."""
-    # A deviation that is mere rounding becomes 0. The import is here, since it takes far
-    # longer than scoring, which does not need it.
+    # A deviation that is mere rounding becomes 0. The import is here, since it takes
+    # far longer than scoring, which does not need it.
     from sklearn.preprocessing import StandardScaler
 
     with np.errstate(over="ignore", invalid="ignore"):

@@ -234,7 +234,7 @@ def ascending(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
-    """Return the quantile of the repeated sample, interpolated as NumPy does (type 7)."""
+    """Return the quantile of the repeated sample, interpolated as by NumPy (type 7)."""
     # At position h = (W - 1) q, it is the average of the sorted sample over the stretch
     # [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
     values, ends = ascending(values, weights)

@@ -1,17 +1,21 @@
-"""Missing entries (NaN) in arrays: what is observed, what stands for the rest, checks.
+"""Missing entries (NaN) in arrays: masks, means over observed entries, and checks.
 
 An estimator with ``allow_nan=True`` leaves missing entries out of its scaler, its loss
-and its errors. The network gets the training mean in their place.
+and its errors. The network's inputs have the training mean in their place.
 """
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 
 @contextlib.contextmanager
-def advising_allow_nan():
+def advising_allow_nan() -> Iterator[None]:
     """Add to an error about NaN how missing entries are allowed."""
     try:
         yield
@@ -23,12 +27,14 @@ def advising_allow_nan():
         ) from exc
 
 
-def has_missing(*arrays):
-    """Return whether any of some arrays, which may be None, has a missing entry."""
+def has_missing(*arrays: np.ndarray | None) -> bool:
+    """Return whether any of the arrays, which may be None, has a missing entry."""
     return any(array is not None and np.isnan(array).any() for array in arrays)
 
 
-def extremes(array, axis=None):
+def extremes(
+    array: np.ndarray, axis: int | tuple[int, ...] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and largest observed value; NaN where none is observed."""
     return np.fmin.reduce(array, axis=axis), np.fmax.reduce(array, axis=axis)
 
@@ -36,21 +42,8 @@ def extremes(array, axis=None):
 # ------------------------------------------------------------------ training rows
 
 
-def counted_rows(table, *, allow_nan, at_least):
-    """Return a table without the rows that do not count in training.
-
-    Those have weight 0, which means absence, or no observed target.
-
-    Parameters
-    ----------
-    table : Table
-
-    allow_nan : bool
-        Whether entries may be missing.
-
-    at_least : int
-        Fewer rows are an error.
-    """
+def counted_rows(table: Any, *, allow_nan: bool, at_least: int) -> Any:
+    """Return a table without rows of weight 0, and without an observed target."""
     weight = table.weight
     if weight is not None and not (weight > 0).all():
         kept = weight > 0
@@ -74,7 +67,7 @@ def counted_rows(table, *, allow_nan, at_least):
     return _chosen(table, ~empty)
 
 
-def check_columns_observed(array, name):
+def check_columns_observed(array: np.ndarray, name: str) -> None:
     """Raise a ValueError where a column (channel of n-D rows) is never observed."""
     observed = ~np.isnan(array).all(axis=(*range(array.ndim - 1),))
     if observed.all():
@@ -88,21 +81,8 @@ def check_columns_observed(array, name):
     )
 
 
-def mean_of_observed(x, weight=None):
-    """Return the mean of each column, or channel of n-D rows, as float64.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n, *shape)
-
-    weight : ndarray of shape (n,) or None
-        A weight of k counts a row k times.
-
-    Returns
-    -------
-    mean : ndarray of shape (shape[-1],)
-        0 where nothing is observed.
-    """
+def mean_of_observed(x: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Return each column's (channel's) float64 mean; 0 where nothing is observed."""
     observed = ~np.isnan(x)
     axes = (*range(x.ndim - 1),)
     if weight is None and observed.all():
@@ -111,29 +91,19 @@ def mean_of_observed(x, weight=None):
         count = observed.sum(axis=axes)
         total = x.sum(axis=axes, dtype=np.float64, where=observed)
     else:
-        each = weight.astype(np.float64).reshape(-1, *[1] * (x.ndim - 1))
-        count = (each * observed).sum(axis=axes)
-        total = (each * np.where(observed, x, 0)).sum(axis=axes)
+        copies = weight.astype(np.float64).reshape(-1, *[1] * (x.ndim - 1))
+        count = (copies * observed).sum(axis=axes)
+        total = (copies * np.where(observed, x, 0)).sum(axis=axes)
     return np.divide(total, count, out=np.zeros(total.shape), where=count > 0)
 
 
-def entry_weights(targets, weight):
-    """Return targets without gaps, and the weights that make a loss skip the gaps.
-
-    The mean over all entries with these weights is the mean over rows, by their
-    weights, of the mean over a row's observed entries.
-
-    Parameters
-    ----------
-    targets : float32 ndarray of shape (n, k)
-
-    weight : float32 ndarray of shape (n,) or None
-
-    Returns
-    -------
-    targets, weights : float32 ndarray of shape (n, k)
-        Both 0 where the target is missing.
-    """
+def entry_weights(
+    targets: np.ndarray,  # float32, of shape (n, k)
+    weight: np.ndarray | None,  # float32, of shape (n,)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets and entries' weights for a loss, both 0 at missing targets."""
+    # The mean over all entries with these weights is the mean over rows, by their
+    # weights, of the mean over a row's observed entries.
     observed = ~np.isnan(targets)
     count = np.maximum(observed.sum(axis=1, dtype=np.float32), 1)
     share = np.float32(targets.shape[1]) / count
@@ -143,12 +113,11 @@ def entry_weights(targets, weight):
     return np.where(observed, targets, zero), np.where(observed, share[:, None], zero)
 
 
-def filled_inputs(x, damaged, fill):
-    """Return inputs with ``fill`` for what is missing in x: a corruption adds nothing.
-
-    Where a corruption puts a missing value (of another row) for an observed one, the
-    observed one stays.
-    """
+def filled_inputs(
+    x: np.ndarray, damaged: np.ndarray, fill: np.ndarray | float
+) -> np.ndarray:
+    """Return damaged inputs, filled where x is missing."""
+    # A corruption may put another row's missing value for an observed one: that stays.
     damaged = np.where(np.isnan(damaged), x, damaged)
     return np.where(np.isnan(x), fill, damaged)
 
@@ -156,7 +125,7 @@ def filled_inputs(x, damaged, fill):
 # ----------------------------------------------------------------- fitted networks
 
 
-def check_rows_observed(array, name):
+def check_rows_observed(array: np.ndarray, name: str) -> None:
     """Raise a ValueError where a row has no observed value, and so no error."""
     empty = np.flatnonzero(_empty_rows(array))
     if len(empty):
@@ -166,46 +135,25 @@ def check_rows_observed(array, name):
         )
 
 
-def mean_over_observed(errors, missing):
-    """Return the mean of each row's errors over its observed entries.
-
-    Parameters
-    ----------
-    errors : float64 ndarray of shape (n, *shape)
-        Overwritten: 0 where an entry is missing.
-
-    missing : ndarray of bool, of errors' shape
-    """
+def mean_over_observed(errors: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return each row's mean over its observed entries; overwrites the others by 0."""
     errors[missing] = 0.0
     return errors.reshape(len(errors), -1).sum(axis=1) / n_observed(missing)
 
 
-def n_observed(missing):
+def n_observed(missing: np.ndarray) -> np.ndarray:
     """Return the number of observed entries of each row."""
     return (~missing.reshape(len(missing), -1)).sum(axis=1)
 
 
-def goodness_of_observed(y, outputs, weight=None):
-    """Return (mse, r2) of outputs for targets that have missing entries.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n, ...)
-
-    outputs : iterable of (slice, ndarray)
-        Rows, and the outputs for them, block by block.
-
-    weight : ndarray of shape (n,) or None
-
-    Returns
-    -------
-    mse : float
-        Mean over rows of the mean squared error of a row's observed entries.
-
-    r2 : float
-        Share of the variance of the observed entries that is explained; features count
-        by their variance.
-    """
+def goodness_of_observed(
+    y: np.ndarray,
+    outputs: Iterable[tuple[slice, np.ndarray]],  # rows and their outputs, in blocks
+    weight: np.ndarray | None = None,
+) -> tuple[float, float]:
+    """Return (mse, r2) over the observed entries of targets."""
+    # mse is the mean over rows of the mean over a row's entries; in r2, features count
+    # by their variance.
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
     y = y.reshape(len(y), -1)
     observed = ~np.isnan(y)
@@ -221,10 +169,10 @@ def goodness_of_observed(y, outputs, weight=None):
     errors, counts = np.zeros(len(y)), observed.sum(axis=1)
     spread = 0.0
     for rows, output in outputs:
-        seen = observed[rows]
-        difference = np.where(seen, y[rows] - output.reshape(seen.shape), 0.0)
+        counted = observed[rows]
+        difference = np.where(counted, y[rows] - output.reshape(counted.shape), 0.0)
         errors[rows] = np.vecdot(difference, difference)
-        deviation = np.where(seen, y[rows] - first - mean, 0.0)
+        deviation = np.where(counted, y[rows] - first - mean, 0.0)
         spread += weight[rows] @ np.vecdot(deviation, deviation)
     mse = np.average(errors / np.maximum(counts, 1), weights=weight * (counts > 0))
     squared = weight @ errors
@@ -233,12 +181,12 @@ def goodness_of_observed(y, outputs, weight=None):
     return float(mse), float(1 - squared / spread)
 
 
-def _empty_rows(array):
+def _empty_rows(array: np.ndarray) -> np.ndarray:
     """Return the mask of rows without an observed value."""
     return np.isnan(array).reshape(len(array), -1).all(axis=1)
 
 
-def _chosen(table, kept):
+def _chosen(table: Any, kept: np.ndarray) -> Any:
     """Return some rows of a table."""
     parts = {"X": table.X, "y": table.y, "weight": table.weight}
     return replace(

@@ -1,10 +1,10 @@
 """Randomness as an argument: from ``random_state`` to the seeds of one fit.
 
 Nothing here reads or changes a global random state: ``random_state=None`` takes fresh
-entropy from the operating system, not from ``numpy.random``'s hidden generator.
+entropy from the operating system, not from ``numpy.random``'s global generator.
 """
 
-from numbers import Integral
+from __future__ import annotations
 
 import numpy as np
 
@@ -19,38 +19,18 @@ _PURPOSES = (
 )
 
 
-def seed_from(random_state):
-    """Return one non-negative integer seed for an int, a RandomState or None.
-
-    An int is its own seed. A ``RandomState`` is advanced by one draw, as scikit-learn's
-    estimators do.
-    """
+def seed_from(random_state: int | np.random.RandomState | None) -> int:
+    """Return a non-negative seed: an int itself, or one draw of a RandomState."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)
 
 
-def stream(seed, purpose, *counters):
-    """Return the generator of one purpose: streams never share draws.
-
-    Parameters
-    ----------
-    seed : int
-        The seed of the fit.
-
-    purpose : str
-        What the draws are for, one of ``_PURPOSES``.
-
-    *counters : int
-        Position within the purpose, the epoch for instance.
-
-    Returns
-    -------
-    rng : numpy.random.Generator
-    """
-    # Not [seed, place, *counters] as entropy: that is padded with zeros, so that a
-    # stream without a counter would be the one with counter 0.
+def stream(seed: int, purpose: str, *counters: int) -> np.random.Generator:
+    """Return the generator of a fit's seed for a purpose and a place (epoch) in it."""
+    # Streams never share draws. So not [seed, place, *counters] as entropy: that is
+    # padded with zeros, and no counter would be the counter 0.
     key = (_PURPOSES.index(purpose), *counters)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

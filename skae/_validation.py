@@ -1,14 +1,16 @@
-"""The only door to scikit-learn's private helpers.
+"""The only place that imports scikit-learn's private helpers; checks of inputs.
 
 Parameter constraints are data (``_parameter_constraints`` on every class); ``fit`` of
-an estimator, of a threshold rule and of a scaler is decorated with ``fit_context``,
-which checks them. Whatever scikit-learn may rename is imported here and nowhere else.
-Beside them stand the checks of labels, +1 and -1.
+an estimator and of a threshold rule is decorated with ``fit_context``, which checks
+them. Names that scikit-learn may change are imported here and nowhere else.
 """
+
+from __future__ import annotations
 
 import math
 import warnings
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
@@ -25,10 +27,11 @@ from sklearn.utils._param_validation import (
 from sklearn.utils._set_output import _get_container_adapter as container_adapter
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-from sklearn.utils.validation import (
-    _num_samples as num_samples,
-)
+from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "FLOAT_DTYPES",
@@ -42,6 +45,7 @@ __all__ = [
     "check_sample_weight",
     "container_adapter",
     "fit_context",
+    "is_checked",
     "normal_rows",
     "num_samples",
     "safe_indexing",
@@ -50,13 +54,12 @@ __all__ = [
     "validate_params",
 ]
 
-
-#: Arrays' dtypes are compared with these: with NumPy's types that takes longer.
+# Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
-_FEW_VALUES = 1 << 12  # fewer are looked at sooner one by one
+_FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
 
 
-def check_outlier_labels(y, *, name="y"):
+def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
     labels = column_or_1d(y, input_name=name)
     valid = (labels == 1) | (labels == -1)
@@ -75,11 +78,9 @@ def check_outlier_labels(y, *, name="y"):
     )
 
 
-def check_parameters(described):
-    """Raise where a network, corruption or rule has an impossible parameter.
-
-    scikit-learn leaves out the checks of nested objects while an estimator fits.
-    """
+def check_parameters(described: Any) -> None:
+    """Raise where a network, corruption or rule has an impossible parameter."""
+    # scikit-learn skips the checks of nested objects while an estimator fits.
     validate_parameter_constraints(
         getattr(described, "_parameter_constraints", {}),
         described.get_params(deep=False),
@@ -89,8 +90,10 @@ def check_parameters(described):
         described.check()
 
 
-def normal_rows(y, X, name, *, at_least):
-    """Return the mask of rows that are not labelled -1."""
+def normal_rows(
+    y: ArrayLike | None, X: np.ndarray, name: str, *, at_least: int
+) -> np.ndarray:
+    """Return the mask of rows that are not labelled -1; fewer are an error."""
     if y is None:
         return np.ones(len(X), dtype=bool)
     labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
@@ -112,8 +115,8 @@ def normal_rows(y, X, name, *, at_least):
     return normal
 
 
-def _warn_of_unknown_outliers(labels, name):
-    """Warn where two labels seem to tell outliers from others, but not as -1."""
+def _warn_of_unknown_outliers(labels: np.ndarray, name: str) -> None:
+    """Warn where labels seem to separate outliers from others, but not as -1."""
     found = Counter(labels.tolist()).most_common()
     if len(found) == 2:
         common, rare = (repr(label) for label, _ in found)
@@ -126,21 +129,10 @@ def _warn_of_unknown_outliers(labels, name):
         )
 
 
-def is_checked(X, row_shape, min_samples):
-    """Return whether scikit-learn's validation would return X as it is.
-
-    That validation takes longer than scoring a row. What it looks at is looked at here,
-    too; whatever is unusual is left to it, with its messages.
-
-    Parameters
-    ----------
-    X : object
-        What a user passed.
-
-    row_shape : tuple of int
-
-    min_samples : int
-    """
+def is_checked(X: Any, row_shape: tuple[int, ...], min_samples: int) -> bool:
+    """Return whether scikit-learn's validation would return X as it is."""
+    # That validation takes longer than scoring a row. All unusual input is left to it,
+    # with its messages.
     if (
         type(X) is not np.ndarray
         or X.dtype not in FLOAT_DTYPES
@@ -151,18 +143,17 @@ def is_checked(X, row_shape, min_samples):
         return False
     if X.size < _FEW_VALUES:
         return np.count_nonzero(np.isfinite(X)) == X.size
-    return _has_finite_sum(X)  # a sum that overflows is looked at closer
+    return _has_finite_sum(X)  # where it overflows, scikit-learn checks the entries
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _has_finite_sum(X):
+def _has_finite_sum(X: np.ndarray) -> bool:
+    """Return whether the sum of all entries is finite."""
     return math.isfinite(np.add.reduce(X, axis=None))
 
 
-def check_is_fitted(estimator):
-    """Raise a NotFittedError where an estimator of ours is not fitted.
-
-    scikit-learn's function reads all tags of the estimator before it looks.
-    """
+def check_is_fitted(estimator: Any) -> None:
+    """Raise a NotFittedError where an estimator of skae is not fitted."""
+    # scikit-learn's function reads all tags of the estimator first, which is slow.
     if not estimator.__sklearn_is_fitted__():
         sklearns_check_is_fitted(estimator)

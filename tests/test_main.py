@@ -20,7 +20,7 @@ from skae.__main__ import main
 from skae._cli import _contenders as contenders
 from skae._cli._comparison import QUALITIES, TIMES
 from skae.datasets import make_heartbeats
-from skae.model_selection._qualities import outlier_qualities
+from skae.model_selection._compare import outlier_qualities
 
 FIGURES = ("loss_curve.png", "error_histogram.png", "reconstructions.png")
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -1,4 +1,4 @@
-"""What is taken for checked is what scikit-learn's validation returns as it is."""
+"""Arrays that count as checked are those that scikit-learn's validation returns."""
 
 import re
 
@@ -57,7 +57,7 @@ def test_a_single_value_is_noticed_among_few_and_many(n, value):
     assert is_checked(X, (3,), 1) == np.isfinite(value)
 
 
-def test_many_rows_with_an_infinite_sum_are_looked_at_closer():
+def test_many_rows_with_an_infinite_sum_are_left_to_scikit_learn():
     assert is_checked(np.full((2, 3), 1e308), (3,), 1)
     assert not is_checked(np.full((5000, 3), 1e308), (3,), 1)
 

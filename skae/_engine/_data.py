@@ -7,8 +7,7 @@ from math import prod
 import numpy as np
 
 from skae._engine._spec import Rows, TrainingSpec
-from skae._numpy_draw import feature_extremes
-from skae.corruptions import corrupt
+from skae.corruptions import corrupt, feature_extremes
 
 _ALIGNMENT = 64  # bytes; what TensorFlow's kernels ask of a tensor's memory
 

@@ -26,8 +26,8 @@ from skae._layers._activations import LINEAR
 from skae._layers._base import Layer, Learned, latent_shape, stacked
 from skae._layers._dense import Dense
 from skae._missing import entry_weights, filled_inputs
-from skae._numpy_draw import NumpyDraw
 from skae._random import stream
+from skae.corruptions import NumpyDraw
 
 Array = np.ndarray
 # Fewer multiplications in a part of a batch are not worth the wait for a thread, since

@@ -1,14 +1,19 @@
 """How good reconstructed images are."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import gen_batches
 
 from skae._validation import Interval, validate_params
-from skae.metrics._checks import check_pair
-from skae.metrics._reconstruction import _reconstruction_error
+from skae.metrics._reconstruction import _reconstruction_error, check_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # Wang et al. (2004): a Gaussian window of 11 x 11 pixels, and the constants that keep
 # the quotient stable where an image is flat.
@@ -26,18 +31,16 @@ _PARAMETERS = {
 
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
-def psnr(y_true, y_pred, *, data_range=1.0):
+def psnr(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> float:
     r"""Peak signal-to-noise ratio of images, in decibels.
 
     High is good. Use it to compare denoisers on one set of images; it measures plain
-    squared differences, `ssim` comes closer to what an eye sees.
+    squared differences, while `ssim` is closer to human perception.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, ...)
-        Clean images.
-    y_pred : array-like of the same shape
-        Reconstructed or denoised images.
+    y_true, y_pred : array-like of shape (n_samples, ...)
+        Clean images, and reconstructed or denoised ones.
     data_range : float, default=1.0
         Largest minus smallest possible value of a pixel, > 0: 1 for images in
         [0, 1], 255 for bytes.
@@ -45,8 +48,8 @@ def psnr(y_true, y_pred, *, data_range=1.0):
     Returns
     -------
     ratio : float
-        Mean of the images' ratios in decibels. An image that equals its original
-        exactly has an infinite ratio, and so has then the mean.
+        Mean of the images' ratios in decibels: infinite if any image equals its
+        original exactly.
 
     Raises
     ------
@@ -84,18 +87,16 @@ def psnr(y_true, y_pred, *, data_range=1.0):
 
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
-def ssim(y_true, y_pred, *, data_range=1.0):
+def ssim(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> float:
     r"""Structural similarity of images.
 
     1 for equal images, near 0 for unrelated ones. It compares local brightness,
-    contrast and structure, and punishes the blur that squared errors forgive.
+    contrast and structure, and penalises blur more than squared errors do.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, height, width[, channels])
-        Clean images of at least 11 x 11 pixels.
-    y_pred : array-like of the same shape
-        Reconstructed or denoised images.
+    y_true, y_pred : array-like of shape (n_samples, height, width[, channels])
+        Clean images, and reconstructed or denoised ones, of at least 11 x 11 pixels.
     data_range : float, default=1.0
         Largest minus smallest possible value of a pixel, > 0: 1 for images in
         [0, 1], 255 for bytes.
@@ -163,12 +164,12 @@ def ssim(y_true, y_pred, *, data_range=1.0):
     return float(total / (n_samples * n_channels))
 
 
-def _unit_range(images, data_range):
+def _unit_range(images: np.ndarray, data_range: float) -> np.ndarray:
     """Return float64 images for which the data range L is 1."""
     return np.divide(images, data_range, dtype=np.float64)
 
 
-def _similarity_map(x, y):
+def _similarity_map(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the similarity at every window position, for a data range of 1."""
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     variance_x = _window_mean(x * x) - mean_x**2
@@ -179,7 +180,7 @@ def _similarity_map(x, y):
     return luminance * structure
 
 
-def _window_mean(images):
+def _window_mean(images: np.ndarray) -> np.ndarray:
     """Return the Gaussian mean over the window, at the positions where it fits."""
     means = gaussian_filter(
         images, _WINDOW_STD, radius=_WINDOW_RADIUS, axes=(1, 2), mode="nearest"
@@ -188,7 +189,7 @@ def _window_mean(images):
     return means[:, inside, inside]
 
 
-def _check_data_range(y_true, data_range):
+def _check_data_range(y_true: np.ndarray, data_range: float) -> None:
     """Raise where the clean images span more than `data_range`."""
     span = float(y_true.max()) - float(y_true.min())
     if span > data_range * (1 + 1e-6):

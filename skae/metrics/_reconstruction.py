@@ -4,17 +4,22 @@ The public functions check and call a private twin. The twins trust their argume
 and are what detectors call: for one row they take a few microseconds.
 """
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils import gen_batches
+from sklearn.utils import check_array, gen_batches
 
 from skae._missing import check_rows_observed, mean_over_observed
 from skae._validation import StrOptions, validate_params
-from skae.metrics._checks import check_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # Number of float64 values (a megabyte) that fit into a processor's cache: large arrays
-# are worked on in blocks of rows, which is faster and needs no large temporary.
+# are processed in blocks of rows, which is faster and needs no large temporary.
 _BLOCK_SIZE = 2**17
 
 _PARAMETERS = {
@@ -28,23 +33,26 @@ _PARAMETERS = {
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
 def reconstruction_error(
-    y_true, y_pred, *, error="mse", feature_scale=None, allow_nan=False
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    error: str = "mse",
+    feature_scale: ArrayLike | None = None,
+    allow_nan: bool = False,
+) -> NDArray[np.float64]:
     r"""Reconstruction error of every row.
 
-    One number per row, whatever its shape; high means odd. It is what detectors
-    compare with their threshold.
+    One number per row of any shape; high means anomalous. Detectors compare it with
+    their threshold.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, ...)
-        What was to be reconstructed: rows of any shape, or one number per row.
-    y_pred : array-like of the same shape
-        The reconstruction.
+    y_true, y_pred : array-like of shape (n_samples, ...)
+        Rows of any shape, or one number per row, and their reconstruction.
     error : {"mse", "mae", "standardized"}, default="mse"
         What is averaged over a row: squared differences, absolute differences, or
-        squared differences divided by `feature_scale`. The last keeps features that
-        are hard to reconstruct from drowning the others.
+        squared differences divided by `feature_scale`, so that features that are hard
+        to reconstruct do not dominate the others.
     feature_scale : array-like of a row's shape, default=None
         Mean squared error of every feature on the training rows, > 0. Needed by
         ``error="standardized"``, refused otherwise.
@@ -90,18 +98,21 @@ def reconstruction_error(
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
 def elementwise_error(
-    y_true, y_pred, *, error="mse", feature_scale=None, allow_nan=False
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    error: str = "mse",
+    feature_scale: ArrayLike | None = None,
+    allow_nan: bool = False,
+) -> NDArray[np.float64]:
     """Reconstruction error of every single value.
 
     It shows where in a row the error comes from: which feature, pixel or time step.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, ...)
-        What was to be reconstructed: rows of any shape, or one number per row.
-    y_pred : array-like of the same shape
-        The reconstruction.
+    y_true, y_pred : array-like of shape (n_samples, ...)
+        Rows of any shape, or one number per row, and their reconstruction.
     error : {"mse", "mae", "standardized"}, default="mse"
         Squared differences, absolute differences, or squared differences divided by
         `feature_scale`.
@@ -142,8 +153,13 @@ def elementwise_error(
     return errors
 
 
-def _elementwise_error(y_true, y_pred, error, feature_scale=None):
-    """Twin of `elementwise_error` for arrays that are known to be good."""
+def _elementwise_error(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    error: str,
+    feature_scale: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the `elementwise_error` of checked arrays."""
     # The dtype of the subtraction, not of its arguments: no float64 copy of either.
     errors = np.subtract(y_true, y_pred, dtype=np.float64)
     if error == "mae":
@@ -154,8 +170,14 @@ def _elementwise_error(y_true, y_pred, error, feature_scale=None):
     return errors
 
 
-def _reconstruction_error(y_true, y_pred, error, feature_scale=None, allow_nan=False):
-    """Twin of `reconstruction_error` for arrays that are known to be good."""
+def _reconstruction_error(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    error: str,
+    feature_scale: np.ndarray | None = None,
+    allow_nan: bool = False,
+) -> np.ndarray:
+    """Return the `reconstruction_error` of checked arrays."""
     how = error, feature_scale, allow_nan
     if y_true.size <= _BLOCK_SIZE:
         return _block_error(y_true, y_pred, *how)
@@ -167,24 +189,27 @@ def _reconstruction_error(y_true, y_pred, error, feature_scale=None, allow_nan=F
     return errors
 
 
-def _block_error(y_true, y_pred, error, feature_scale, allow_nan):
+def _block_error(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    error: str,
+    feature_scale: Any,
+    allow_nan: bool,
+) -> np.ndarray:
     """Return the error of each row of one block, in as few passes as possible."""
     if allow_nan:
         missing = np.isnan(y_true)
         if missing.any():
             errors = _elementwise_error(y_true, y_pred, error, feature_scale)
             return mean_over_observed(errors, missing)
-    if y_true.dtype.char == y_pred.dtype.char == "f":
-        # A difference of float32 values loses next to nothing, and several times less
-        # time, in float32; it is the sum over the row that needs float64.
-        difference = np.subtract(y_true, y_pred)
-        if error == "mae":
-            np.abs(difference, out=difference)
-        errors = difference.astype(np.float64)
-    else:
-        errors = np.subtract(y_true, y_pred, dtype=np.float64)
-        if error == "mae":
-            np.abs(errors, out=errors)
+    # A difference of float32 values loses next to nothing, and takes several times less
+    # time, in float32; it is the sum over the row that needs float64.
+    is_single = y_true.dtype.char == y_pred.dtype.char == "f"
+    dtype = np.float32 if is_single else np.float64
+    difference: np.ndarray = np.subtract(y_true, y_pred, dtype=dtype)
+    if error == "mae":
+        np.abs(difference, out=difference)
+    errors = difference.astype(np.float64, copy=False)
     flat = errors.reshape(len(errors), -1)
     n_values = flat.shape[1]
     if error == "mae":
@@ -196,12 +221,14 @@ def _block_error(y_true, y_pred, error, feature_scale, allow_nan):
 
 
 @functools.lru_cache(maxsize=8)
-def _ones(n):
+def _ones(n: int) -> np.ndarray:
     """Return the vector whose product with a row is its sum: faster than a sum."""
     return np.ones(n)
 
 
-def _check_feature_scale(feature_scale, error, row_shape):
+def _check_feature_scale(
+    feature_scale: ArrayLike | None, error: str, row_shape: tuple[int, ...]
+) -> np.ndarray | None:
     """Return `feature_scale` as float64 of the row's shape, or None, or raise."""
     if error != "standardized":
         if feature_scale is not None:
@@ -230,3 +257,27 @@ def _check_feature_scale(feature_scale, error, row_shape):
             "its own, for instance 1."
         )
     return feature_scale
+
+
+def check_pair(
+    y_true: ArrayLike, y_pred: ArrayLike, *, allow_nan: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return two finite arrays (the first but for NaN) of one shape, or raise."""
+    any_shape = {"ensure_2d": False, "allow_nd": True}
+    finite = "allow-nan" if allow_nan else True
+    y_true = check_array(
+        y_true, ensure_all_finite=finite, input_name="y_true", **any_shape
+    )
+    y_pred = check_array(y_pred, input_name="y_pred", **any_shape)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"y_true and y_pred must have the same shape, but y_true has "
+            f"{y_true.shape} and y_pred {y_pred.shape}. Reshape one of them: nothing "
+            "is broadcast."
+        )
+    if y_true.size == 0:
+        raise ValueError(
+            f"y_true must hold at least one value per row, but has shape "
+            f"{y_true.shape}. Remove the axis of length 0."
+        )
+    return y_true, y_pred

@@ -1,20 +1,216 @@
-"""The scorers: what ``scoring=`` of searches and cross-validation takes."""
+"""What searches take: metrics of outlier labels, scorers, and a ``refit=`` function.
+
+scikit-learn's own ``f1_score`` and ``average_precision_score`` score the class +1,
+which for outlier labels is the normal one. They rank detectors by how well they find
+the normal rows. The metrics here score the outliers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.metrics import make_scorer
-from sklearn.pipeline import Pipeline
-
-from skae._validation import check_sample_weight
-from skae.metrics._outlier import (
-    outlier_average_precision_score,
-    outlier_f1_score,
-    outlier_roc_auc_score,
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    make_scorer,
+    roc_auc_score,
 )
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skae._validation import check_outlier_labels, check_sample_weight
 from skae.metrics._reconstruction import reconstruction_error
 
-# Each of them is high for normal rows: also the last two of a classifier on the labels
-# +1 and -1, for which scikit-learn takes the larger label as the positive class. So a
-# detector, a density model and a supervised baseline are scored alike.
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def outlier_f1_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """F1 score of the outliers.
+
+    The harmonic mean of precision and recall of the class -1. It judges the
+    threshold as well as the errors: use it to choose both.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,)
+        True and predicted labels, +1 (normal) and -1 (outlier).
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0. A weight of k means k copies.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1: 0, without a warning, where there are no outliers or none is
+        found, which in a search is merely a bad candidate.
+
+    Raises
+    ------
+    ValueError
+        If labels other than +1 and -1 come, or if lengths differ.
+
+    See Also
+    --------
+    outlier_f1 : The same as a scorer.
+    outlier_average_precision_score : Judges scores, without a threshold.
+
+    Notes
+    -----
+    With TP the outliers found, FP the normal rows flagged and FN the outliers
+    missed, the score is 2 TP / (2 TP + FP + FN).
+
+    Examples
+    --------
+    >>> from skae.metrics import outlier_f1_score
+    >>> outlier_f1_score([1, 1, 1, -1, -1], [1, 1, 1, -1, -1])
+    1.0
+    >>> outlier_f1_score([1, 1, 1, -1, -1], [1, 1, 1, 1, 1])
+    0.0
+    """
+    check_consistent_length(y_true, y_pred, sample_weight)
+    y_true = check_outlier_labels(y_true, name="y_true")
+    y_pred = check_outlier_labels(y_pred, name="y_pred")
+    weights = _check_weights(sample_weight, y_true)
+    return f1_score(
+        y_true == -1, y_pred == -1, sample_weight=weights, zero_division=0.0
+    )
+
+
+def outlier_average_precision_score(
+    y_true: ArrayLike,
+    score_samples: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Average precision of the outliers.
+
+    The area under the precision-recall curve of the class -1. Use it to compare
+    detectors whatever their threshold, above all where outliers are rare.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels, +1 (normal) and -1 (outlier).
+    score_samples : array-like of shape (n_samples,)
+        A detector's ``score_samples`` or ``decision_function``: high means normal.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0. A weight of k means k copies.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1. Uninformative scores have the share of outliers.
+
+    Raises
+    ------
+    ValueError
+        If labels other than +1 and -1 come, if only one of them comes, if scores are
+        not finite, or if lengths differ.
+
+    See Also
+    --------
+    outlier_average_precision : The same as a scorer.
+    outlier_roc_auc_score : Does not depend on the share of outliers.
+
+    Notes
+    -----
+    With precision P and recall R at the n-th threshold, the score is
+    :math:`\sum_n (R_n - R_{n-1}) P_n`.
+
+    Examples
+    --------
+    >>> from skae.metrics import outlier_average_precision_score
+    >>> outlier_average_precision_score([1, 1, 1, -1], [-0.1, -0.2, -0.1, -0.9])
+    1.0
+    """
+    return _ranking(average_precision_score, y_true, score_samples, sample_weight)
+
+
+def outlier_roc_auc_score(
+    y_true: ArrayLike,
+    score_samples: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    """Area under the ROC curve of the outliers.
+
+    The probability that an outlier has a lower score than a normal row. Use it to
+    compare detectors whatever their threshold and the share of outliers.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels, +1 (normal) and -1 (outlier).
+    score_samples : array-like of shape (n_samples,)
+        A detector's ``score_samples`` or ``decision_function``: high means normal.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0. A weight of k means k copies.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1. Uninformative scores have 0.5.
+
+    Raises
+    ------
+    ValueError
+        If labels other than +1 and -1 come, if only one of them comes, if scores are
+        not finite, or if lengths differ.
+
+    See Also
+    --------
+    outlier_roc_auc : The same as a scorer.
+    outlier_average_precision_score : More informative where outliers are rare.
+
+    Examples
+    --------
+    >>> from skae.metrics import outlier_roc_auc_score
+    >>> outlier_roc_auc_score([1, 1, 1, -1], [-0.1, -0.2, -0.1, -0.9])
+    1.0
+    """
+    return _ranking(roc_auc_score, y_true, score_samples, sample_weight)
+
+
+def _ranking(
+    score_func: Callable[..., float],
+    y_true: ArrayLike,
+    score_samples: ArrayLike,
+    sample_weight: ArrayLike | None,
+) -> float:
+    """Return a metric of scikit-learn's with outliers as the positive class."""
+    check_consistent_length(y_true, score_samples, sample_weight)
+    y_true = check_outlier_labels(y_true, name="y_true")
+    scores = column_or_1d(score_samples, input_name="score_samples")
+    weights = _check_weights(sample_weight, y_true)
+    present = y_true if weights is None else y_true[weights > 0]
+    if (present == present[0]).all():
+        raise ValueError(
+            f"{score_func.__name__} needs outliers (-1) and normal rows (+1), but "
+            f"y_true holds {present[0]:+.0f} only. Use a splitter that puts both into "
+            "every test fold, such as InlierKFold."
+        )
+    return float(score_func(y_true == -1, -scores, sample_weight=weights))
+
+
+def _check_weights(
+    sample_weight: ArrayLike | None, y_true: np.ndarray
+) -> np.ndarray | None:
+    """Return float64 weights >= 0, or None, or raise."""
+    if sample_weight is None:
+        return None
+    return check_sample_weight(
+        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
+    )
+
+
+# All are high for normal rows, also those of a classifier on the labels +1 and -1, of
+# which scikit-learn takes the larger one as the positive class. So a detector, a
+# density model and a supervised baseline are scored alike.
 _NORMALITY = ("decision_function", "score_samples", "predict_proba")
 
 outlier_f1 = make_scorer(outlier_f1_score, response_method="predict")
@@ -24,12 +220,18 @@ outlier_average_precision = make_scorer(
 outlier_roc_auc = make_scorer(outlier_roc_auc_score, response_method=_NORMALITY)
 
 
-def reconstruction_score(estimator, X, y=None, *, sample_weight=None):
+def reconstruction_score(
+    estimator: Any,
+    X: ArrayLike,
+    y: Any = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Minus the mean squared reconstruction error: a scorer for unlabelled data.
 
-    Pass it as ``scoring=reconstruction_score`` to choose what an autoencoder looks
-    like without labels, and to compare it with PCA of the same width. It does not
-    choose a width: a wider code reconstructs better nearly always.
+    Pass it as ``scoring=reconstruction_score`` to choose an autoencoder without
+    labels, and to compare it with PCA of the same width. It cannot choose a width: a
+    wider code nearly always reconstructs better.
 
     Parameters
     ----------
@@ -37,9 +239,8 @@ def reconstruction_score(estimator, X, y=None, *, sample_weight=None):
         A fitted estimator with ``reconstruct``, or with ``transform`` and
         ``inverse_transform``, or a pipeline whose last step has ``reconstruct``.
     X : array-like of shape (n_samples, ...)
-        Rows to reconstruct. All of them count, outliers too: leave them out of X
-        where the score should be that of normal rows. Missing entries (NaN), where the
-        estimator takes them, do not count.
+        Rows to reconstruct. Leave out outliers where the score should be that of normal
+        rows. Missing entries (NaN), where the estimator takes them, do not count.
     y : Ignored
         Not used, present for API consistency by convention.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -62,11 +263,10 @@ def reconstruction_score(estimator, X, y=None, *, sample_weight=None):
 
     Notes
     -----
-    The score is in the units of `X`, with one exception. A pipeline that ends in a
-    step with ``reconstruct`` and that cannot be inverted as a whole, such as a scaler
-    before a detector, is scored on what that last step gets, in its units. Scores in
-    different units do not compare: search such a pipeline over the last step only,
-    or scale inside it.
+    The score is in the units of `X`, with one exception. A pipeline that cannot be
+    inverted as a whole and ends in a step with ``reconstruct``, such as a scaler before
+    a detector, is scored on the input of that last step, in its units. Scores in
+    different units do not compare: search such a pipeline over the last step only.
 
     Examples
     --------
@@ -79,22 +279,18 @@ def reconstruction_score(estimator, X, y=None, *, sample_weight=None):
     True
     """
     target, reconstruction = _target_and_reconstruction(estimator, X)
-    # What is missing in a target that an estimator took is missing by its leave.
+    # Where the estimator takes missing entries, so does the score.
     errors = reconstruction_error(target, reconstruction, allow_nan=True)
-    if sample_weight is not None:
-        sample_weight = check_sample_weight(
-            sample_weight, errors, dtype=np.float64, ensure_non_negative=True
-        )
-    return -float(np.average(errors, weights=sample_weight))
+    weights = _check_weights(sample_weight, errors)
+    return -float(np.average(errors, weights=weights))
 
 
-# scikit-learn asks each scorer of a dict this question when a search is fitted with
-# weights, and a plain function has no answer to it.
-reconstruction_score._accept_sample_weight = lambda: True
+# What scikit-learn calls on each scorer of a dict when a search is fitted with weights.
+reconstruction_score._accept_sample_weight = lambda: True  # type: ignore[attr-defined]
 
 
-def _target_and_reconstruction(estimator, X):
-    """Return what the estimator was to reconstruct, and what came of it."""
+def _target_and_reconstruction(estimator: Any, X: ArrayLike) -> tuple[Any, Any]:
+    """Return what the estimator reconstructs, X or its last step's, and the result."""
     if hasattr(estimator, "reconstruct"):
         return X, estimator.reconstruct(X)
     if hasattr(estimator, "transform") and hasattr(estimator, "inverse_transform"):
@@ -108,3 +304,119 @@ def _target_and_reconstruction(estimator, X):
         f"and inverse_transform, but got {estimator!r}. Use an autoencoder or PCA, "
         "and make sure that the steps before it have inverse_transform."
     )
+
+
+def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
+    r"""Choose the narrowest code that scores as well as the best one.
+
+    A ``refit=`` function for searches over ``latent_dim``: it takes the narrowest code
+    whose mean score is within one standard error of the best. Where scores stop growing
+    with the width, the best of them is a matter of chance.
+
+    Parameters
+    ----------
+    cv_results : dict of ndarrays
+        The ``cv_results_`` of a search with one metric and one parameter named
+        ``latent_dim``, with any prefix.
+
+    Returns
+    -------
+    best_index : int
+        Index of the candidate: among equally narrow ones the best, then the first.
+
+    Raises
+    ------
+    ValueError
+        If the results are those of several metrics, if no parameter or more than one
+        is called ``latent_dim``, or if no candidate has a finite mean score.
+
+    See Also
+    --------
+    skae.metrics.outlier_f1 : A score that stops growing with the width.
+    skae.metrics.reconstruction_score : One that does not.
+
+    Notes
+    -----
+    The standard error is the standard deviation of the best candidate's scores over
+    the K folds, divided by :math:`\sqrt{K}` ([1]_, [2]_). Candidates without a finite
+    score are left out. A ``latent_dim`` of None, or none at all in a list of grids,
+    is the network's own width and counts as the widest.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. H. Friedman, R. A. Olshen and C. J. Stone, "Classification
+       and Regression Trees", section 3.4.3, 1984. :doi:`10.1201/9781315139470`
+    .. [2] T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical
+       Learning", section 7.10, 2009. :doi:`10.1007/978-0-387-84858-7`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.metrics import smallest_within_one_se
+    >>> cv_results = {
+    ...     "param_latent_dim": np.array([2, 4, 8]),
+    ...     "split0_test_score": np.array([0.5, 0.7, 0.7]),
+    ...     "split1_test_score": np.array([0.5, 0.9, 1.0]),
+    ...     "mean_test_score": np.array([0.5, 0.8, 0.85]),
+    ...     "std_test_score": np.array([0.0, 0.1, 0.15]),
+    ... }
+    >>> smallest_within_one_se(cv_results)
+    1
+    """
+    means, stds, n_splits = _test_scores(cv_results)
+    widths = _latent_dims(cv_results)
+    candidates = np.flatnonzero(np.isfinite(means))
+    if candidates.size == 0:
+        raise ValueError(
+            "smallest_within_one_se needs a candidate with a finite mean_test_score, "
+            f"but all {len(means)} scores are nan or infinite. Search with "
+            "error_score='raise' to see why."
+        )
+    best = candidates[np.argmax(means[candidates])]
+    good_enough = means[best] - stds[best] / np.sqrt(n_splits)
+    candidates = candidates[means[candidates] >= good_enough]
+    # The last key is the first to sort by; equal rows keep their order.
+    order = np.lexsort((-means[candidates], widths[candidates]))
+    return int(candidates[order[0]])
+
+
+def _test_scores(cv_results: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return means, standard deviations and the number of splits of one metric."""
+    columns = [key for key in cv_results if re.fullmatch(r"split\d+_test_score", key)]
+    if "mean_test_score" not in cv_results or not columns:
+        metrics = sorted(
+            key.removeprefix("mean_test_")
+            for key in cv_results
+            if key.startswith("mean_test_")
+        )
+        raise ValueError(
+            "smallest_within_one_se needs the results of a search with one metric, but "
+            f"cv_results holds the metrics {metrics!r}. Pass one scorer as scoring."
+        )
+    means = np.asarray(cv_results["mean_test_score"], dtype=float)
+    stds = np.asarray(cv_results["std_test_score"], dtype=float)
+    return means, stds, len(columns)
+
+
+def _latent_dims(cv_results: Mapping[str, Any]) -> np.ndarray:
+    """Return the width of every candidate; infinity is the network's own."""
+    parameters = {
+        key: key.removeprefix("param_").split("__")[-1]
+        for key in cv_results
+        if key.startswith("param_")
+    }
+    columns = [key for key, name in parameters.items() if name == "latent_dim"]
+    if len(columns) != 1:
+        raise ValueError(
+            "smallest_within_one_se needs one parameter named latent_dim, with any "
+            f"prefix, but cv_results holds {columns or list(parameters)!r}. Search "
+            "over one latent_dim, or pass another refit."
+        )
+    column: Any = np.ma.asarray(cv_results[columns[0]], dtype=object)
+    # Masked is what a candidate of another grid has; pandas turns None into nan.
+    absent = np.ma.getmaskarray(column)
+    widths = [
+        np.nan if masked or width is None else float(width)
+        for width, masked in zip(column.data, absent, strict=True)
+    ]
+    return np.nan_to_num(widths, nan=np.inf, posinf=np.inf)

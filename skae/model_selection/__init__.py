@@ -4,3 +4,7 @@ from skae.model_selection._compare import compare_detectors
 from skae.model_selection._inlier_kfold import InlierKFold
 
 __all__ = ["InlierKFold", "compare_detectors"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,11 +1,19 @@
-"""Detectors side by side: the same rows to train on, the same rows to be judged on."""
+"""Detectors compared: trained on the same rows, and judged on the same other rows."""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.parallel import Parallel, delayed
@@ -17,9 +25,12 @@ from skae._validation import (
     validate_params,
 )
 from skae.model_selection._inlier_kfold import InlierKFold
-from skae.model_selection._qualities import outlier_qualities
 
-N_FOLDS = 5
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+    Split = tuple[np.ndarray, np.ndarray]  # numbers of training and of test rows
 
 
 @validate_params(
@@ -31,20 +42,20 @@ N_FOLDS = 5
     prefer_skip_nested_validation=True,
 )
 def compare_detectors(
-    detectors,
-    X,
-    y,
+    detectors: Mapping[str, Any],
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    cv=None,
-    train_on="inliers",
-    n_jobs=None,
-    return_predictions=False,
-):
+    cv: Any = None,
+    train_on: str = "inliers",
+    n_jobs: int | None = None,
+    return_predictions: bool = False,
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]:
     """Compare outlier detectors on the same rows, in one table.
 
     Every detector is cloned, trained on the same normal rows and judged on the same
-    other rows, which hold outliers, too. Use it to see an autoencoder beside
-    IsolationForest, a one-class SVM or nearest neighbours, each as you would use it.
+    other rows, which hold outliers, too. Use it to compare an autoencoder with
+    IsolationForest, a one-class SVM or nearest neighbours.
 
     Parameters
     ----------
@@ -53,18 +64,18 @@ def compare_detectors(
         (+1 and -1), and ``score_samples`` or ``decision_function`` (high is normal).
     X : array-like of shape (n_samples, ...)
         Rows, as the detectors take them. To scale them, put the scaler into a pipeline,
-        so that it, too, sees training rows only.
+        so that it is fitted to training rows only.
     y : array-like of shape (n_samples,)
         Labels, +1 (normal) and -1 (outlier).
     cv : int, splitter or iterable of (train, test), default=None
         How rows are split; None is ``InlierKFold(5)``, an int ``InlierKFold(cv)``. A
-        split of your own is ``cv=[(train, test)]``, two arrays of row numbers.
+        single split is ``cv=[(train, test)]``, two arrays of row numbers.
     train_on : {"inliers", "all"}, default="inliers"
         Which of the training rows are trained on: those with ``y == 1``, or all of
-        them, as where nobody knows the labels.
+        them, as where labels are unknown.
     n_jobs : int or None, default=None
         Number of processes; None is 1. With more, detectors share the machine, and
-        their times tell little.
+        their times mean little.
     return_predictions : bool, default=False
         Whether to return the scores and flags of all test rows, too.
 
@@ -102,10 +113,10 @@ def compare_detectors(
     Labels never reach ``fit``: they choose its rows, and they judge. What needs labels
     to train, such as a search, comes first, on other rows: pass the estimator that it
     found. One that is fitted already is judged as it is in a
-    ``sklearn.frozen.FrozenEstimator``; see that it has not been fitted to test rows.
+    ``sklearn.frozen.FrozenEstimator``; make sure that it was not fitted to test rows.
 
-    The result is the same every time where detectors and `cv` have an int
-    ``random_state``; all but the seconds.
+    All but the seconds is reproducible where detectors and `cv` have an int
+    ``random_state``.
 
     Examples
     --------
@@ -127,7 +138,7 @@ def compare_detectors(
     if y is None:
         raise ValueError(
             "compare_detectors needs y with the labels +1 (normal) and -1 (outlier), "
-            "but y is None. Without labels nothing says which detector is better."
+            "but y is None. Without labels, detectors cannot be compared."
         )
     X, y = indexable(X, y)
     y = check_outlier_labels(y)
@@ -137,7 +148,6 @@ def compare_detectors(
         for name, detector in detectors.items()
         for number, (train, test) in enumerate(splits)
     ]
-    # Results come in the order of the work, whoever is ready first.
     judged = Parallel(n_jobs=n_jobs)(
         delayed(_judge)(name, detector, X, y, train, test)
         for name, _, detector, train, test in work
@@ -148,21 +158,20 @@ def compare_detectors(
     return table, _predictions(work, [given for _, *given in judged], X, y)
 
 
-# ------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------- checks
 
 
-def _check_detectors(detectors):
+def _check_detectors(detectors: Mapping[str, Any]) -> None:
     """Raise unless detectors is a dict of names to outlier detectors."""
+    advice = "Pass, for instance, {'forest': IsolationForest()}."
     if not isinstance(detectors, Mapping):
         raise TypeError(
-            f"detectors must be a dict of names and detectors, but is a "
-            f"{type(detectors).__name__}. Pass, for instance, "
-            "{'forest': IsolationForest()}."
+            "detectors must be a dict of names and detectors, but is a "
+            f"{type(detectors).__name__}. {advice}"
         )
     if not detectors:
         raise ValueError(
-            "detectors must hold at least one detector, but is empty. Pass, for "
-            "instance, {'forest': IsolationForest()}."
+            f"detectors must hold at least one detector, but is empty. {advice}"
         )
     for name, detector in detectors.items():
         lacks = [verb for verb in ("fit", "predict") if not hasattr(detector, verb)]
@@ -179,15 +188,15 @@ def _check_detectors(detectors):
             )
 
 
-def _scores_of(detector):
+def _scores_of(detector: Any) -> Any:
     """Return the method that scores rows, high for normal ones, or None."""
     return getattr(
         detector, "score_samples", getattr(detector, "decision_function", None)
     )
 
 
-def _check_splits(cv, train_on, X, y):
-    """Return (training rows, test rows) of every split, as arrays of row numbers."""
+def _check_splits(cv: Any, train_on: str, X: Any, y: np.ndarray) -> list[Split]:
+    """Return the row numbers of every split."""
     everything = np.arange(len(y))
     if train_on == "all" and isinstance(cv, InlierKFold):
         raise ValueError(
@@ -196,16 +205,13 @@ def _check_splits(cv, train_on, X, y):
             "train_on='inliers'."
         )
     if cv is None or (isinstance(cv, Integral) and not isinstance(cv, bool)):
-        folds = InlierKFold(N_FOLDS if cv is None else int(cv)).split(X, y)
+        folds = (InlierKFold() if cv is None else InlierKFold(int(cv))).split(X, y)
         # Every row that is not tested: the outliers among them may be dropped below.
         pairs = [(np.setdiff1d(everything, test), test) for _, test in folds]
     else:
         pairs = check_cv(cv).split(X, y)
-    splits = [
-        # Row numbers, also where masks were given.
-        (everything[np.asarray(train)], everything[np.asarray(test)])
-        for train, test in pairs
-    ]
+    # Row numbers, also where masks were given.
+    splits = [tuple(everything[np.asarray(part)] for part in pair) for pair in pairs]
     if train_on == "inliers":
         splits = [(train[y[train] == 1], test) for train, test in splits]
     if not splits:
@@ -218,8 +224,8 @@ def _check_splits(cv, train_on, X, y):
     return splits
 
 
-def _check_split(number, n_train, y_test, train_on):
-    """Raise unless one can train on a split, and test both classes."""
+def _check_split(number: int, n_train: int, y_test: np.ndarray, train_on: str) -> None:
+    """Raise unless a split has rows to train on, and both classes to test."""
     if n_train == 0:
         kind = "inliers (y == +1)" if train_on == "inliers" else "rows"
         raise ValueError(
@@ -235,15 +241,17 @@ def _check_split(number, n_train, y_test, train_on):
             )
 
 
-# ------------------------------------------------------------------- what is measured
+# ------------------------------------------------------------------ measurements
 
 
-def _judge(name, detector, X, y, train, test):
-    """Return the numbers of one detector on one split, its scores and its flags."""
+def _judge(
+    name: str, detector: Any, X: Any, y: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+    """Return the measures of one detector on one split, its scores and its flags."""
     detector = clone(detector)
     X_train, X_test = safe_indexing(X, train), safe_indexing(X, test)
     start = time.perf_counter()
-    detector.fit(X_train, None)  # FrozenEstimator asks for a y
+    detector.fit(X_train, None)  # FrozenEstimator requires a y
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
     scores = _scores_of(detector)(X_test)
@@ -271,7 +279,26 @@ def _judge(name, detector, X, y, train, test):
     return numbers, scores, flags
 
 
-def _check_returned(name, what, values, n_rows):
+def outlier_qualities(
+    y: np.ndarray, scores: np.ndarray, flags: np.ndarray
+) -> dict[str, float]:
+    """Return the measures of scores and flags (+1, -1); outliers are the positives."""
+    outlier, flagged = y == -1, flags == -1
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        outlier, flagged, average="binary", zero_division=0.0
+    )
+    return {
+        "roc_auc": float(roc_auc_score(outlier, -scores)),
+        "average_precision": float(average_precision_score(outlier, -scores)),
+        "f1": float(f1),
+        "accuracy": float(np.mean(outlier == flagged)),
+        "precision": float(precision),
+        "recall": float(recall),
+        "false_alarm_rate": float(np.mean(flagged[~outlier])),
+    }
+
+
+def _check_returned(name: str, what: str, values: Any, n_rows: int) -> np.ndarray:
     """Return one value per row as an array, or raise."""
     values = np.asarray(values)
     if values.shape != (n_rows,):
@@ -282,10 +309,10 @@ def _check_returned(name, what, values, n_rows):
     return values
 
 
-# ------------------------------------------------------------------- what is returned
+# ----------------------------------------------------------------------- results
 
 
-def _table(names, numbers):
+def _table(names: list[str], numbers: list[dict[str, float]]) -> pd.DataFrame:
     """Return means over the splits, and standard deviations."""
     import pandas as pd
 
@@ -296,23 +323,17 @@ def _table(names, numbers):
     return mean.join(std.add_suffix("_std"))
 
 
-def _predictions(work, given, X, y):
-    """Return scores and flags of all test rows, one table under the other."""
+def _predictions(
+    work: list[tuple], given: list[Sequence[np.ndarray]], X: Any, y: np.ndarray
+) -> pd.DataFrame:
+    """Return scores and flags of the test rows of all splits and detectors."""
     import pandas as pd
 
     # Tuples, where the index has several levels.
     labels = X.index.to_flat_index() if hasattr(X, "iloc") else np.arange(len(y))
-    parts = [
-        pd.DataFrame(
-            {
-                "method": name,
-                "split": number,
-                "row": labels[test],
-                "label": y[test],
-                "score": scores,
-                "flag": flags,
-            }
-        )
-        for (name, number, _, _, test), (scores, flags) in zip(work, given, strict=True)
-    ]
+    columns = ["row", "label", "score", "flag"]
+    parts = []
+    for (name, number, _, _, test), returned in zip(work, given, strict=True):
+        values = dict(zip(columns, (labels[test], y[test], *returned), strict=True))
+        parts.append(pd.DataFrame({"method": name, "split": number, **values}))
     return pd.concat(parts, ignore_index=True)

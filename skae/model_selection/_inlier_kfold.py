@@ -1,4 +1,9 @@
-"""The splitter of detectors: trained on normal rows, tested on both classes."""
+"""The splitter for detectors: trained on normal rows, tested on both classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
@@ -6,12 +11,15 @@ from sklearn.utils import indexable
 
 from skae._validation import check_outlier_labels
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
 
 class InlierKFold(BaseCrossValidator):
     """K-fold cross-validation that trains on inliers and tests on both classes.
 
-    Use it to search a detector on labelled data: the network sees normal rows only,
-    as it will in use, and every outlier is found or missed in exactly one test fold.
+    Use it to search a detector on labelled data: the network trains on normal rows
+    only, as it will in use, and every outlier is in exactly one test fold.
     The folds are those of ``StratifiedKFold``, with the outliers taken out of the
     training rows.
 
@@ -49,15 +57,22 @@ class InlierKFold(BaseCrossValidator):
     [0 1] [2 3 5]
     """
 
-    def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
-        # scikit-learn's splitters refuse bad values when they are made, not when
-        # they split: so does this one, with the same words.
+        # As scikit-learn's splitters, it refuses bad values at once, in their words.
         self._stratified_folds()
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: ArrayLike, y: ArrayLike | None = None, groups: Any = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Generate the row numbers of training and test folds.
 
         Parameters
@@ -94,16 +109,12 @@ class InlierKFold(BaseCrossValidator):
         for train, test in self._stratified_folds().split(X, y, groups):
             yield train[y[train] == 1], test
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of folds.
 
         Parameters
         ----------
-        X : Ignored
-            Not used, present for API consistency by convention.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        groups : Ignored
+        X, y, groups : Ignored
             Not used, present for API consistency by convention.
 
         Returns
@@ -113,7 +124,7 @@ class InlierKFold(BaseCrossValidator):
         """
         return self.n_splits
 
-    def _stratified_folds(self):
+    def _stratified_folds(self) -> StratifiedKFold:
         """Return the splitter whose folds are used, or raise on bad parameters."""
         random_state = self.random_state
         if self.shuffle and random_state is None:
@@ -123,7 +134,7 @@ class InlierKFold(BaseCrossValidator):
             self.n_splits, shuffle=self.shuffle, random_state=random_state
         )
 
-    def _check_class_sizes(self, y):
+    def _check_class_sizes(self, y: np.ndarray) -> None:
         """Raise unless every test fold can have a row of each class."""
         for label, name in ((1, "inlier"), (-1, "outlier")):
             n_rows = int(np.sum(y == label))

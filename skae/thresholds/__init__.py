@@ -11,11 +11,16 @@ from skae.thresholds._conformal import (
     benjamini_hochberg,
     conformal_p_values,
 )
-from skae.thresholds._fixed import FixedThreshold
 from skae.thresholds._labelled import BestF, FalseAlarmRate, Precision
-from skae.thresholds._resolve import as_threshold_rule
-from skae.thresholds._share import Contamination, Quantile
-from skae.thresholds._spread import IQR, MAD, MeanStd
+from skae.thresholds._rules import (
+    IQR,
+    MAD,
+    Contamination,
+    FixedThreshold,
+    MeanStd,
+    Quantile,
+    as_threshold_rule,
+)
 from skae.thresholds._tail import PeaksOverThreshold
 
 __all__ = [
@@ -35,3 +40,7 @@ __all__ = [
     "benjamini_hochberg",
     "conformal_p_values",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,6 +1,14 @@
-"""What all threshold rules share: the checks, and the order of the steps."""
+"""What all threshold rules share: checks, order of steps, weighted order statistics.
+
+A row of weight w covers a stretch of length w on the axis of cumulative weights. With
+integer weights, position j of the repeated, sorted sample is the stretch [j, j + 1]:
+nothing is repeated, and fractional weights need no other rule.
+"""
+
+from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,31 +21,36 @@ from sklearn.utils import (
 
 from skae._validation import check_sample_weight, fit_context
 
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import ArrayLike
+
 
 class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """Base class of the threshold rules.
 
     A rule learns, from the reconstruction errors of rows, the value above which a row
-    is an outlier. A detector flags ``error > threshold_``, and shows the rule those
-    errors that its ``threshold_on`` says.
+    is an outlier. A detector flags ``error > threshold_``; its ``threshold_on`` says
+    from which errors the rule learns.
 
     To write a rule, inherit from this class, give it ``_parameter_constraints``, and
     define ``_compute_threshold(errors, weights)``: one small pure computation on
-    checked, positive weights.
+    checked errors with positive weights.
 
     Attributes
     ----------
     threshold_ : float
         The learned threshold, in the units of the errors. Set by ``fit``.
     needs_labels : bool
-        Class attribute: whether ``fit`` needs `y`. False for all rules that look at
-        the errors of normal rows alone. A rule with True gets a third argument in
-        ``_compute_threshold``, the mask of the outliers.
+        Class attribute: whether ``fit`` needs `y`. False for all rules that use
+        the errors of normal rows alone. With True, ``_compute_threshold`` has a third
+        argument, the mask of the outliers.
     needs_held_out : bool
         Class attribute: whether the rule's promise holds only for errors of rows that
-        did not train the network. A detector then never shows it others.
+        did not train the network. A detector then passes it no others.
     min_errors : int
-        How many errors of normal rows ``fit`` takes at least, counted in copies.
+        Fewest errors of normal rows that ``fit`` takes, counted in copies.
 
     See Also
     --------
@@ -66,26 +79,29 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
 
     needs_labels = False
     needs_held_out = False
-    # Why ``min_errors`` are needed, and how to need fewer, for the message: parameters
-    # in braces become their values.
+    # Words of the error about too few: why they are needed, and how fewer would do.
     _why_errors, _fewer_errors = "", "use another rule"
 
     @property
-    def min_errors(self):
+    def min_errors(self) -> int:
         """Fewest errors of normal rows that ``fit`` takes, in copies."""
         return 1
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, errors, y=None, sample_weight=None):
+    def fit(
+        self,
+        errors: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn the threshold from reconstruction errors.
 
         Parameters
         ----------
         errors : array-like of shape (n_samples,)
-            Reconstruction errors, finite and >= 0; high means odd.
+            Reconstruction errors, finite and >= 0; high means anomalous.
         y : array-like of shape (n_samples,), default=None
-            Labels, -1 for the known outliers. Not used unless the rule
-            `needs_labels`.
+            Labels, -1 for the known outliers. Used only where the rule `needs_labels`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. A weight of k means k copies, 0 means absence. None means
             one copy of each.
@@ -98,10 +114,9 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If the errors are empty, not 1-D, not finite or negative, if there are
-            fewer than `min_errors`, if the rule `needs_labels` and `y` holds no -1,
-            if a weight is negative or all are zero, or if the errors are too large
-            for a finite threshold.
+            If the errors are empty, not 1-D, not finite, negative, fewer than
+            `min_errors` or too large for a finite threshold, if a weight is negative
+            or all are zero, or if the rule `needs_labels` and `y` holds no -1.
         """
         errors = check_errors(errors)
         weights = copies_of(sample_weight, errors)
@@ -126,23 +141,22 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         return self
 
     @abstractmethod
-    def _compute_threshold(self, errors, weights):
+    def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
         """Return the threshold of checked errors with positive weights."""
 
 
-def check_outliers_known(rule, y, outliers):
+def check_outliers_known(rule: Any, y: ArrayLike | None, outliers: np.ndarray) -> None:
     """Raise a ValueError where no row is an outlier: the rule needs some."""
-    if outliers.any():
-        return
-    found = "y is None" if y is None else "y holds none"
-    raise ValueError(
-        f"{rule!r} needs known outliers, rows with y == -1, but {found}. Pass y with "
-        "them (in a search, cv=StratifiedKFold() keeps them, InlierKFold does not), or "
-        "use a rule for normal rows alone, such as Conformal(0.05)."
-    )
+    if not outliers.any():
+        found = "y is None" if y is None else "y holds none"
+        raise ValueError(
+            f"{rule!r} needs known outliers, rows with y == -1, but {found}. Pass y "
+            "with them (in a search, cv=StratifiedKFold() keeps them, InlierKFold does "
+            "not), or use a rule for normal rows alone, such as Conformal(0.05)."
+        )
 
 
-def check_enough_errors(rule, n):
+def check_enough_errors(rule: Any, n: float) -> None:
     """Raise a ValueError where a rule cannot learn from n errors of normal rows."""
     needed = getattr(rule, "min_errors", 1)
     if n < needed * (1 - 1e-9):
@@ -152,29 +166,24 @@ def check_enough_errors(rule, n):
         )
 
 
-def in_need(rule):
-    """Return how many errors a rule needs, in words."""
+def in_need(rule: Any) -> str:
+    """Return the words that say how many errors a rule needs."""
     why = getattr(rule, "_why_errors", "")
     return f"{rule!r} needs the errors of at least {rule.min_errors} normal rows{why}"
 
 
-def fewer_needed(rule):
-    """Return how a rule would need fewer errors, in words."""
+def fewer_needed(rule: Any) -> str:
+    """Return the words that say how a rule would need fewer errors."""
     words = getattr(rule, "_fewer_errors", "use another rule")
     return words.format(**rule.get_params(deep=False))
 
 
-def check_errors(errors):
+def check_errors(errors: ArrayLike) -> np.ndarray:
     """Return `errors` as a float64 array of shape (n_samples,), or raise."""
     errors = check_array(
-        errors,
-        dtype=np.float64,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_min_samples=0,
-        ensure_min_features=0,
-        input_name="errors",
-    )
+        errors, dtype=np.float64, ensure_2d=False, allow_nd=True,
+        ensure_min_samples=0, ensure_min_features=0, input_name="errors",
+    )  # fmt: skip
     if errors.ndim != 1:
         raise ValueError(
             f"errors must be 1-D, one reconstruction error per row, but has shape "
@@ -194,8 +203,8 @@ def check_errors(errors):
     return errors
 
 
-def copies_of(sample_weight, errors):
-    """Return the weights of errors in copies; 0 is absence."""
+def copies_of(sample_weight: ArrayLike | None, errors: np.ndarray) -> np.ndarray:
+    """Return the weights of errors in copies, where 0 is absence."""
     if sample_weight is None:
         return np.ones_like(errors)
     weights = check_sample_weight(
@@ -206,10 +215,59 @@ def copies_of(sample_weight, errors):
     return weights / min(1.0, weights.max())
 
 
-def _outlier_rows(y, errors):
+def _outlier_rows(y: ArrayLike | None, errors: np.ndarray) -> np.ndarray:
     """Return the mask of the rows that are labelled -1."""
     if y is None:
         return np.zeros(len(errors), dtype=bool)
     labels = column_or_1d(y)
     check_consistent_length(errors, labels)
     return labels == -1
+
+
+# ------------------------------------------------------- weighted order statistics
+
+
+def ascending(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values in ascending order, and their cumulative weights."""
+    order = np.argsort(values)
+    return values[order], np.cumsum(weights[order])
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
+    """Return the quantile of the repeated sample, interpolated as by NumPy (type 7)."""
+    # At position h = (W - 1) q, it is the average of the sorted sample over the stretch
+    # [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
+    values, ends = ascending(values, weights)
+    start = (ends[-1] - 1) * q
+    # Stretches before the start have length 0, those past the end too.
+    inside = np.clip(ends - start, 0.0, 1.0)
+    overlap = np.diff(inside, prepend=0.0)
+    covering = overlap > 0
+    values, overlap = values[covering], overlap[covering]
+    # One end plus a share of the rest: equal values come out exactly.
+    return values[0] + np.dot(overlap, values - values[0]) / overlap.sum()
+
+
+def value_below_largest(values: np.ndarray, weights: np.ndarray, n: int) -> float:
+    """Return a value with exactly the n largest copies above it, ties permitting."""
+    # Midway between the neighbours of the cut, so that rounding elsewhere moves no row
+    # across. Where the cut falls into equal values, these stay below.
+    values, ends = ascending(values, weights)
+    cut, tolerance = ends[-1] - n, count_tolerance(ends[-1])
+    below = np.searchsorted(ends, cut - tolerance, side="left")
+    above = np.searchsorted(ends, cut + tolerance, side="right")
+    lower = values[min(below, len(values) - 1)]
+    return lower if above >= len(values) else midway(lower, values[above])
+
+
+def count_tolerance(n_copies: float) -> float:
+    """Return by how much a sum of fractional weights may miss a whole number."""
+    # A few roundings. Whole ones are exact, and 1 apart.
+    return min(1e-9 * n_copies, 0.25)
+
+
+def midway(lower: float, upper: float) -> float:
+    """Return the value midway between two errors, or the lower one: never the upper."""
+    middle = lower + (upper - lower) / 2
+    # Between adjacent floats there is no middle: it may round up to the upper one.
+    return middle if middle < upper else lower

@@ -1,28 +1,34 @@
 """Conformal prediction: the rule, the p-values behind it, and their selection."""
 
+from __future__ import annotations
+
 from math import ceil
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_array
 
 from skae._validation import Interval, validate_params
-from skae.thresholds._base import ThresholdRule, check_errors, copies_of
+from skae.thresholds._base import ThresholdRule, ascending, check_errors, copies_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # Counts of fractional weights, and shares of whole ones, miss a whole number by a few
 # roundings.
 _ROUNDING = 1e-9
-# What the same error may differ by, as a share, and more.
-_HAIR = 1e-10
+# What the same error may differ by from call to call, relative to it, and more.
+_MARGIN = 1e-10
 
 
 class Conformal(ThresholdRule):
     r"""A threshold with a guaranteed rate of false alarms.
 
-    The right rule when the rate of false alarms must hold, whatever the network has
-    learned and however the errors are distributed: of fresh normal rows, at most a
-    share `alpha` is flagged on average. It needs the errors of normal rows that
-    neither trained the network nor chose its epoch, and a detector shows it no others.
+    The right rule when the rate of false alarms must hold for any network and any
+    distribution of the errors: of fresh normal rows, at most a share `alpha` is flagged
+    on average. It needs the errors of normal rows that
+    neither trained the network nor chose its epoch, and a detector passes it no others.
 
     Parameters
     ----------
@@ -33,7 +39,7 @@ class Conformal(ThresholdRule):
     ----------
     threshold_ : float
         The smallest error that at least ``(1 - alpha) * (n + 1)`` of the n errors do
-        not exceed, and a hair more, 1e-10 of it.
+        not exceed, plus a relative margin of 1e-10 against rounding.
 
     See Also
     --------
@@ -52,15 +58,13 @@ class Conformal(ThresholdRule):
     are exchangeable, as independent draws of one distribution are, the probability
     of that is at most alpha, and more than :math:`\alpha - 1 / (n + 1)` where no two
     errors are equal. That is a mean over draws of the held-out rows; for one fit, the
-    rate is spread around it by about
-    :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
+    rate is spread around it by about :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
 
-    A detector's ``threshold_on="validation"`` gives such errors. With ``"cv"`` each
-    error comes from a network that did not see its row, but new rows are judged by
-    another network, trained on all rows. The guarantee is then lost; not even the
-    rate 2 alpha of CV+ [3]_ is certain, since that compares a new row with each error
-    by that error's own network. The errors are only *like* those of new rows, rather
-    larger, since each of those networks had fewer rows to learn from: in simulations,
+    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"`` they
+    come from networks that did not see their rows, but new rows are judged by another
+    network, trained on all rows. The guarantee is then lost, and even the rate 2 alpha
+    of CV+ [3]_, which compares a new row with each error by that error's own network.
+    Trained on fewer rows, those networks have rather larger errors: in simulations,
     here and in [4]_, about alpha or fewer are flagged.
 
     References
@@ -91,39 +95,37 @@ class Conformal(ThresholdRule):
     needs_held_out = True
     _why_errors, _fewer_errors = " (n >= 1/alpha - 1)", "raise alpha (now {alpha!r})"
 
-    def __init__(self, alpha=0.05):
+    def __init__(self, alpha: float = 0.05) -> None:
         self.alpha = alpha
 
     @property
-    def min_errors(self):
+    def min_errors(self) -> int:
         """Fewest errors that ``fit`` takes, in copies: 1 / alpha - 1, rounded up."""
         return errors_for_rate(self.alpha)
 
-    def _compute_threshold(self, errors, weights):
-        """Return the smallest error that enough copies do not exceed."""
-        return conformal_threshold(errors, weights, self.alpha)
+    def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
+        """Return the smallest error that (1 - alpha)(n + 1) copies do not exceed."""
+        errors, ends = ascending(errors, weights)
+        needed = (1 - self.alpha) * (ends[-1] + 1)
+        place = np.searchsorted(ends, needed * (1 - _ROUNDING))
+        found = errors[min(place, len(errors) - 1)]
+        # The row whose error it is may have another last digit when it is scored
+        # together with other rows, and must not be flagged then.
+        margin = found * _MARGIN
+        larger = errors[np.searchsorted(errors, found, side="right") :][:1]
+        return found + (min(margin, (larger[0] - found) / 2) if len(larger) else margin)
 
 
-def errors_for_rate(rate):
+def errors_for_rate(rate: float) -> int:
     """Return how many errors it takes for p-values as small as a rate."""
     return max(1, ceil((1 / rate - 1) * (1 - _ROUNDING)))
 
 
-def conformal_threshold(errors, weights, alpha):
-    """Return the smallest value that (1 - alpha)(n + 1) copies do not exceed."""
-    order = np.argsort(errors)
-    errors, ends = errors[order], np.cumsum(weights[order])
-    needed = (1 - alpha) * (ends[-1] + 1)
-    place = np.searchsorted(ends, needed * (1 - _ROUNDING))
-    found = errors[min(place, len(errors) - 1)]
-    # A hair above: the row whose error it is may have another last digit when it is
-    # scored in another company, and must not be flagged then.
-    hair = found * _HAIR
-    larger = errors[np.searchsorted(errors, found, side="right") :][:1]
-    return found + (min(hair, (larger[0] - found) / 2) if len(larger) else hair)
-
-
-def conformal_p_values(errors, calibration_errors, sample_weight=None):
+def conformal_p_values(
+    errors: ArrayLike,
+    calibration_errors: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> NDArray[np.float64]:
     r"""Return the conformal p-values of reconstruction errors.
 
     Parameters
@@ -133,13 +135,12 @@ def conformal_p_values(errors, calibration_errors, sample_weight=None):
     calibration_errors : array-like of shape (n_calibration,)
         Errors of normal rows that did not train the network.
     sample_weight : array-like of shape (n_calibration,), default=None
-        Weights of the calibration errors. A weight of k means k copies, 0 means
-        absence.
+        Weights of the calibration errors: k means k copies, 0 absence.
 
     Returns
     -------
     p_values : ndarray of shape (n_samples,)
-        Between 1 / (n_calibration + 1) and 1; small means odd.
+        Between 1 / (n_calibration + 1) and 1; small means anomalous.
 
     See Also
     --------
@@ -171,17 +172,17 @@ def conformal_p_values(errors, calibration_errors, sample_weight=None):
     {"p_values": ["array-like"], "alpha": [Interval(Real, 0, 1, closed="neither")]},
     prefer_skip_nested_validation=True,
 )
-def benjamini_hochberg(p_values, alpha=0.1):
-    r"""Select the rows of a batch that are odd, with few false ones among them.
+def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bool_]:
+    r"""Select the outliers of a batch of rows, with a bounded share of false ones.
 
-    The right choice when a batch of rows is looked at together, and what matters is
-    the share of false alarms among the alarms. That a row is selected depends on the
-    others: hence it is no part of ``predict``, which judges each row alone.
+    The right choice when a batch of rows is inspected together, and the share of false
+    alarms among the alarms matters. Whether a row is selected depends on the others,
+    unlike in ``predict``, which judges each row alone.
 
     Parameters
     ----------
     p_values : array-like of shape (n_samples,)
-        P-values of the batch, as a detector's ``p_values`` gives them.
+        P-values of the batch, as a detector's ``p_values`` returns them.
     alpha : float, default=0.1
         Bound on the false discovery rate, 0 < alpha < 1: the expected share of normal
         rows among the selected ones.
@@ -240,9 +241,7 @@ def benjamini_hochberg(p_values, alpha=0.1):
             f"{p_values.min():.3g} to {p_values.max():.3g}. Pass for instance the "
             "result of detector.p_values(X), not scores."
         )
-    ascending = np.sort(p_values)
+    smallest = np.sort(p_values)
     bounds = alpha * np.arange(1, len(p_values) + 1) / len(p_values)
-    passing = np.flatnonzero(ascending <= bounds * (1 + _ROUNDING))
-    if len(passing) == 0:
-        return np.zeros(len(p_values), dtype=bool)
-    return p_values <= ascending[passing[-1]]
+    passing = smallest[smallest <= bounds * (1 + _ROUNDING)]
+    return p_values <= passing.max(initial=-1.0)

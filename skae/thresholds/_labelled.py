@@ -1,4 +1,6 @@
-"""Rules that learn from known outliers: the best of all thresholds, in some sense."""
+"""Rules that learn from known outliers: each tries all thresholds on labelled rows."""
+
+from __future__ import annotations
 
 from abc import abstractmethod
 from numbers import Real
@@ -6,75 +8,61 @@ from numbers import Real
 import numpy as np
 
 from skae._validation import Interval
-from skae.thresholds._base import ThresholdRule
+from skae.thresholds._base import ThresholdRule, midway
 from skae.thresholds._conformal import errors_for_rate
-from skae.thresholds._weighted import _between
 
 # Two thresholds that differ by roundings alone are equally good.
 _ROUNDING = 1e-12
 
 
-class LabelledRule(ThresholdRule):
-    """Base of the rules that try all thresholds on labelled rows.
-
-    A subclass defines ``_best(candidates)``, which returns the place of the best one.
-    """
-
-    needs_labels = True
-
-    def _compute_threshold(self, errors, weights, outliers):
-        """Return the threshold of the best candidate."""
-        candidates = Candidates(errors, weights, outliers)
-        return candidates.threshold(self._best(candidates))
-
-    @abstractmethod
-    def _best(self, candidates):
-        """Return the place of the best candidate."""
-
-
 class Candidates:
-    """The thresholds that differ in what they flag: one at each distinct error.
+    """The thresholds that differ in what they flag: one at each distinct error."""
 
-    Attributes
-    ----------
-    values : ndarray of shape (n_candidates,)
-        Distinct errors, ascending. Candidate k flags what is above ``values[k]``.
-
-    normal, found : ndarray of shape (n_candidates,)
-        Copies of normal rows, and of outliers, that each candidate flags.
-
-    n_normal, n_outliers : float
-        All copies.
-    """
-
-    def __init__(self, errors, weights, outliers):
+    def __init__(
+        self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
+    ) -> None:
+        # Ascending. Candidate k flags what is above values[k]: so many copies of
+        # normal rows, and so many of outliers. The n are all copies.
         self.values, place = np.unique(errors, return_inverse=True)
         self.normal, self.n_normal = self._flagged(place, weights * ~outliers)
         self.found, self.n_outliers = self._flagged(place, weights * outliers)
 
-    def _flagged(self, place, weights):
+    def _flagged(
+        self, place: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        """Return the copies that each candidate flags, and all of them."""
         copies = np.bincount(place, weights, len(self.values))
         above = np.cumsum(copies[::-1])[::-1]
         return np.append(above[1:], 0.0), above[0]
 
-    def highest(self, quality):
+    def highest(self, quality: np.ndarray) -> int:
         """Return the place of the highest quality, the largest threshold of equals."""
-        largest = quality.max()
-        return int(np.flatnonzero(quality >= largest * (1 - _ROUNDING))[-1])
+        return int(np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1])
 
-    def threshold(self, place):
-        """Return a threshold midway to the next error, where there is one."""
-        following = self.values[place + 1 : place + 2]
-        lower = self.values[place]
-        return _between(lower, following[0]) if len(following) else lower
+
+class LabelledRule(ThresholdRule):
+    """Base of the rules that choose among `Candidates`."""
+
+    needs_labels = True
+
+    def _compute_threshold(  # type: ignore[override]  # with labels, a third argument
+        self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
+    ) -> float:
+        """Return the best candidate's threshold: midway to the next error, if any."""
+        candidates = Candidates(errors, weights, outliers)
+        lower, *higher = candidates.values[self._best(candidates) :][:2]
+        return midway(lower, higher[0]) if higher else lower
+
+    @abstractmethod
+    def _best(self, candidates: Candidates) -> int:
+        """Return the place of the best candidate."""
 
 
 class BestF(LabelledRule):
     r"""The threshold with the highest F score on labelled rows.
 
     The right rule when outliers are known that are like those to come, and as common.
-    It promises the highest score on the rows that it sees; on new rows the score is
-    lower, the more so the fewer outliers there were.
+    On new rows the score is lower than in the fit, the more so the fewer outliers.
 
     Parameters
     ----------
@@ -111,10 +99,10 @@ class BestF(LabelledRule):
 
     _parameter_constraints = {"beta": [Interval(Real, 0, None, closed="neither")]}
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
-    def _best(self, candidates):
+    def _best(self, candidates: Candidates) -> int:
         """Return the place of the highest F score."""
         squared = self.beta**2
         found = (1 + squared) * candidates.found
@@ -126,8 +114,8 @@ class FalseAlarmRate(LabelledRule):
     r"""The threshold that finds most outliers at a bounded rate of false alarms.
 
     The right rule when outliers are known, perhaps few, and the rate of false alarms
-    must hold: of fresh normal rows, at most a share `rate` is flagged on average. Where
-    the outliers known lie higher than that bound, fewer are.
+    must hold: of fresh normal rows, at most a share `rate` is flagged on average, and
+    fewer where the known outliers lie above that bound.
 
     Parameters
     ----------
@@ -138,8 +126,9 @@ class FalseAlarmRate(LabelledRule):
     Attributes
     ----------
     threshold_ : float
-        That of ``Conformal(rate)`` on the normal rows, or a larger one that finds as
-        many of the outliers.
+        Of the thresholds with :math:`(1 + FP) / (n + 1) \le rate`, FP the flagged ones
+        of n normal rows, the largest with the highest recall of outliers; where none of
+        these finds any, the smallest, that of ``Conformal(rate)``.
 
     See Also
     --------
@@ -148,13 +137,10 @@ class FalseAlarmRate(LabelledRule):
 
     Notes
     -----
-    Of the thresholds with :math:`(1 + FP) / (n + 1) \le rate`, FP the flagged ones of
-    n normal rows, it takes the largest with the highest recall of outliers; where none
-    of these finds any, the smallest, that of `Conformal`. The guarantee is that of
-    `Conformal`, too, whose threshold bounds this one from below: it needs normal rows
-    that did not train the network, and a detector shows it no others. The outliers
-    need not be like those to come. A threshold for a bounded rate of false alarms is
-    what [1]_ studies, with a bound for each fit instead of their mean.
+    The guarantee is that of `Conformal`, whose threshold bounds this one from below: it
+    needs normal rows that did not train the network, and a detector passes it no
+    others. The outliers need not be like those to come. Such thresholds are studied in
+    [1]_, with a bound for each fit instead of their mean.
 
     References
     ----------
@@ -175,15 +161,15 @@ class FalseAlarmRate(LabelledRule):
     needs_held_out = True
     _why_errors, _fewer_errors = " (n >= 1/rate - 1)", "raise rate (now {rate!r})"
 
-    def __init__(self, rate=0.05):
+    def __init__(self, rate: float = 0.05) -> None:
         self.rate = rate
 
     @property
-    def min_errors(self):
+    def min_errors(self) -> int:
         """Fewest errors of normal rows that ``fit`` takes: 1 / rate - 1, rounded up."""
         return errors_for_rate(self.rate)
 
-    def _best(self, candidates):
+    def _best(self, candidates: Candidates) -> int:
         """Return the place of the highest recall at the rate."""
         bound = self.rate * (candidates.n_normal + 1) * (1 + 1e-9)
         allowed = 1 + candidates.normal <= bound
@@ -207,7 +193,8 @@ class Precision(LabelledRule):
     Attributes
     ----------
     threshold_ : float
-        The largest of the thresholds with the highest recall.
+        Of the thresholds with :math:`TP / (TP + FP + 1) \ge target`, the largest with
+        the highest recall. At least ``target / (1 - target)`` outliers must be found.
 
     See Also
     --------
@@ -216,13 +203,11 @@ class Precision(LabelledRule):
 
     Notes
     -----
-    Of the thresholds with :math:`TP / (TP + FP + 1) \ge target` it takes the largest
-    with the highest recall. The one false alarm more than was seen pays for having
-    tried many thresholds, as in the knockoff filter [1]_; without it, the precision on
-    new rows would be too low on average, the more so the fewer outliers there are. At
-    least ``target / (1 - target)`` outliers must be found. It needs the errors of
-    normal rows that did not train the network, and a detector shows it no others;
-    where only a part of the normal rows is held out, outliers count by the same part.
+    The additional false alarm pays for having tried many thresholds, as in the knockoff
+    filter [1]_; without it, the precision on new rows would be too low on
+    average, the more so the fewer outliers there are. The rule needs errors of normal
+    rows that did not train the network, and a detector passes it no others; where only
+    a part of the normal rows is held out, outliers count by the same part.
 
     References
     ----------
@@ -241,10 +226,10 @@ class Precision(LabelledRule):
 
     needs_held_out = True
 
-    def __init__(self, target=0.9):
+    def __init__(self, target: float = 0.9) -> None:
         self.target = target
 
-    def _best(self, candidates):
+    def _best(self, candidates: Candidates) -> int:
         """Return the place of the highest recall at the precision."""
         precision = candidates.found / (candidates.found + candidates.normal + 1)
         allowed = precision >= self.target * (1 - _ROUNDING)

@@ -1,5 +1,7 @@
 """The rule for risks too small to count: a model of the tail of the errors."""
 
+from __future__ import annotations
+
 from math import ceil
 from numbers import Real
 
@@ -7,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from skae._validation import Interval
-from skae.thresholds._base import ThresholdRule
+from skae.thresholds._base import ThresholdRule, ascending, count_tolerance
 
 # Errors above the start of the tail that its two parameters are learned from, at least.
 _FEWEST_EXCESSES = 10
@@ -23,18 +25,16 @@ class PeaksOverThreshold(ThresholdRule):
     r"""A threshold for a small risk, from a model of the largest errors.
 
     The right rule when alarms should be rarer than can be counted in the errors at
-    hand: about a share `risk` of fresh normal rows is flagged. Where 1 / risk errors
-    are at hand, `Conformal` promises that without a model. It needs the errors of
-    normal rows that did not train the network, and a detector shows it no others.
+    hand: about a share `risk` of fresh normal rows is flagged. With 1 / risk errors,
+    `Conformal` promises that without a model. It needs the errors of normal rows that
+    did not train the network, and a detector passes it no others.
 
     Parameters
     ----------
     risk : float, default=0.001
         Probability that a fresh normal row is flagged, 0 < risk < tail_fraction.
-
     tail_fraction : float, default=0.1
-        Share of the errors that is the tail, 0 < tail_fraction <= 0.5. It needs to
-        hold 10 errors.
+        Share of the errors that is the tail, 0 < tail_fraction <= 0.5; at least 10.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class PeaksOverThreshold(ThresholdRule):
     Notes
     -----
     Above a high value u, excesses :math:`x = e - u` follow nearly a generalised Pareto
-    distribution, whatever that of the errors is [1]_:
+    distribution, for most distributions of the errors [1]_:
 
     .. math:: P(e > u + x) \approx \zeta \, (1 + \xi x / \sigma)^{-1 / \xi} .
 
@@ -97,16 +97,16 @@ class PeaksOverThreshold(ThresholdRule):
         "raise tail_fraction (now {tail_fraction!r})",
     )
 
-    def __init__(self, risk=1e-3, tail_fraction=0.1):
+    def __init__(self, risk: float = 1e-3, tail_fraction: float = 0.1) -> None:
         self.risk = risk
         self.tail_fraction = tail_fraction
 
     @property
-    def min_errors(self):
+    def min_errors(self) -> int:
         """Fewest errors that ``fit`` takes, in copies: 10 / tail_fraction."""
         return ceil(_FEWEST_EXCESSES / self.tail_fraction * (1 - 1e-9))
 
-    def check(self):
+    def check(self) -> None:
         """Raise a ValueError where the risk is no part of the tail."""
         if self.risk >= self.tail_fraction:
             raise ValueError(
@@ -115,7 +115,7 @@ class PeaksOverThreshold(ThresholdRule):
                 f"tail_fraction, or use Conformal({self.risk!r})."
             )
 
-    def _compute_threshold(self, errors, weights):
+    def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
         """Return the start of the tail plus the excess of the risk."""
         self.check()
         start = _tail_start(errors, weights, self.tail_fraction)
@@ -129,22 +129,21 @@ class PeaksOverThreshold(ThresholdRule):
         return start + unit * _tail_quantile(excesses / unit, copies, self.risk / share)
 
 
-def _tail_start(errors, weights, fraction):
+def _tail_start(errors: np.ndarray, weights: np.ndarray, fraction: float) -> float:
     """Return the largest error that is not in the tail."""
-    order = np.argsort(errors)
-    errors, ends = errors[order], np.cumsum(weights[order])
+    errors, ends = ascending(errors, weights)
     cut = ends[-1] - round(fraction * float(ends[-1]))
-    return errors[np.searchsorted(ends, cut - min(1e-9 * ends[-1], 0.25))]
+    return errors[np.searchsorted(ends, cut - count_tolerance(ends[-1]))]
 
 
-def _tail_quantile(excesses, weights, probability):
-    """Return the value that a further excess exceeds with a probability.
-
-    `excesses` have mean 1.
-    """
+def _tail_quantile(
+    excesses: np.ndarray, weights: np.ndarray, probability: float
+) -> float:
+    """Return what a further excess exceeds with a probability; their mean is 1."""
     shape, scale, mass = _posterior(excesses, weights)
 
-    def too_likely(x):
+    def too_likely(x: float) -> float:
+        """Return by how much the probability of exceeding x is too high."""
         with np.errstate(divide="ignore"):  # past the end of a bounded tail
             log_survival = -np.log1p(np.maximum(shape * x / scale, -1.0)) / shape
         return mass @ np.exp(np.minimum(log_survival, 0.0)) - probability
@@ -155,11 +154,13 @@ def _tail_quantile(excesses, weights, probability):
     return brentq(too_likely, 0.0, upper, xtol=1e-13, rtol=1e-13)
 
 
-def _posterior(excesses, weights):
+def _posterior(
+    excesses: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return shapes, scales and their probabilities, arrays of one length."""
     shapes, log_scales = _SHAPES, _LOG_SCALES
     for _ in range(_ZOOMS):
-        # An even number of steps from an uneven place: no shape is exactly 0.
+        # The shift keeps every shape from being exactly 0.
         shape = np.linspace(*shapes, _GRID) + 1e-9
         log_scale = np.linspace(*log_scales, _GRID)
         log_mass = _log_posterior(shape, log_scale, excesses, weights)
@@ -171,7 +172,9 @@ def _posterior(excesses, weights):
     return *(values.ravel() for values in grid), (mass / mass.sum()).ravel()
 
 
-def _log_posterior(shape, log_scale, excesses, weights):
+def _log_posterior(
+    shape: np.ndarray, log_scale: np.ndarray, excesses: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Return the unnormalised log posterior on a grid of shapes and scales."""
     log_mass = np.empty((len(shape), len(log_scale)))
     relative = excesses / np.exp(log_scale)[:, np.newaxis]
@@ -184,7 +187,9 @@ def _log_posterior(shape, log_scale, excesses, weights):
     return np.where(np.isfinite(log_mass), log_mass, -np.inf)
 
 
-def _around(values, likely, limits):
+def _around(
+    values: np.ndarray, likely: np.ndarray, limits: tuple[float, float]
+) -> tuple[float, float]:
     """Return the range of the likely values, and one step to each side."""
     step = values[1] - values[0]
     inside = values[likely]

@@ -1,4 +1,4 @@
-"""Reconstruction errors: plain definitions, and rows that do not see each other."""
+"""Reconstruction errors: definitions, independence of rows, and error messages."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skae.metrics import elementwise_error, reconstruction_error
-from skae.metrics._reconstruction import _BLOCK_SIZE, _reconstruction_error
 
+# More values than are processed at once.
+MANY = 300_000
 VALUES = st.floats(-1e3, 1e3)
 ERRORS = ["mse", "mae", "standardized"]
 
@@ -48,13 +49,12 @@ class TestReconstructionError:
     @pytest.mark.parametrize("error", ERRORS)
     def test_many_rows_are_one_row_many_times(self, error):
         rng = np.random.default_rng(0)
-        y_true, y_pred = rng.normal(size=(2, 3 * _BLOCK_SIZE // 40 + 1, 5, 8))
+        y_true, y_pred = rng.normal(size=(2, MANY // 40 + 1, 5, 8))
         scale = rng.uniform(1, 2, size=(5, 8)) if error == "standardized" else None
         rows = reconstruction_error(y_true, y_pred, error=error, feature_scale=scale)
         for i in (0, 1, len(rows) // 2, len(rows) - 1):
-            single = _reconstruction_error(
-                y_true[i : i + 1], y_pred[i : i + 1], error, scale
-            )
+            pair = y_true[i : i + 1], y_pred[i : i + 1]
+            single = reconstruction_error(*pair, error=error, feature_scale=scale)
             assert_allclose(single, rows[i : i + 1], rtol=1e-13)
 
     @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
@@ -69,8 +69,8 @@ class TestReconstructionError:
         assert_allclose(rows, reconstruction_error(*wide, **arguments), rtol=1e-7)
         assert rows.dtype == np.float64
 
-    def test_rows_longer_than_a_block(self):
-        y_true = np.zeros((3, _BLOCK_SIZE + 1), dtype=np.float32)
+    def test_long_rows(self):
+        y_true = np.zeros((3, MANY), dtype=np.float32)
         errors = reconstruction_error(y_true, y_true + np.float32(2))
         assert_array_equal(errors, [4.0, 4.0, 4.0])
 
@@ -145,6 +145,6 @@ class TestReconstructionError:
             ),
         ],
     )
-    def test_what_it_refuses(self, metric, y_true, y_pred, options, message):
+    def test_refused_arguments(self, metric, y_true, y_pred, options, message):
         with pytest.raises(ValueError, match=message):
             metric(y_true, y_pred, **options)

@@ -293,7 +293,7 @@ class TestReconstructionScore:
         ],
         ids=["detector", "no inverse", "no round trip"],
     )
-    def test_what_cannot_reconstruct_is_refused(self, low_rank, estimator):
+    def test_estimators_that_cannot_reconstruct_are_refused(self, low_rank, estimator):
         estimator = clone(estimator).fit(low_rank)
         message = "needs an estimator with reconstruct, or with transform and inverse"
         with pytest.raises(TypeError, match=message):

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.covariance import EllipticEnvelope
@@ -11,6 +13,11 @@ from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import SGDOneClassSVM
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+)
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
@@ -18,8 +25,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 from sklearn.utils.validation import check_is_fitted
 
-from skae import ReconstructionOutlierDetector, make_heartbeats
-from skae.metrics import outlier_average_precision, outlier_f1, outlier_roc_auc
+from skae import ReconstructionOutlierDetector, make_heartbeats, model_selection
+from skae.metrics import (
+    outlier_average_precision,
+    outlier_average_precision_score,
+    outlier_f1,
+    outlier_roc_auc,
+    outlier_roc_auc_score,
+)
 from skae.model_selection import InlierKFold, compare_detectors
 
 QUALITIES = [
@@ -39,7 +52,7 @@ def labelled():
 
 
 class Recorder(OutlierMixin, BaseEstimator):
-    """A detector that writes down what it is called with."""
+    """A detector that records the arguments of its calls."""
 
     def __init__(self, calls=None, flag=-1, score=0.0, shape=None):
         self.calls = calls
@@ -60,6 +73,19 @@ class Recorder(OutlierMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.flag)
+
+
+class Scripted(OutlierMixin, BaseEstimator):
+    """A detector whose scores and flags are the columns of X."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def score_samples(self, X):
+        return X[:, 0]
+
+    def predict(self, X):
+        return X[:, 1]
 
 
 def neighbours():
@@ -145,6 +171,49 @@ class TestTheTable:
         assert flat["roc_auc"].item() == pytest.approx(deep["roc_auc"].item())
 
 
+class TestTheQualities:
+    @staticmethod
+    def qualities(y, scores, flags):
+        """Return the table's qualities; the first normal row is trained on."""
+        split = np.flatnonzero(y == 1)[:1], np.arange(len(y))
+        X = np.column_stack([scores, flags]).astype(float)
+        table = compare_detectors({"it": Scripted()}, X, y, cv=[split])
+        return table.loc["it", QUALITIES].to_dict()
+
+    @settings(max_examples=50, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(st.booleans(), st.booleans(), st.integers(-3, 3)),
+            min_size=2,
+            max_size=30,
+        )
+    )
+    def test_outliers_are_the_positive_class(self, rows):
+        rows = np.array([(True, True, 0), (False, False, 1), *rows])
+        y, flags = (np.where(column, -1, 1) for column in rows[:, :2].T)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            y == -1, flags == -1, average="binary"
+        )
+        (kept, alarms), _ = confusion_matrix(y == -1, flags == -1)
+        assert self.qualities(y, rows[:, 2], flags) == pytest.approx(
+            {
+                "roc_auc": outlier_roc_auc_score(y, rows[:, 2]),
+                "average_precision": outlier_average_precision_score(y, rows[:, 2]),
+                "f1": f1,
+                "accuracy": accuracy_score(y, flags),
+                "precision": precision,
+                "recall": recall,
+                "false_alarm_rate": alarms / (kept + alarms),
+            }
+        )
+
+    def test_nothing_flagged_is_zero_without_a_warning(self):
+        found = self.qualities(np.array([1, 1, -1]), [0.0, 0.0, -1.0], np.ones(3))
+        assert found["precision"] == found["recall"] == found["f1"] == 0
+        assert found["false_alarm_rate"] == 0
+        assert found["roc_auc"] == found["average_precision"] == 1
+
+
 class TestTheRows:
     @pytest.mark.parametrize(
         ("cv", "train_on"),
@@ -158,7 +227,7 @@ class TestTheRows:
             (StratifiedKFold(3), "all"),
         ],
     )
-    def test_who_is_trained_on(self, labelled, cv, train_on):
+    def test_training_rows(self, labelled, cv, train_on):
         _, y = labelled
         X = np.arange(102).reshape(-1, 1)
         calls = []
@@ -207,11 +276,9 @@ class TestTheRows:
             {"it": forest()}, X, y, cv=[(everything, everything)], train_on="all"
         )
         scores = forest().fit(X).score_samples(X)
-        assert table["roc_auc"].item() == pytest.approx(
-            outlier_roc_auc._score_func(y, scores)
-        )
+        assert table["roc_auc"].item() == outlier_roc_auc_score(y, scores)
 
-    def test_what_is_passed_is_left_alone(self, labelled):
+    def test_passed_detectors_are_not_fitted(self, labelled):
         detector = forest()
         compare_detectors({"it": detector}, *labelled, cv=2)
         with pytest.raises(NotFittedError):
@@ -268,6 +335,10 @@ class TestThePredictions:
         assert sorted(predictions["row"]) == list(range(102))
 
 
+def test_package_shows_its_public_names():
+    assert dir(model_selection) == sorted(model_selection.__all__)
+
+
 class NoScores(OutlierMixin, BaseEstimator):
     def fit(self, X, y=None):
         return self
@@ -276,7 +347,7 @@ class NoScores(OutlierMixin, BaseEstimator):
         return np.ones(len(X))
 
 
-class TestWhatIsRefused:
+class TestRefusals:
     @pytest.mark.parametrize(
         ("detectors", "error", "message"),
         [
@@ -321,29 +392,43 @@ class TestWhatIsRefused:
         with pytest.raises(ValueError, match=message):
             compare_detectors({"it": forest()}, labelled[0], y)
 
-    def test_splits(self, labelled):
+    @pytest.mark.parametrize(
+        ("make_cv", "train_on", "message"),
+        [
+            (
+                lambda normal, outliers: [(outliers, normal)],
+                "inliers",
+                "Split 0 of cv has no inliers .* train",
+            ),
+            (
+                lambda normal, outliers: [(outliers[:0], normal)],
+                "all",
+                "has no rows to train on",
+            ),
+            (
+                lambda normal, _: [(normal, np.arange(102)), (normal, normal)],
+                "inliers",
+                r"Split 1 of cv has 90 test rows, but no outliers \(y == -1\)",
+            ),
+            (
+                lambda normal, outliers: [(normal, outliers)],
+                "inliers",
+                "12 test rows, but no inliers",
+            ),
+            (lambda *_: [], "inliers", "cv makes no splits.*Pass at least one"),
+            (
+                lambda *_: InlierKFold(3),
+                "all",
+                "leaves the outliers out of training.*'all'. Pass cv=3 or",
+            ),
+            (lambda *_: "five", "inliers", "Expected `cv` as an integer"),
+        ],
+    )
+    def test_splits(self, labelled, make_cv, train_on, message):
         X, y = labelled
-        normal, odd = np.flatnonzero(y == 1), np.flatnonzero(y == -1)
-
-        def compare(cv, **kwargs):
-            return compare_detectors({"it": forest()}, X, y, cv=cv, **kwargs)
-
-        with pytest.raises(ValueError, match=r"Split 0 of cv has no inliers .* train"):
-            compare([(odd, normal)])
-        with pytest.raises(ValueError, match=r"has no rows to train on"):
-            compare([(odd[:0], normal)], train_on="all")
-        message = r"Split 1 of cv has 90 test rows, but no outliers \(y == -1\)"
+        cv = make_cv(np.flatnonzero(y == 1), np.flatnonzero(y == -1))
         with pytest.raises(ValueError, match=message):
-            compare([(normal, np.arange(102)), (normal, normal)])
-        with pytest.raises(ValueError, match=r"12 test rows, but no inliers"):
-            compare([(normal, odd)])
-        with pytest.raises(ValueError, match="cv makes no splits.*Pass at least one"):
-            compare([])
-        message = r"leaves the outliers out of training.*'all'. Pass cv=3 or"
-        with pytest.raises(ValueError, match=message):
-            compare(InlierKFold(3), train_on="all")
-        with pytest.raises(ValueError, match="Expected `cv` as an integer"):
-            compare("five")
+            compare_detectors({"it": forest()}, X, y, cv=cv, train_on=train_on)
 
     @pytest.mark.parametrize(
         ("detector", "message"),
@@ -353,7 +438,7 @@ class TestWhatIsRefused:
             (Recorder(shape=(7,)), r"scores of shape \(21,\), but returned .*\(7,\)"),
         ],
     )
-    def test_what_detectors_return(self, labelled, detector, message):
+    def test_values_that_detectors_return(self, labelled, detector, message):
         with pytest.raises(ValueError, match=message):
             compare_detectors({"it": detector}, *labelled)
 

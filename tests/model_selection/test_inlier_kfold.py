@@ -44,7 +44,7 @@ def labels_and_splitters(draw):
 class TestInlierKFold:
     @given(sample=labels_and_splitters())
     @settings(max_examples=60, deadline=None)
-    def test_what_every_split_is(self, sample):
+    def test_every_split(self, sample):
         y, splitter = sample
         folds = list(splitter.split(np.zeros((len(y), 1)), y))
         assert len(folds) == splitter.get_n_splits()
@@ -159,7 +159,7 @@ def labelled():
     return X, np.repeat([1, -1], [90, 10])
 
 
-class TestInlierKFoldAtWork:
+class TestSearchesWithInlierKFold:
     def test_cross_validation(self, labelled):
         X, y = labelled
         cv = InlierKFold(3, shuffle=True, random_state=0)

@@ -167,7 +167,7 @@ def test_blocks_of_rows_are_scaled_as_all_rows_are(X, scaler):
 
 
 @pytest.mark.parametrize("scaler", ALL)
-def test_whatever_makes_an_array_is_taken(scaler):
+def test_any_array_like_is_scaled(scaler):
     """Users call a fitted estimator's scaler_ with tables, lists and integers."""
     X = np.random.default_rng(0).integers(0, 9, size=(20, 3))
     fitted = make_scaler(scaler).fit(X.astype(float))
@@ -221,7 +221,7 @@ def test_the_given_transformer_is_not_fitted(X):
     assert not hasattr(given, "center_")
 
 
-def test_transformers_that_work_in_place_leave_the_rows_alone(X):
+def test_transformers_that_work_in_place_do_not_change_the_rows(X):
     in_place = make_pipeline(StandardScaler(copy=False), MinMaxScaler(copy=False))
     before = X.copy()
     scaler = TransformerScaler(in_place).fit(X)
@@ -416,7 +416,7 @@ def test_tables_get_a_scale_per_column(load):
     assert type(fitted_scaler("auto", load().data)) is ChannelScaler
 
 
-def test_the_order_of_columns_is_what_makes_a_series():
+def test_a_series_depends_on_the_order_of_columns():
     X = series()
     shuffled = X[:, np.random.default_rng(0).permutation(40)]
     assert share_a_unit(X)
@@ -437,7 +437,7 @@ def test_a_column_with_a_unit_of_its_own_makes_a_table(factor, place):
     assert not share_a_unit(X)
 
 
-def test_rows_and_columns_that_are_hardly_observed_do_not_tell():
+def test_rows_and_columns_that_are_hardly_observed_do_not_count():
     X = np.c_[np.ones(60), series()]
     X[0, 1:] = np.nan  # seen where nothing varies
     X[1:, 1] = np.nan  # a column without a value
@@ -449,7 +449,7 @@ def test_rows_and_columns_that_are_hardly_observed_do_not_tell():
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 7.3])
 @pytest.mark.parametrize("make", ["series", "images"])
-def test_constant_columns_do_not_tell(make, value):
+def test_constant_columns_do_not_count(make, value):
     X = {"series": series, "images": images}[make]()
     X = np.c_[np.full((len(X), 3), X.min() + value), X]
     assert share_a_unit(X)
@@ -500,7 +500,7 @@ def test_a_table_between_bounds_is_no_image():
     assert type(fitted_scaler("auto", MinMaxScaler().fit_transform(X))) is ChannelScaler
 
 
-def test_the_choice_of_a_scaler_heeds_copies_and_gaps_but_not_location_or_unit():
+def test_the_choice_depends_on_copies_and_gaps_but_not_on_location_or_unit():
     rng = np.random.default_rng(0)
     table, smooth = rng.normal(size=(30, 40)), series(30)
     X = np.concatenate([table, smooth])

@@ -1,6 +1,6 @@
 """The promises of the rules, on fresh draws, for detectors that train with early stop.
 
-The mean over 100 fits, each on its own draw, is compared with what was promised; the
+The mean over 100 fits, each on its own draw, is compared with the promise; the
 allowance is the standard error of that mean. ``--log-cli-level=INFO`` shows the means.
 """
 
@@ -68,26 +68,26 @@ def simulated(request):
     stopped = 0
     for seed in range(N_FITS):
         rng = np.random.default_rng([n, seed])
-        n_odd = n // 5
-        X = np.vstack([draw(rng, n), draw(rng, n_odd, far=1.0)])
-        y = np.repeat([1, -1], [n, n_odd])
+        n_outliers = n // 5
+        X = np.vstack([draw(rng, n), draw(rng, n_outliers, far=1.0)])
+        y = np.repeat([1, -1], [n, n_outliers])
         # The rule that holds out most, so that the others learn from the same rows.
         first = FalseAlarmRate(min(ALPHA, 1 / (RISKS[n].min_errors + 1)))
         fitted = detector(n, seed, threshold=first).fit(X, y)
         stopped += fitted.n_iter_ < 30
-        new, new_odd = draw(rng, N_FRESH), draw(rng, N_FRESH // 5, far=1.0)
-        fresh, odd = -fitted.score_samples(new), -fitted.score_samples(new_odd)
+        new, new_outliers = draw(rng, N_FRESH), draw(rng, N_FRESH // 5, far=1.0)
+        fresh, far = -fitted.score_samples(new), -fitted.score_samples(new_outliers)
         keep("in-sample", np.mean(fresh > np.quantile(fitted.train_errors_, 1 - ALPHA)))
         keep("conformal", exceedance(fitted, Conformal(ALPHA), fresh))
-        p_values = fitted.p_values(np.vstack([new[:200], new_odd[:40]]))
+        p_values = fitted.p_values(np.vstack([new[:200], new_outliers[:40]]))
         selected = benjamini_hochberg(p_values, 0.2)
         keep("discoveries", selected[:200].sum() / max(1, selected.sum()))
         keep("risk", exceedance(fitted, RISKS[n], fresh))
         keep("rate", exceedance(fitted, FalseAlarmRate(ALPHA), fresh))
-        keep("recall", np.mean(odd > fitted.threshold_))
+        keep("recall", np.mean(far > fitted.threshold_))
         if n > 50:  # of 10 outliers, too few are found for a bound on the precision
             false = N_FRESH * exceedance(fitted, Precision(0.8), fresh)
-            found = np.sum(odd > fitted.threshold_)
+            found = np.sum(far > fitted.threshold_)
             keep("precision", found / max(1, found + false))
         fitted.set_params(threshold=BestF()).fit_threshold()
     assert stopped > N_FITS / 4
@@ -204,7 +204,7 @@ def test_conformal_rate_on_real_heartbeats(data_folder):
 
 @pytest.mark.parametrize("n", [50, 500, 5000])
 def test_conformal_rate_of_the_default_detector(n):
-    """Noise, codes and their neighbours, and whatever else a user gets, stop early."""
+    """With corruption, codes and their neighbours, as a user gets it."""
     rates, n_held, n_fresh = [], 0, 1000
     for seed in range(N_FITS):
         rng = np.random.default_rng([n, seed])

@@ -1,4 +1,4 @@
-"""Threshold rules: identities, oracles from NumPy and SciPy, and clear refusals."""
+"""Threshold rules: identities, oracles from NumPy and SciPy, and error messages."""
 
 import pickle
 
@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
 
+from skae import thresholds
 from skae.thresholds import (
     IQR,
     MAD,
@@ -117,9 +118,9 @@ class TestEveryRule:
 
     def test_same_error_everywhere_flags_nothing(self, rule):
         threshold = clone(rule).fit(np.full(30, 0.3)).threshold_
-        # Conformal's lies a hair above, and says so.
-        hair = 0.3 * 1e-10 if isinstance(rule, Conformal) else 0
-        assert threshold == 0.3 + hair
+        # Conformal's has a documented margin.
+        margin = 0.3 * 1e-10 if isinstance(rule, Conformal) else 0
+        assert threshold == 0.3 + margin
 
     @pytest.mark.parametrize(
         ("errors", "message"),
@@ -132,7 +133,7 @@ class TestEveryRule:
             ([1.0, np.inf], "Input errors contains infinity"),
         ],
     )
-    def test_refuses_what_are_no_errors(self, rule, errors, message):
+    def test_refuses_values_that_are_no_errors(self, rule, errors, message):
         with pytest.raises(ValueError, match=message):
             clone(rule).fit(errors)
 
@@ -159,7 +160,7 @@ def test_scaling_the_errors_scales_a_learned_threshold(rule, errors, factor):
     assert_allclose(scaled, factor * plain, rtol=1e-9)
 
 
-def test_fixed_threshold_does_not_look_at_the_errors():
+def test_fixed_threshold_does_not_depend_on_the_errors():
     assert FixedThreshold(2).fit([1e6, 0.0]).threshold_ == 2.0
 
 
@@ -287,6 +288,16 @@ def test_bad_parameters_are_refused_by_name(rule):
         rule.fit([1.0, 2.0])
 
 
+class LargestTimes(ThresholdRule):
+    _parameter_constraints = {"factor": [float]}
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def _compute_threshold(self, errors, weights):
+        return self.factor * errors.max()
+
+
 class Overflowing(ThresholdRule):
     _parameter_constraints = {}
 
@@ -306,8 +317,22 @@ def test_mean_and_std_survive_squares_that_overflow_or_vanish():
 
 
 def test_base_class_is_abstract():
-    with pytest.raises(TypeError, match="abstract"):
+    with pytest.raises(TypeError, match="abstract class ThresholdRule"):
         ThresholdRule()
+
+
+def test_rule_of_a_user_is_a_scikit_learn_estimator():
+    rule = LargestTimes(2.0)
+    assert repr(rule) == "LargestTimes(factor=2.0)"
+    assert clone(rule).get_params() == {"factor": 2.0}
+    fitted = pickle.loads(pickle.dumps(rule.fit([1.0, 3.0])))
+    assert fitted.threshold_ == 6.0
+    with pytest.raises(ValueError, match="The 'factor' parameter of LargestTimes"):
+        rule.set_params(factor="2").fit([1.0])
+
+
+def test_package_shows_its_public_names():
+    assert dir(thresholds) == sorted(thresholds.__all__)
 
 
 def test_errors_are_not_metadata():
@@ -318,7 +343,7 @@ def test_errors_are_not_metadata():
 
 
 class DuckRule(BaseEstimator):
-    """A rule that knows nothing of skae."""
+    """A rule that does not inherit from skae's base class."""
 
     def fit(self, errors, y=None, sample_weight=None):
         self.threshold_ = float(np.max(errors))
@@ -349,7 +374,7 @@ class TestAsThresholdRule:
             as_threshold_rule(value)
 
     @pytest.mark.parametrize("value", [True, np.True_, "auto", [0.1], {}])
-    def test_what_is_no_rule(self, value):
+    def test_refuses_values_that_are_no_rule(self, value):
         message = "threshold must be None, a number or a threshold rule .* but is "
         with pytest.raises(TypeError, match=message):
             as_threshold_rule(value)

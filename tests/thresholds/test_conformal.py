@@ -119,7 +119,7 @@ class TestBenjaminiHochberg:
             ([0.1, np.nan], "Input p_values contains NaN"),
         ],
     )
-    def test_refuses_what_are_no_p_values(self, p, message):
+    def test_refuses_values_that_are_no_p_values(self, p, message):
         with pytest.raises(ValueError, match=message):
             benjamini_hochberg(p)
 
@@ -144,8 +144,8 @@ class TestBenjaminiHochberg:
         assert np.mean(found) > 0.3
 
 
-def test_the_threshold_is_a_hair_above_an_error_and_below_the_next():
-    """Scored in other company, the row whose error it is has the same label."""
+def test_the_threshold_is_slightly_above_an_error_and_below_the_next():
+    """The row whose error it is has the same label when it is scored with others."""
     threshold = Conformal(0.4).fit([1.0, 2.0, 3.0, 4.0]).threshold_
     assert 3.0 * (1 + 1e-12) < threshold < 3.0 * (1 + 1e-9)
     close = 3.0 * (1 + 1e-13)

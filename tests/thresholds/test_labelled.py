@@ -58,18 +58,20 @@ class TestEveryLabelledRule:
         plain = clone(rule).fit(errors, y).threshold_
         assert clone(rule).fit(errors[order], y[order]).threshold_ == plain
 
-    def test_needs_labels(self, rule):
+    @pytest.mark.parametrize(
+        ("y", "weights", "message"),
+        [
+            (None, None, "needs known outliers.* but y is None. Pass"),
+            ([1, 1], None, "but y holds none. Pass y with them .in"),
+            ([1, -1], [1, 0], "but y holds none"),
+            ([-1, -1], None, "errors of at least 1 normal rows.*are 0"),
+            ([-1], None, "inconsistent numbers of samples"),
+        ],
+    )
+    def test_needs_labels(self, rule, y, weights, message):
         assert rule.needs_labels
-        with pytest.raises(ValueError, match="needs known outliers.* but y is None. P"):
-            rule.fit([1.0, 2.0])
-        with pytest.raises(ValueError, match="but y holds none. Pass y with them .in"):
-            rule.fit([1.0, 2.0], y=[1, 1])
-        with pytest.raises(ValueError, match="but y holds none"):
-            rule.fit([1.0, 2.0], y=[1, -1], sample_weight=[1, 0])
-        with pytest.raises(ValueError, match="errors of at least 1 normal rows.*are 0"):
-            rule.fit([1.0, 2.0], y=[-1, -1])
-        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-            rule.fit([1.0, 2.0], y=[-1])
+        with pytest.raises(ValueError, match=message):
+            rule.fit([1.0, 2.0], y, sample_weight=weights)
 
     def test_any_other_label_is_normal(self, rule):
         errors = [1.0, 2.0, 3.0, 8.0, 9.0]

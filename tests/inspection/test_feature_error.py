@@ -153,10 +153,10 @@ def test_a_kind_that_does_not_fit_is_refused(shape, kind, message):
 
 
 def test_names_that_do_not_fit_are_refused():
-    message = "feature_names has 1 names, but the rows have 3 features"
+    message = "feature_names has 1 names, but there are 3 features"
     with pytest.raises(ValueError, match=message):
         FeatureErrorDisplay(np.ones(3), feature_names=["a"]).plot()
-    message = "feature_names has 1 names, but the rows have 2 features"
+    message = "feature_names has 1 names, but there are 2 channels"
     with pytest.raises(ValueError, match=message):
         FeatureErrorDisplay(np.ones((9, 2)), feature_names=["a"]).plot()
 

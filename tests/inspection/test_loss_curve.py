@@ -45,21 +45,10 @@ def test_the_mark_is_the_first_lowest_watched_loss(loss, with_validation):
 
 
 @pytest.mark.parametrize(
-    ("params", "n_val", "kept"),
-    [
-        ({}, 4, [2]),
-        ({"patience": None}, 4, None),
-        ({}, 3, None),  # partial_fit made the last pass
-        ({}, 0, None),  # partial_fit made all passes
-        ({"validation_fraction": None}, 0, [3]),
-        ({"validation_fraction": None, "patience": None}, 0, None),
-        ({"validation_fraction": None}, 4, [2]),  # validation rows were given
-    ],
+    ("restored", "n_val", "kept"), [(True, 4, [2]), (True, 0, [3]), (False, 4, None)]
 )
-def test_only_a_fit_with_patience_keeps_the_best(
-    transformer, waves, params, n_val, kept
-):
-    fitted = type(transformer)(**params).fit(waves)
+def test_only_restored_weights_are_marked(transformer, waves, restored, n_val, kept):
+    fitted = type(transformer)(restored=restored).fit(waves)
     fitted.history_["val_loss"] = fitted.history_["val_loss"][:n_val]
     mark = LossCurveDisplay.from_estimator(fitted).kept_marker_
     assert (None if mark is None else mark.get_xdata().tolist()) == kept

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from skae._cli._search import Found
+    from skae._cli._search import Floats, Found, Labels
     from skae._cli._table import Table
 
 WIDTH = 88  # of the text
@@ -56,7 +56,7 @@ TIMES = {"fit_seconds": "fit s", "ms_per_row": "ms/row"}
 def compare(
     found: Sequence[Found],
     X: pd.DataFrame,
-    y: NDArray[np.int64],
+    y: Labels,
     split: tuple[NDArray[np.intp], NDArray[np.intp]],
 ) -> pd.DataFrame:
     """Return the qualities of each fitted pipeline on the second rows of the split."""
@@ -82,7 +82,7 @@ def milliseconds_per_row(predict: Callable[[pd.DataFrame], Any], X: Any) -> floa
 
 
 def score_table(
-    winner: Found, X: pd.DataFrame, y: NDArray[np.int64] | None = None
+    winner: Found, X: pd.DataFrame, y: Labels | None = None
 ) -> pd.DataFrame:
     """Return score, flag and the column with the largest error of each row, in order.
 
@@ -129,7 +129,7 @@ def _number(key: str, value: float) -> str:
 
 
 def save_figures(
-    winner: Found, X: pd.DataFrame, y: NDArray[np.int64] | None, folder: Path
+    winner: Found, X: pd.DataFrame, y: Labels | None, folder: Path
 ) -> list[Path]:
     """Draw the loss curve, the errors with the threshold, and two reconstructions.
 
@@ -159,8 +159,8 @@ def save_figures(
 def _reconstructions(
     winner: Found,
     X: pd.DataFrame,
-    y: NDArray[np.int64] | None,
-    errors: NDArray[np.float64],
+    y: Labels | None,
+    errors: Floats,
 ) -> Figure:
     """Return a figure of a normal and an abnormal row and their reconstructions."""
     chosen = typical_rows(errors, y)
@@ -190,7 +190,7 @@ def _reconstructions(
     return figure
 
 
-def typical_rows(errors: NDArray[np.float64], y: NDArray[np.int64] | None) -> list[int]:
+def typical_rows(errors: Floats, y: Labels | None) -> list[int]:
     """Return the positions of a normal and of an abnormal row.
 
     With labels, of each class the row whose error is its median: neither the best nor
@@ -240,9 +240,9 @@ def chosen(found: Sequence[Found]) -> str:
     lines = ["\nChosen by the F1 of the outliers in the search:"]
     width = max(len(one.name) for one in found)
     for one in found:
-        params = ", ".join(f"{name}={value}" for name, value in one.params.items())
+        params = ", ".join(f"{name}={value}" for name, value in one.chosen.items())
         lines.append(
-            f"  {one.name:<{width}}  {one.score:6.3f}  {params}\n"
+            f"  {one.name:<{width}}  {one.mean_score:6.3f}  {params}\n"
             f"  {'':<{width}}          {len(one.candidates)} candidates x "
             f"{one.n_folds} folds in {one.search_seconds:.1f} s"
         )
@@ -254,7 +254,7 @@ def chosen_width(winner: Found) -> str:
     scores = ", ".join(
         f"{one['latent_dim']}: {one['mean_score']:.3g}" for one in winner.candidates
     )
-    width = winner.params["latent_dim"]
+    width = winner.chosen["latent_dim"]
     return "\n" + _wrapped(
         "Widths tried, with minus the reconstruction error of rows that were held out: "
         f"{scores} ({winner.n_folds} folds, {winner.search_seconds:.1f} s).",
@@ -264,7 +264,7 @@ def chosen_width(winner: Found) -> str:
     )
 
 
-def comparison(compared: pd.DataFrame, table: Table, y_test: NDArray[np.int64]) -> str:
+def comparison(compared: pd.DataFrame, table: Table, y_test: Labels) -> str:
     """Return the comparison with its caption and the verdict."""
     n_outliers = int(np.sum(y_test == -1))
     caption = _wrapped(

@@ -16,7 +16,6 @@ from skae._cli import _report as report
 from skae._cli._search import (
     THRESHOLDS,
     Found,
-    best_score,
     contenders,
     latent_dims,
     narrowest_that_keeps,
@@ -87,9 +86,8 @@ def _run_labelled(
     fewest = int(np.sum(y_train == 1)) * (n_folds - 1) // n_folds
     widths = latent_dims(table.X.shape[1], fewest)
     say(report.plan(len(train), len(test), n_folds))
-    how = {"scoring": outlier_f1, "cv": cv, "choose": best_score, "n_jobs": n_jobs}
     found = [
-        search(one, X_train, y_train, **how)
+        search(one, X_train, y_train, scoring=outlier_f1, cv=cv, n_jobs=n_jobs)
         for one in contenders(widths, THRESHOLDS, **network)
     ]
     compared = report.compare(found, table.X, table.y, (train, test))
@@ -146,12 +144,9 @@ def _write_json(
         **others,
         "searches": {
             one.name: {
-                "chosen": one.params,
-                "mean_score": one.score,
-                "n_folds": one.n_folds,
-                "search_seconds": one.search_seconds,
-                "fit_seconds": one.fit_seconds,
-                "candidates": one.candidates,
+                name: value
+                for name, value in vars(one).items()
+                if name not in ("name", "pipeline")
             }
             for one in found
         },

@@ -25,9 +25,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm import tqdm
 
 from skae._detector import ReconstructionOutlierDetector
-from skae._validation import Interval, fit_context, safe_indexing
+from skae._validation import Interval, fit_context
 from skae.metrics import reconstruction_error
 from skae.networks import DenseNetwork
 from skae.thresholds import Contamination, MeanStd, Quantile, as_threshold_rule
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Labels = NDArray[np.int64]
+    Params = dict[str, Any]
+    Contender = tuple[str, Any, dict[str, Sequence[Any]]]  # name, detector, grid
 
 LATENT_DIMS = (2, 4, 8, 16)
 THRESHOLDS = (MeanStd(1.0), MeanStd(2.0), Contamination(0.1), Quantile(0.95))
@@ -50,26 +56,17 @@ INTERVAL, LOG_INTERVAL = 0.2, 2.0
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A pipeline, and the grid of its parameters that is searched."""
-
-    name: str
-    pipeline: Pipeline
-    grid: dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
 class Found:
     """The best pipeline of a search, fitted, and how the search went."""
 
     name: str
     pipeline: Pipeline
-    params: dict[str, Any]
-    score: float
+    chosen: Params
+    mean_score: float
     n_folds: int
     search_seconds: float
     fit_seconds: float
-    candidates: list[dict[str, Any]]  # parameters, mean_score and std_score of each
+    candidates: list[Params]  # with the mean_score and std_score of each
 
     @property
     def detector(self) -> Any:
@@ -99,20 +96,20 @@ class PCAReconstruction(OutlierMixin, BaseEstimator):
         self.offset_ = -rule.fit(self._errors(X)).threshold_
         return self
 
-    def score_samples(self, X: pd.DataFrame) -> NDArray[np.float64]:
+    def score_samples(self, X: pd.DataFrame) -> Floats:
         """Return minus the reconstruction error of each row."""
         check_is_fitted(self)
         return -self._errors(validate_data(self, X, dtype=np.float64, reset=False))
 
-    def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
+    def decision_function(self, X: pd.DataFrame) -> Floats:
         """Return ``score_samples(X) - offset_``: negative for outliers."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: pd.DataFrame) -> NDArray[np.int64]:
+    def predict(self, X: pd.DataFrame) -> Labels:
         """Return +1 for inliers and -1 for outliers."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
-    def _errors(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _errors(self, X: Floats) -> Floats:
         """Return the mean squared reconstruction error of each row."""
         codes = self.pca_.transform(X)
         return reconstruction_error(X, self.pca_.inverse_transform(codes))
@@ -134,8 +131,11 @@ def contenders(
     memory: str | None,
     seed: int,
 ) -> list[Contender]:
-    """Return the autoencoder and its rivals; without thresholds these stay default."""
-    detector = ReconstructionOutlierDetector(
+    """Return name, detector and grid of the autoencoder and of its rivals.
+
+    Without thresholds, each keeps its default.
+    """
+    autoencoder = ReconstructionOutlierDetector(
         # The pipeline scales, for all contenders alike.
         scaler=None,
         # Smaller and stopped earlier than by default: the search trains a dozen.
@@ -145,113 +145,109 @@ def contenders(
         memory=memory,
         random_state=seed,
     )
-    same = {"latent_dim": widths, "threshold": thresholds}
-    forest = {
-        "max_features": MAX_FEATURES[: len(widths)],
-        "contamination": CONTAMINATIONS[: len(thresholds)],
-    }
+    forest = IsolationForest(random_state=seed)
+    rules = {"threshold": thresholds} if thresholds else {}
+    shares = {"contamination": CONTAMINATIONS[: len(thresholds)]} if thresholds else {}
+    features = {"max_features": MAX_FEATURES[: len(widths)]}
     return [
-        _contender("autoencoder", detector, same),
-        _contender("PCA reconstruction", PCAReconstruction(), same),
-        _contender("IsolationForest", IsolationForest(random_state=seed), forest),
+        ("autoencoder", autoencoder, {"latent_dim": widths} | rules),
+        ("PCA reconstruction", PCAReconstruction(), {"latent_dim": widths} | rules),
+        ("IsolationForest", forest, features | shares),
     ]
-
-
-def _contender(name: str, detector: Any, grid: dict[str, Sequence[Any]]) -> Contender:
-    """Return a contender whose rows are scaled first; columns keep their names."""
-    pipeline = Pipeline([("scale", StandardScaler()), ("detector", detector)])
-    grid = {f"detector__{key}": list(values) for key, values in grid.items() if values}
-    return Contender(name, pipeline.set_output(transform="pandas"), grid)
 
 
 def search(
     contender: Contender,
     X: pd.DataFrame,
-    y: NDArray[np.int64] | None,
+    y: Labels | None,
     *,
     scoring: Callable[..., float],
     cv: Any,
-    choose: Callable[[NDArray[np.float64], list[dict[str, Any]]], int],
     n_jobs: int,
+    choose: Callable[[Floats, list[Params]], int] | None = None,
 ) -> Found:
-    """Search a grid under a progress bar; fit the best candidate on the normal rows."""
-    candidates = list(ParameterGrid(contender.grid))
+    """Search a grid under a progress bar; fit the best candidate on the normal rows.
+
+    The best has the highest mean score, or is what `choose` returns.
+    """
+    name, detector, grid = contender
+    candidates = list(ParameterGrid(grid))
     folds = list(cv.split(X, y))
     start = time.perf_counter()
     # In the order of the candidates, each as soon as it is there.
-    scores = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_score)(_candidate(contender, params), X, y, fold, scoring)
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_score)(_pipeline(detector, params), X, y, fold, scoring)
         for params in candidates
         for fold in folds
     )
-    with _progress_bar(len(candidates) * len(folds), contender.name) as bar:
-        for_each = []
-        for score in scores:
-            for_each.append(score)
+    scores = np.empty((len(candidates), len(folds)))
+    with _progress_bar(scores.size, name) as bar:
+        for place, score in enumerate(results):
+            scores.flat[place] = score
             bar.update()
     search_seconds = time.perf_counter() - start
-    by_fold = np.reshape(for_each, (len(candidates), len(folds)))
-    means, stds = by_fold.mean(axis=1), by_fold.std(axis=1)
-    best = choose(means, candidates)
+    means, stds = scores.mean(axis=1), scores.std(axis=1)
+    best = np.argmax(means) if choose is None else choose(means, candidates)
     start = time.perf_counter()
     # Of all the steps only the detector leaves outliers out by itself: a scaler, PCA or
     # a forest would learn from them.
-    pipeline = _candidate(contender, candidates[best]).fit(
-        X if y is None else X[y == 1]
-    )
+    normal = X if y is None else X[y == 1]
+    pipeline = _pipeline(detector, candidates[best]).fit(normal)
+    fit_seconds = time.perf_counter() - start
+    params = [_readable(one) for one in candidates]
+    scored = [
+        {**one, "mean_score": float(mean), "std_score": float(std)}
+        for one, mean, std in zip(params, means, stds, strict=True)
+    ]
     return Found(
-        name=contender.name,
-        pipeline=pipeline,
-        params=_readable(candidates[best]),
-        score=float(means[best]),
-        n_folds=len(folds),
-        search_seconds=search_seconds,
-        fit_seconds=time.perf_counter() - start,
-        candidates=[
-            {**_readable(params), "mean_score": float(mean), "std_score": float(std)}
-            for params, mean, std in zip(candidates, means, stds, strict=True)
-        ],
+        name,
+        pipeline,
+        params[best],
+        float(means[best]),
+        len(folds),
+        search_seconds,
+        fit_seconds,
+        scored,
     )
 
 
-def _candidate(contender: Contender, params: dict[str, Any]) -> Pipeline:
-    """Return a fresh pipeline with these parameters."""
-    return clone(contender.pipeline).set_params(**clone(params, safe=False))
+def _pipeline(detector: Any, params: Params) -> Pipeline:
+    """Return a fresh detector after a scaler; columns keep their names."""
+    detector = clone(detector).set_params(**clone(params, safe=False))
+    pipeline = Pipeline([("scale", StandardScaler()), ("detector", detector)])
+    return pipeline.set_output(transform="pandas")
 
 
 def _score(
     pipeline: Pipeline,
     X: pd.DataFrame,
-    y: NDArray[np.int64] | None,
+    y: Labels | None,
     fold: tuple[NDArray[np.intp], NDArray[np.intp]],
     scoring: Callable[..., float],
 ) -> float:
     """Fit on the training rows of a fold, and return the score of its test rows."""
-    (X_train, X_test), (y_train, y_test) = (
-        (None, None) if data is None else [safe_indexing(data, rows) for rows in fold]
-        for data in (X, y)
-    )
-    return scoring(pipeline.fit(X_train, y_train), X_test, y_test)
+    train, test = fold
+    pipeline.fit(X.iloc[train], None if y is None else y[train])
+    return scoring(pipeline, X.iloc[test], None if y is None else y[test])
 
 
 @contextlib.contextmanager
 def _progress_bar(total: int, name: str) -> Iterator[Any]:
     """Show a bar on the standard error; on a terminal, its clock runs between fits."""
-    from tqdm import tqdm
-
     on_terminal = sys.stderr.isatty()
     interval = INTERVAL if on_terminal else LOG_INTERVAL
-    finished = threading.Event()
-    with tqdm(
+    bar = tqdm(
         total=total, desc=name, unit="fit", file=sys.stderr, mininterval=interval
-    ) as bar:
+    )
+    finished = threading.Event()
 
-        def redraw() -> None:
-            while on_terminal and not finished.wait(INTERVAL):
-                bar.refresh()
+    def redraw() -> None:
+        while on_terminal and not finished.wait(INTERVAL):
+            bar.refresh()
 
-        thread = threading.Thread(target=redraw, daemon=True)
-        thread.start()
+    thread = threading.Thread(target=redraw, daemon=True)
+    thread.start()
+    with bar:
         try:
             yield bar
         finally:
@@ -259,13 +255,8 @@ def _progress_bar(total: int, name: str) -> Iterator[Any]:
             thread.join()
 
 
-def best_score(means: NDArray[np.float64], candidates: list[dict[str, Any]]) -> int:
-    """Return the candidate with the best mean score, the first of equal ones."""
-    return int(np.argmax(means))
-
-
 def narrowest_that_keeps(
-    means: NDArray[np.float64], candidates: list[dict[str, Any]], *, baseline: float
+    means: Floats, candidates: list[Params], *, baseline: float
 ) -> int:
     """Return the narrowest code that explains nearly as much as the best candidate.
 
@@ -280,7 +271,7 @@ def narrowest_that_keeps(
     if explained[best] <= 0:
         return best
     enough = np.flatnonzero(explained >= KEPT_SHARE * explained[best])
-    return int(min(enough, key=lambda one: candidates[one]["detector__latent_dim"]))
+    return int(min(enough, key=lambda one: candidates[one]["latent_dim"]))
 
 
 def describe_rule(rule: Any) -> str:
@@ -289,11 +280,9 @@ def describe_rule(rule: Any) -> str:
         return repr(rule)
 
 
-def _readable(params: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters by their names in the detector, rules as text."""
+def _readable(params: Params) -> Params:
+    """Return parameters with rules as text."""
     return {
-        name.removeprefix("detector__"): (
-            value if isinstance(value, (int, float, str)) else describe_rule(value)
-        )
+        name: value if isinstance(value, (int, float, str)) else describe_rule(value)
         for name, value in params.items()
     }

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skae._cli._search import (
     KEPT_SHARE,
     THRESHOLDS,
-    best_score,
     contenders,
     describe_rule,
     narrowest_that_keeps,
@@ -41,7 +42,6 @@ def search_pca(rows, n_jobs=1, scoring=outlier_f1):
         *rows,
         scoring=scoring,
         cv=InlierKFold(3, shuffle=True, random_state=0),
-        choose=best_score,
         n_jobs=n_jobs,
     )
 
@@ -60,11 +60,12 @@ def test_the_bar_counts_every_fit_in_every_process(rows, n_jobs, capfd):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_the_scores_are_those_of_a_grid_search(rows, n_jobs):
     found = search_pca(rows, n_jobs)
-    contender = contenders([2, 4], THRESHOLDS, epochs=1, memory=None, seed=0)[1]
+    _, detector, grid = contenders([2, 4], THRESHOLDS, epochs=1, memory=None, seed=0)[1]
+    pipeline = Pipeline([("scale", StandardScaler()), ("detector", detector)])
+    grid = {f"detector__{name}": list(values) for name, values in grid.items()}
     cv = InlierKFold(3, shuffle=True, random_state=0)
-    grid = GridSearchCV(
-        contender.pipeline, contender.grid, scoring=outlier_f1, cv=cv, refit=False
-    ).fit(*rows)
+    grid = GridSearchCV(pipeline, grid, scoring=outlier_f1, cv=cv, refit=False)
+    grid.fit(*rows)
     for key in ("mean", "std"):
         scores = [candidate[f"{key}_score"] for candidate in found.candidates]
         np.testing.assert_allclose(scores, grid.cv_results_[f"{key}_test_score"])
@@ -75,7 +76,7 @@ def test_the_scores_are_those_of_a_grid_search(rows, n_jobs):
 def test_the_number_of_processes_changes_nothing(rows):
     one, two = search_pca(rows, 1), search_pca(rows, 2)
     assert one.candidates == two.candidates
-    assert one.params == two.params
+    assert one.chosen == two.chosen
 
 
 def test_the_best_candidate_is_fitted_on_the_normal_rows_alone(rows):
@@ -84,8 +85,8 @@ def test_the_best_candidate_is_fitted_on_the_normal_rows_alone(rows):
     scaler = found.pipeline["scale"]
     np.testing.assert_allclose(scaler.mean_, X[y == 1].mean())
     assert scaler.n_samples_seen_ == 60
-    assert found.score == max(one["mean_score"] for one in found.candidates)
-    assert found.params["latent_dim"] == 2
+    assert found.mean_score == max(one["mean_score"] for one in found.candidates)
+    assert found.chosen["latent_dim"] == 2
     assert list(found.detector.feature_names_in_) == list("abcde")
 
 
@@ -122,7 +123,7 @@ def test_an_error_inside_closes_the_bar(rows, capsys):
 
 
 def candidates(n):
-    return [{"detector__latent_dim": 2**i} for i in range(n)]
+    return [{"latent_dim": 2**i} for i in range(n)]
 
 
 @settings(max_examples=50, deadline=None)
@@ -138,8 +139,11 @@ def test_the_chosen_width_keeps_what_is_explained_and_no_narrower_does(scores):
         assert (explained[:chosen] < KEPT_SHARE * best).all()
 
 
-def test_of_equal_scores_the_first_is_best():
-    assert best_score(np.array([-2.0, -1.0, -1.0]), candidates(3)) == 1
+def test_of_equal_scores_the_first_is_best(rows):
+    found = search_pca(
+        rows, scoring=lambda pipeline, X, y: min(pipeline[1].latent_dim, 3)
+    )
+    assert found.chosen == {"latent_dim": 4, "threshold": "MeanStd(n_std=1.0)"}
 
 
 def test_rules_are_described_with_their_defaults():

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.exceptions import NotFittedError
 
 from skae.inspection import LossCurveDisplay
 
@@ -84,21 +83,3 @@ def test_two_estimators_on_the_same_axes(transformer):
 def test_a_single_epoch_is_seen():
     display = LossCurveDisplay({"loss": [1.0]}).plot()
     assert display.loss_line_.get_marker() == "."
-
-
-@pytest.mark.parametrize("history", [{}, {"loss": []}, {"val_loss": [1.0]}])
-def test_a_history_without_loss_is_refused(history):
-    with pytest.raises(
-        ValueError, match=r"history must hold a 'loss'.*Pass the history_"
-    ):
-        LossCurveDisplay(history).plot()
-
-
-def test_bad_values_are_refused():
-    with pytest.raises(ValueError, match="'log' parameter of"):
-        LossCurveDisplay({"loss": [1.0]}).plot(log="maybe")
-
-
-def test_unfitted_is_refused(transformer):
-    with pytest.raises(NotFittedError):
-        LossCurveDisplay.from_estimator(type(transformer)())

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.patches import StepPatch
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[np.float64]
+
 # Two colours of Okabe and Ito's palette, distinct in any colour vision and in grey.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -99,7 +101,7 @@ def channel_names(names: Sequence[Any] | None, n_channels: int) -> list[str]:
 
 def to_row_shape(
     rows: ArrayLike, row_shape: tuple[int, ...] | None, name: str
-) -> NDArray[np.float64]:
+) -> Floats:
     """Return `rows` as floats of shape (n_samples, *row_shape), or raise."""
     rows = np.asarray(rows, dtype=np.float64)
     if rows.ndim < 2:
@@ -148,7 +150,7 @@ def image_aspect(row_shape: tuple[int, ...]) -> str:
     return "equal" if max(height, width) <= 3 * min(height, width) else "auto"
 
 
-def count_bins(spread: float, values: NDArray[np.float64], max_bins: int = 80) -> int:
+def count_bins(spread: float, values: Floats, max_bins: int = 80) -> int:
     """Count the bins of Freedman and Diaconis's width for `values` that fill `spread`.
 
     Extreme values change the number of bins, not their width: it stays between
@@ -160,11 +162,11 @@ def count_bins(spread: float, values: NDArray[np.float64], max_bins: int = 80) -
 
 
 def histogram_edges(
-    groups: Sequence[NDArray[np.float64]],
+    groups: Sequence[Floats],
     bins: int | str | ArrayLike = "auto",
     *,
     log: bool = False,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Return bin edges that hold all `groups`, evenly spaced, in log10 with `log`."""
     if np.ndim(bins) == 1:
         return np.asarray(bins, dtype=np.float64)
@@ -188,8 +190,8 @@ def histogram_edges(
 
 def draw_histogram(
     ax: Axes,
-    values: NDArray[np.float64],
-    edges: NDArray[np.float64],
+    values: Floats,
+    edges: Floats,
     *,
     color: Any,
     label: str,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[np.float64]
+
 # From this ratio of the largest error to the median on, log="auto" takes a log axis.
 LOG_RATIO = 20
 # On a log axis errors smaller than this part of the median are drawn at its left end.
@@ -194,13 +196,13 @@ class ErrorHistogramDisplay:
         return display.plot(ax=ax, bins=bins, log=log, normalize=normalize)
 
 
-def _is_skewed(errors: NDArray[np.float64]) -> bool:
+def _is_skewed(errors: Floats) -> bool:
     """Return whether the largest error is far from the median of those above 0."""
     positive = errors[errors > 0]
     return positive.size > 0 and errors.max() > LOG_RATIO * np.median(positive)
 
 
-def _log_floor(errors: NDArray[np.float64]) -> float:
+def _log_floor(errors: Floats) -> float:
     """Return the smallest error that a log axis shows, 1 where all are zero."""
     positive = errors[errors > 0]
     if positive.size == 0:
@@ -208,9 +210,7 @@ def _log_floor(errors: NDArray[np.float64]) -> float:
     return max(positive.min(), LOG_FLOOR * np.median(positive))
 
 
-def _groups(
-    errors: NDArray[np.float64], y: ArrayLike | None
-) -> list[tuple[NDArray[np.float64], Any, str]]:
+def _groups(errors: Floats, y: ArrayLike | None) -> list[tuple[Floats, Any, str]]:
     """Return the values, the colour and the legend entry of each histogram."""
     if y is None:
         return [(errors, common.BLUE, f"all rows ({len(errors)})")]

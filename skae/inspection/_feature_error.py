@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[np.float64]
     Kind = Literal["auto", "bars", "line", "image", "table"]
 
 # A row with more features than this is drawn by kind="auto" as a line, not as bars.
@@ -212,7 +213,7 @@ class FeatureErrorDisplay:
 
 
 def _draw_bars(
-    ax: Axes, errors: NDArray[np.float64], names: Sequence[str] | None, n_bars: int
+    ax: Axes, errors: Floats, names: Sequence[str] | None, n_bars: int
 ) -> BarContainer:
     """Draw the largest errors as shares of their sum, the largest on top."""
     from matplotlib.ticker import PercentFormatter
@@ -233,9 +234,7 @@ def _draw_bars(
     return bars
 
 
-def _draw_lines(
-    ax: Axes, errors: NDArray[np.float64], names: Sequence[str] | None
-) -> list[Line2D]:
+def _draw_lines(ax: Axes, errors: Floats, names: Sequence[str] | None) -> list[Line2D]:
     """Draw one line per channel over time, or over the features of a flat row."""
     channels = errors.reshape(len(errors), -1).T
     flat = errors.ndim == 1
@@ -257,7 +256,7 @@ def _draw_lines(
     return lines
 
 
-def _draw_image(ax: Axes, errors: NDArray[np.float64]) -> AxesImage:
+def _draw_image(ax: Axes, errors: Floats) -> AxesImage:
     """Draw the heat map, summed over channels, with its colour bar."""
     total = errors if errors.ndim == 2 else errors.sum(axis=-1)
     aspect = common.image_aspect(total.shape)
@@ -269,7 +268,7 @@ def _draw_image(ax: Axes, errors: NDArray[np.float64]) -> AxesImage:
 
 def _draw_table(
     ax: Axes,
-    errors: NDArray[np.float64],
+    errors: Floats,
     names: Sequence[str] | None,
     row_names: Sequence[Any] | None,
     n_columns: int,

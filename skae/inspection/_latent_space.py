@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.colorbar import Colorbar
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[np.float64]
     # Name, rows and colour of each category.
     Groups = list[tuple[str | None, Any, Any]]
 
@@ -226,8 +227,8 @@ class LatentSpaceDisplay:
 
 
 def _project(
-    codes: NDArray[np.float64], dimensions: Sequence[int] | None
-) -> tuple[NDArray[np.float64], list[str]]:
+    codes: Floats, dimensions: Sequence[int] | None
+) -> tuple[Floats, list[str]]:
     """Return one or two columns that stand for the codes, and their names."""
     width = codes.shape[1]
     if dimensions is None and width > 2:
@@ -284,7 +285,7 @@ def _point_style(n_samples: int) -> dict[str, Any]:
 
 
 def _draw_points(
-    ax: Axes, points: NDArray[np.float64], groups: Groups, style: dict[str, Any]
+    ax: Axes, points: Floats, groups: Groups, style: dict[str, Any]
 ) -> list[PathCollection]:
     """Draw the points of each category."""
     return [

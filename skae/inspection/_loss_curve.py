@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 # From this ratio of the largest loss to the smallest on, log="auto" takes a log axis.
 LOG_RATIO = 10
 
@@ -171,7 +173,7 @@ class LossCurveDisplay:
 
 def _check_history(
     history: Mapping[str, Sequence[float]],
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, Floats]:
     """Return the losses as arrays, or raise where there is none to draw."""
     if len(history.get("loss", ())) == 0:
         raise ValueError(
@@ -182,14 +184,14 @@ def _check_history(
     return {name: np.asarray(history[name], dtype=np.float64) for name in names}
 
 
-def _spans(losses: dict[str, NDArray[np.float64]], ratio: float) -> bool:
+def _spans(losses: dict[str, Floats], ratio: float) -> bool:
     """Return whether all losses are positive and they span more than `ratio`."""
     values = np.concatenate(list(losses.values()))
     return values.min() > 0 and values.max() > ratio * values.min()
 
 
 def _draw_curve(
-    ax: Axes, losses: NDArray[np.float64], label: str, color: Any, linestyle: str
+    ax: Axes, losses: Floats, label: str, color: Any, linestyle: str
 ) -> Line2D:
     """Draw one loss per epoch; a single epoch is a point."""
     epochs = np.arange(1, len(losses) + 1)

@@ -21,12 +21,10 @@ from skae.inspection import _common as common
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     Kind = Literal["auto", "line", "image"]
-    Artists = dict[str, list[Artist]]
     Rows = dict[str, NDArray[np.float64]]  # "input", "clean", "reconstruction"
 
 # Up to so many features are named one by one on the axis.
@@ -249,18 +247,14 @@ class ReconstructionDisplay:
         if with_error == "auto":
             with_error = not denoises or y is not None
         reconstruct = estimator.predict if denoises else estimator.reconstruct
-        rows = [X, reconstruct(X), y if denoises else None]
+        rows = {"X": X, "reconstruction": reconstruct(X)}
+        if denoises and y is not None:
+            rows["clean"] = y
         if scaled:
-            rows = [
-                one
-                if one is None
-                else estimator.scaler_.transform(np.asarray(one, float))
-                for one in rows
-            ]
+            scale = estimator.scaler_.transform
+            rows = {key: scale(np.asarray(part, float)) for key, part in rows.items()}
         display = cls(
-            rows[0],
-            rows[1],
-            clean=rows[2],
+            **rows,
             titles=_default_titles(estimator, X, y) if titles is None else titles,
             feature_names=feature_names,
             value_name="scaled value" if scaled else "value",

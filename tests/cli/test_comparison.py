@@ -42,7 +42,7 @@ def test_what_reads_alike_shares_the_star():
     assert lines[1].count("0.900*") == lines[2].count("0.900*") == len(QUALITIES)
 
 
-def test_the_verdict_tells_of_losses():
+def test_the_verdict_names_losses():
     assert verdict(table(0.9, 0.8, 0.7)) == (
         "The autoencoder is best, or level with the best, in every quality."
     )

@@ -96,7 +96,7 @@ def test_a_name_wins_over_a_position(given, found):
 
 
 @pytest.mark.parametrize("given", ["d", "3", "-4", ""])
-def test_an_unknown_column_is_told_with_those_that_there_are(given):
+def test_an_unknown_column_is_refused_with_a_list_of_the_columns(given):
     with pytest.raises(InputError) as error:
         find_column(["a", "b", "c"], given, "--label-column")
     message = str(error.value)
@@ -168,13 +168,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         load_csv(str(tmp_path))
 
 
-def test_a_header_taken_for_data_is_told(write, table):
+def test_a_header_taken_for_data_is_recognized(write, table):
     with pytest.raises(InputError, match="holds the names of the columns, omit --no-h"):
         load_csv(write(table), header=False)
 
 
 @pytest.mark.parametrize("name", ["label", "y", "Target", "class", "outlier"])
-def test_a_column_that_may_hold_labels_is_told_only_where_it_is_not_used(
+def test_a_column_that_may_hold_labels_is_noted_where_it_is_not_used(
     write, table, name
 ):
     path = write(table.assign(**{name: [0] * 4 + [1] * 8}))
@@ -183,12 +183,12 @@ def test_a_column_that_may_hold_labels_is_told_only_where_it_is_not_used(
     assert load_csv(path, label_column=name).notes == ()
 
 
-def test_data_taken_for_a_header_is_told(write, table):
+def test_data_taken_for_a_header_is_noted(write, table):
     (note,) = load_csv(write(table, header=False)).notes
     assert note.endswith("If it holds data, pass --no-header.")
 
 
-def test_a_column_that_may_count_the_rows_is_told(write, table):
+def test_a_column_that_may_count_the_rows_is_noted(write, table):
     (note,) = load_csv(write(table, index=True)).notes
     assert note.startswith("Column 'Unnamed: 0' may count the rows")
 

@@ -32,7 +32,7 @@ def test_the_outlier_label_is_found_as_it_is_written(abnormal, normal):
     assert "rarer" not in outliers
 
 
-def test_the_rarer_of_two_labels_is_taken_and_told():
+def test_the_rarer_of_two_labels_is_taken_and_named():
     y, outliers = outlier_labels(column("bad", "good"))
     np.testing.assert_array_equal(y, Y)
     assert outliers == (
@@ -72,7 +72,7 @@ def test_all_labels_but_one_are_normal():
         ([0] * 9 + [1] * 5, "0", "There are 5 normal rows (any other label), but at "),
     ],
 )
-def test_labels_that_do_not_tell_the_outliers_are_refused(labels, given, words):
+def test_labels_without_clear_outliers_are_refused(labels, given, words):
     with pytest.raises(InputError) as error:
         outlier_labels(pd.Series(labels, name="kind"), given)
     assert words in str(error.value)

@@ -253,7 +253,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         (["--colour"], "unrecognized arguments"),
     ],
 )
-def test_bad_arguments_are_told(arguments, words, capsys):
+def test_bad_arguments_are_refused(arguments, words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2

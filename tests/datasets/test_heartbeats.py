@@ -41,8 +41,8 @@ def test_shapes_labels_and_kinds(n_samples, n_timesteps, outlier_fraction, kinds
     assert np.isfinite(X).all()
     assert np.array_equal(y, np.where(drawn == "normal", 1, -1))
     assert (y == -1).sum() == round(outlier_fraction * n_samples)
-    wanted = list(KINDS) if kinds is None else set(kinds)
-    counts = [(drawn == kind).sum() for kind in wanted]
+    expected = list(KINDS) if kinds is None else set(kinds)
+    counts = [(drawn == kind).sum() for kind in expected]
     assert sum(counts) == (y == -1).sum()
     assert max(counts) - min(counts) <= 1
 

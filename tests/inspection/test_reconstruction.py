@@ -62,7 +62,7 @@ def test_as_many_panels_as_rows(detector, waves, n_samples, n_panels, n_columns)
     assert len(below) == n_columns
 
 
-def test_all_rows_where_asked(detector, waves):
+def test_all_rows_without_a_limit(detector, waves):
     display = ReconstructionDisplay.from_estimator(
         detector, waves[:7], max_samples=None, with_error=False
     )

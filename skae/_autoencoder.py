@@ -41,14 +41,20 @@ class Autoencoder:
     fill : ndarray of shape (input_shape[-1],) or None
         What the network gets for missing entries, in scaled space: the training mean.
         None where no entry may be missing.
+
+    restored : bool
+        Whether the weights are those of the best epoch in `history`, not of the last.
     """
 
-    def __init__(self, forward, scaler, target_scaler, history, fill=None):
+    def __init__(
+        self, forward, scaler, target_scaler, history, fill=None, restored=False
+    ):
         self.forward = forward
         self.scaler = scaler
         self.target_scaler = target_scaler
         self.history = history
         self.fill = fill
+        self.restored = restored
         # Numbers that one row takes where it is widest: hidden layers count, too.
         shapes = forward.architecture
         widest_layer = max(weight.shape[-1] for weight in forward.weights)

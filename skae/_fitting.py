@@ -145,7 +145,8 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     forward = engine.TrainedNetwork(
         architecture, trained.state.weights, trained.latent_shape
     )
-    autoencoder = Autoencoder(forward, *scalers, trained.history, fill)
+    restored = settings.patience is not None
+    autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
     return autoencoder, trained.state.optimizer
 
 

@@ -1,13 +1,130 @@
-"""The main job, ``python -m skae``: what it does between its arguments and its report.
+"""The command ``python -m skae``: its arguments here, its work in the modules.
 
-One idea per module: `_csv` and `_labels` read a table, `_contenders` are the pipelines,
-`_search` searches one of them under a bar from `_progress`, `_comparison` and `_scores`
-are its tables, `_figures` its pictures, `_report` its words, and `_run` puts them in
-order. Nothing here prints; ``skae.__main__`` does.
+`_table` reads the rows and their labels, `_search` has the pipelines and their search,
+`_report` the tables, pictures and texts, and `_run` puts them in order. This module is
+light, so that ``--help`` and bad arguments answer at once.
 """
 
-from skae._cli._csv import load_csv
-from skae._cli._data import Data, InputError, heartbeats
-from skae._cli._run import run
+from __future__ import annotations
 
-__all__ = ["Data", "InputError", "heartbeats", "load_csv", "run"]
+import argparse
+import math
+from typing import TYPE_CHECKING
+
+from skae import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DESCRIPTION = """\
+Search a ReconstructionOutlierDetector on a table of numbers, and save figures.
+
+Without a file, heartbeats are generated. With labels, part of the rows is kept for a
+test and the autoencoder is compared with PCA reconstruction error and IsolationForest,
+which are searched in the same way. Without labels, all rows are scored, flagged and
+ranked.
+"""
+EPILOG = """\
+examples:
+  python -m skae
+  python -m skae data.csv
+  python -m skae data.csv --label-column class --outlier-label fraud
+  python -m skae ecg.csv --no-header --label-column -1 --outlier-label 0
+"""
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options, or exit with a message; None takes those of the process."""
+    parser = argparse.ArgumentParser(
+        prog="skae",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="data.csv",
+        help="a CSV file whose columns hold numbers, separated by commas, semicolons "
+        "or tabs; generated heartbeats if left out",
+    )
+    add = parser.add_argument_group("the file").add_argument
+    add(
+        "--label-column",
+        metavar="NAME_OR_POSITION",
+        help="column of the labels: its name, or its position from 0 (-1 is the last); "
+        "none if left out",
+    )
+    add(
+        "--outlier-label",
+        metavar="VALUE",
+        help="label of the outliers, all other rows are normal; if left out, the rarer "
+        "of two labels",
+    )
+    add(
+        "--no-header",
+        action="store_true",
+        help="the first row holds data, not names; columns are then called x0, x1, ...",
+    )
+    add(
+        "--drop",
+        metavar="NAME_OR_POSITION",
+        action="append",
+        default=[],
+        help="leave a column out; may be given several times",
+    )
+    add = parser.add_argument_group("the work").add_argument
+    add(
+        "--output",
+        metavar="DIR",
+        default="skae-results",
+        help="folder of the tables and figures (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        type=_integer("a whole number from 0 to 4294967295", 0, 2**32 - 1),
+        default=0,
+        help="seed of the split, the folds and the networks (default: %(default)s)",
+    )
+    add(
+        "--n-jobs",
+        metavar="N",
+        type=_integer("1 or more, or -1", 1, other=-1),
+        default=1,
+        help="processes of the search, -1 for all processors (default: %(default)s)",
+    )
+    add(
+        "--epochs",
+        metavar="N",
+        type=_integer("1 or more, or 'auto'", 1, other="auto"),
+        default="auto",
+        help="passes of each training at most (default: %(default)s)",
+    )
+    parser.add_argument("--version", action="version", version=f"skae {__version__}")
+    options = parser.parse_args(arguments)
+    for name in ("label_column", "outlier_label", "no_header", "drop"):
+        if options.file is None and getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            parser.error(f"{option} describes a file: pass its path, too")
+    if options.outlier_label is not None and options.label_column is None:
+        parser.error("--outlier-label needs --label-column: pass both")
+    return options
+
+
+def _integer(
+    expected: str, low: int, high: float = math.inf, other: int | str | None = None
+) -> Callable[[str], int | str]:
+    """Return a function from text to an integer within limits, or to `other`."""
+
+    def convert(text: str) -> int | str:
+        if text == str(other):
+            return other
+        try:
+            value = int(text)
+        except ValueError:
+            value = -math.inf
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+        return value
+
+    return convert

@@ -1,118 +1,263 @@
-"""The search: one grid, one progress bar, and the best candidate fitted at the end."""
+"""The pipelines that are compared, and the search for their best parameters.
 
+All get the same scaled rows and as many candidates: where the autoencoder tries widths
+and threshold rules, PCA tries the same ones, and IsolationForest as many of its own two
+parameters that matter most, its defaults among them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
 import time
 from dataclasses import dataclass
-from math import prod
-from typing import Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm import tqdm
 
-from skae._cli._progress import progress_bar
+from skae._detector import ReconstructionOutlierDetector
+from skae._validation import Interval, fit_context
+from skae.metrics import reconstruction_error
+from skae.networks import DenseNetwork
+from skae.thresholds import Contamination, MeanStd, Quantile, as_threshold_rule
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Labels = NDArray[np.int64]
+    Params = dict[str, Any]
+    Contender = tuple[str, Any, dict[str, Sequence[Any]]]  # name, detector, grid
+
+LATENT_DIMS = (2, 4, 8, 16)
+THRESHOLDS = (MeanStd(1.0), MeanStd(2.0), Contamination(0.1), Quantile(0.95))
+# In the order in which a table with few columns, and so with few widths, takes them.
+MAX_FEATURES = (1.0, 0.5, 0.75, 0.25)
+CONTAMINATIONS = ("auto", 0.02, 0.05, 0.1)
 # The share of what the best candidate explains that a narrower code must keep.
 KEPT_SHARE = 0.9
+# Seconds between two redrawings of a progress bar; of two lines of it in a log file.
+INTERVAL, LOG_INTERVAL = 0.2, 2.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """A fitted pipeline, and what the search for it was like."""
+    """The best pipeline of a search, fitted, and how the search went."""
 
     name: str
     pipeline: Pipeline
-    params: dict[str, Any]
-    score: float
-    n_candidates: int
+    chosen: Params
+    mean_score: float
     n_folds: int
     search_seconds: float
     fit_seconds: float
-    candidates: list[dict[str, Any]]
+    candidates: list[Params]  # with the mean_score and std_score of each
 
     @property
-    def detector(self):
+    def detector(self) -> Any:
         """The last step of the pipeline."""
         return self.pipeline["detector"]
 
 
-def search(contender, X, y, *, scoring, cv, choose, n_jobs):
-    """Search a contender's grid and fit the best candidate on the normal rows.
+class PCAReconstruction(OutlierMixin, BaseEstimator):
+    """Outlier detection by the reconstruction error of PCA, the linear autoencoder."""
 
-    Parameters
-    ----------
-    contender : Contender
+    _parameter_constraints = {
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "threshold": "no_validation",
+    }
 
-    X : DataFrame of shape (n_samples, n_features)
-        Rows to train and to judge on.
+    def __init__(self, latent_dim: int = 2, *, threshold: Any = None) -> None:
+        self.latent_dim = latent_dim
+        self.threshold = threshold
 
-    y : ndarray of shape (n_samples,) or None
-        +1 and -1; None: not known.
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: pd.DataFrame, y: None = None) -> PCAReconstruction:
+        """Fit PCA, and the threshold on its training errors; y is ignored."""
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        # An int, because large tables get a randomized solver.
+        self.pca_ = PCA(self.latent_dim, random_state=0).fit(X)
+        rule = as_threshold_rule(self.threshold)
+        self.offset_ = -rule.fit(self._errors(X)).threshold_
+        return self
 
-    scoring : callable
-        Scorer.
+    def score_samples(self, X: pd.DataFrame) -> Floats:
+        """Return minus the reconstruction error of each row."""
+        check_is_fitted(self)
+        return -self._errors(validate_data(self, X, dtype=np.float64, reset=False))
 
-    cv : splitter
+    def decision_function(self, X: pd.DataFrame) -> Floats:
+        """Return ``score_samples(X) - offset_``: negative for outliers."""
+        return self.score_samples(X) - self.offset_
 
-    choose : callable
-        From ``cv_results_`` to the number of the best candidate.
+    def predict(self, X: pd.DataFrame) -> Labels:
+        """Return +1 for inliers and -1 for outliers."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
 
-    n_jobs : int
-        Number of processes.
+    def _errors(self, X: Floats) -> Floats:
+        """Return the mean squared reconstruction error of each row."""
+        codes = self.pca_.transform(X)
+        return reconstruction_error(X, self.pca_.inverse_transform(codes))
 
-    Returns
-    -------
-    found : Found
+
+def latent_dims(n_features: int, n_rows: int) -> list[int]:
+    """Return the widths to try: narrower than the table, and at least one."""
+    widest = min(n_features, n_rows) - 1
+    if widest < 4:
+        return list(range(1, max(widest, 1) + 1))
+    return [width for width in LATENT_DIMS if width <= widest]
+
+
+def contenders(
+    widths: Sequence[int],
+    thresholds: Sequence[Any],
+    *,
+    epochs: int | str,
+    memory: str | None,
+    seed: int,
+) -> list[Contender]:
+    """Return name, detector and grid of the autoencoder and of its rivals.
+
+    Without thresholds, each keeps its default.
     """
-    n_candidates = prod(len(values) for values in contender.grid.values())
-    n_folds = cv.get_n_splits()
+    autoencoder = ReconstructionOutlierDetector(
+        # The pipeline scales, for all contenders alike.
+        scaler=None,
+        # Smaller and stopped earlier than by default: the search trains a dozen.
+        network=DenseNetwork((128,)),
+        patience=30,
+        epochs=epochs,
+        memory=memory,
+        random_state=seed,
+    )
+    forest = IsolationForest(random_state=seed)
+    rules = {"threshold": thresholds} if thresholds else {}
+    shares = {"contamination": CONTAMINATIONS[: len(thresholds)]} if thresholds else {}
+    features = {"max_features": MAX_FEATURES[: len(widths)]}
+    return [
+        ("autoencoder", autoencoder, {"latent_dim": widths} | rules),
+        ("PCA reconstruction", PCAReconstruction(), {"latent_dim": widths} | rules),
+        ("IsolationForest", forest, features | shares),
+    ]
+
+
+def search(
+    contender: Contender,
+    X: pd.DataFrame,
+    y: Labels | None,
+    *,
+    scoring: Callable[..., float],
+    cv: Any,
+    n_jobs: int,
+    choose: Callable[[Floats, list[Params]], int] | None = None,
+) -> Found:
+    """Search a grid under a progress bar; fit the best candidate on the normal rows.
+
+    The best has the highest mean score, or is what `choose` returns.
+    """
+    name, detector, grid = contender
+    candidates = list(ParameterGrid(grid))
+    folds = list(cv.split(X, y))
     start = time.perf_counter()
-    with progress_bar(n_candidates * n_folds, contender.name) as counting:
-        grid = GridSearchCV(
-            contender.pipeline,
-            contender.grid,
-            scoring=counting(scoring),
-            cv=cv,
-            # Of all the steps only the detector leaves the outliers out by itself. A
-            # refit on all rows would show them to the scaler, to PCA and to the forest.
-            refit=False,
-            n_jobs=n_jobs,
-            error_score="raise",
-        ).fit(X, y)
+    # In the order of the candidates, each as soon as it is there.
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_score)(_pipeline(detector, params), X, y, fold, scoring)
+        for params in candidates
+        for fold in folds
+    )
+    scores = np.empty((len(candidates), len(folds)))
+    with _progress_bar(scores.size, name) as bar:
+        for place, score in enumerate(results):
+            scores.flat[place] = score
+            bar.update()
     search_seconds = time.perf_counter() - start
-    results = grid.cv_results_
-    best = choose(results)
-    pipeline = clone(contender.pipeline).set_params(**results["params"][best])
+    means, stds = scores.mean(axis=1), scores.std(axis=1)
+    best = np.argmax(means) if choose is None else choose(means, candidates)
     start = time.perf_counter()
-    pipeline.fit(X if y is None else X[y == 1])
+    # Of all the steps only the detector leaves outliers out by itself: a scaler, PCA or
+    # a forest would learn from them.
+    normal = X if y is None else X[y == 1]
+    pipeline = _pipeline(detector, candidates[best]).fit(normal)
+    fit_seconds = time.perf_counter() - start
+    params = [_readable(one) for one in candidates]
+    scored = [
+        {**one, "mean_score": float(mean), "std_score": float(std)}
+        for one, mean, std in zip(params, means, stds, strict=True)
+    ]
     return Found(
-        name=contender.name,
-        pipeline=pipeline,
-        params=_short(results["params"][best]),
-        score=float(results["mean_test_score"][best]),
-        n_candidates=n_candidates,
-        n_folds=n_folds,
-        search_seconds=search_seconds,
-        fit_seconds=time.perf_counter() - start,
-        candidates=[
-            {**_short(params), "mean_score": float(mean), "std_score": float(std)}
-            for params, mean, std in zip(
-                results["params"],
-                results["mean_test_score"],
-                results["std_test_score"],
-                strict=True,
-            )
-        ],
+        name,
+        pipeline,
+        params[best],
+        float(means[best]),
+        len(folds),
+        search_seconds,
+        fit_seconds,
+        scored,
     )
 
 
-def best_score(cv_results):
-    """Return the candidate with the best mean score, the first of equal ones."""
-    return int(np.argmax(cv_results["mean_test_score"]))
+def _pipeline(detector: Any, params: Params) -> Pipeline:
+    """Return a fresh detector after a scaler; columns keep their names."""
+    detector = clone(detector).set_params(**clone(params, safe=False))
+    pipeline = Pipeline([("scale", StandardScaler()), ("detector", detector)])
+    return pipeline.set_output(transform="pandas")
 
 
-def narrowest_that_keeps(cv_results, baseline):
+def _score(
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: Labels | None,
+    fold: tuple[NDArray[np.intp], NDArray[np.intp]],
+    scoring: Callable[..., float],
+) -> float:
+    """Fit on the training rows of a fold, and return the score of its test rows."""
+    train, test = fold
+    pipeline.fit(X.iloc[train], None if y is None else y[train])
+    return scoring(pipeline, X.iloc[test], None if y is None else y[test])
+
+
+@contextlib.contextmanager
+def _progress_bar(total: int, name: str) -> Iterator[Any]:
+    """Show a bar on the standard error; on a terminal, its clock runs between fits."""
+    on_terminal = sys.stderr.isatty()
+    interval = INTERVAL if on_terminal else LOG_INTERVAL
+    bar = tqdm(
+        total=total, desc=name, unit="fit", file=sys.stderr, mininterval=interval
+    )
+    finished = threading.Event()
+
+    def redraw() -> None:
+        while on_terminal and not finished.wait(INTERVAL):
+            bar.refresh()
+
+    thread = threading.Thread(target=redraw, daemon=True)
+    thread.start()
+    with bar:
+        try:
+            yield bar
+        finally:
+            finished.set()
+            thread.join()
+
+
+def narrowest_that_keeps(
+    means: Floats, candidates: list[Params], *, baseline: float
+) -> int:
     """Return the narrowest code that explains nearly as much as the best candidate.
 
     Without labels, no score says which width finds outliers best. Reconstruction alone
@@ -121,26 +266,23 @@ def narrowest_that_keeps(cv_results, baseline):
     the best candidate explains beyond `baseline`, the score of predicting the mean.
     Where no candidate explains anything, the best is taken.
     """
-    explained = np.asarray(cv_results["mean_test_score"]) - baseline
+    explained = means - baseline
     best = int(np.argmax(explained))
     if explained[best] <= 0:
         return best
-    widths = [params["detector__latent_dim"] for params in cv_results["params"]]
     enough = np.flatnonzero(explained >= KEPT_SHARE * explained[best])
-    return int(min(enough, key=lambda candidate: widths[candidate]))
+    return int(min(enough, key=lambda one: candidates[one]["latent_dim"]))
 
 
-def in_words(rule):
-    """Return a rule as it would be written with all its parameters."""
+def describe_rule(rule: Any) -> str:
+    """Return a rule as it is written with all its parameters."""
     with config_context(print_changed_only=False):
         return repr(rule)
 
 
-def _short(params):
-    """Return parameters by their names in the detector, rules in words."""
+def _readable(params: Params) -> Params:
+    """Return parameters with rules as text."""
     return {
-        name.removeprefix("detector__"): (
-            value if isinstance(value, (int, float, str)) else in_words(value)
-        )
+        name: value if isinstance(value, (int, float, str)) else describe_rule(value)
         for name, value in params.items()
     }

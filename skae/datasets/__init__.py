@@ -10,3 +10,8 @@ from skae.datasets._heartbeats import make_heartbeats
 from skae.datasets._images import fetch_fashion_mnist, fetch_mnist
 
 __all__ = ["fetch_ecg5000", "fetch_fashion_mnist", "fetch_mnist", "make_heartbeats"]
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -1,22 +1,34 @@
 """ECG5000: recorded heartbeats, normal and abnormal."""
 
+from __future__ import annotations
+
 import os
 from io import TextIOWrapper
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skae._validation import validate_params
-from skae.datasets._download import RemoteFile, Source
-from skae.datasets._store import DataSet, describe_origin, load_arrays
+from skae.datasets._store import DataSet, Source, load_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from skae.datasets._store import Arrays, DataHome
+
+    Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 PARTS = ("ECG5000_TRAIN.ts", "ECG5000_TEST.ts")
 NORMAL_CLASS = 1  # of five; the others are kinds of abnormal beats
 
 
-def _read_ts(lines):
+def _read_ts(lines: Iterator[str]) -> NDArray[np.float64]:
     """Read sktime's text format: after @data, values and a class on each line."""
     for line in lines:
         if line.strip().lower() == "@data":
@@ -24,7 +36,7 @@ def _read_ts(lines):
     return np.loadtxt((line.replace(":", ",") for line in lines), delimiter=",")
 
 
-def _merge_parts(tables):
+def _merge_parts(tables: list[NDArray[np.float64]]) -> Arrays:
     """Join tables with the class in the last column, as the data home keeps them."""
     table = np.concatenate(tables)
     return {
@@ -33,7 +45,7 @@ def _merge_parts(tables):
     }
 
 
-def _read_zip(path):
+def _read_zip(path: Path) -> Arrays:
     """Read both parts from the archive of the UCR collection."""
     with ZipFile(path) as archive:
         members = {PurePosixPath(name).name: name for name in archive.namelist()}
@@ -44,7 +56,7 @@ def _read_zip(path):
     return _merge_parts(tables)
 
 
-def _read_ts_files(*paths):
+def _read_ts_files(*paths: Path) -> Arrays:
     """Read both parts from files of their own."""
     tables = []
     for path in paths:
@@ -62,31 +74,38 @@ ECG5000 = DataSet(
     any_row_order=True,
     sources=(
         Source(
-            files=(
-                RemoteFile(
-                    "https://www.timeseriesclassification.com/aeon-toolkit/ECG5000.zip"
-                ),
-            ),
-            read=_read_zip,
+            "https://www.timeseriesclassification.com/aeon-toolkit",
+            {"ECG5000.zip": None},
+            _read_zip,
         ),
         Source(
-            files=tuple(
-                RemoteFile(f"https://zenodo.org/records/11186692/files/{part}")
-                for part in PARTS
-            ),
-            read=_read_ts_files,
+            "https://zenodo.org/records/11186692/files",
+            dict.fromkeys(PARTS),
+            _read_ts_files,
         ),
     ),
-)
-
-DESCR = """\
+    target_names=("abnormal", "normal"),
+    description="""\
 ECG5000: 5,000 heartbeats of one patient with congestive heart failure (record chf07 of
 the BIDMC database), each stretched to 140 values and standardised. 2,919 are normal
 (+1); the other 2,081 are abnormal, of four kinds (-1).
 Ary L. Goldberger et al., "PhysioBank, PhysioToolkit, and PhysioNet", Circulation
 101(23), 2000, doi:10.1161/01.CIR.101.23.e215; Yanping Chen et al., "A general framework
 for never-ending learning from time series streams", Data Mining and Knowledge Discovery
-29, 2015, doi:10.1007/s10618-014-0388-4. UCR archive of time series."""
+29, 2015, doi:10.1007/s10618-014-0388-4. UCR archive of time series.""",
+)
+
+
+def fetch_beats(
+    data_set: DataSet, data_home: DataHome, download_if_missing: bool, return_X_y: bool
+) -> Bunch | Labelled:
+    """Load heartbeats with the labels +1 (normal) and -1 (abnormal)."""
+    X, y = load_arrays(data_set, ("X", "y"), data_home, download_if_missing)
+    y = np.where(y == NORMAL_CLASS, 1, -1)
+    if return_X_y:
+        return X, y
+    names = [f"t{step}" for step in range(X.shape[1])]
+    return data_set.bunch(data_home, data=X, target=y, feature_names=names)
 
 
 @validate_params(
@@ -97,7 +116,12 @@ for never-ending learning from time series streams", Data Mining and Knowledge D
     },
     prefer_skip_nested_validation=True,
 )
-def fetch_ecg5000(*, data_home=None, download_if_missing=True, return_X_y=False):
+def fetch_ecg5000(
+    *,
+    data_home: DataHome = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+) -> Bunch | Labelled:
     """Load ECG5000, recorded heartbeats, downloading it the first time.
 
     Use it for outlier detection, as TensorFlow's tutorial on autoencoders does.
@@ -177,20 +201,4 @@ def fetch_ecg5000(*, data_home=None, download_if_missing=True, return_X_y=False)
     >>> int((y == -1).sum())  # doctest: +SKIP
     2081
     """
-    X, y = load_arrays(
-        ECG5000,
-        ("X", "y"),
-        data_home=data_home,
-        download_if_missing=download_if_missing,
-    )
-    y = np.where(y == NORMAL_CLASS, 1, -1)
-    if return_X_y:
-        return X, y
-    return Bunch(
-        data=X,
-        target=y,
-        feature_names=[f"t{step}" for step in range(X.shape[1])],
-        target_names=["abnormal", "normal"],
-        DESCR=DESCR,
-        details=describe_origin(ECG5000, data_home),
-    )
+    return fetch_beats(ECG5000, data_home, download_if_missing, return_X_y)

@@ -1,13 +1,40 @@
 """MNIST and Fashion-MNIST: small grey images of ten kinds."""
 
+from __future__ import annotations
+
+import gzip
 import os
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skae._validation import StrOptions, validate_params
-from skae.datasets._image_files import FASHION_MNIST, MNIST
-from skae.datasets._store import describe_origin, load_arrays
+from skae.datasets._store import DataSet, Source, load_arrays
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from skae.datasets._store import DataHome
+
+    Subset = Literal["train", "test", "all"]
+    Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+LAYOUT = {
+    "x_train": ((60000, 28, 28), "uint8"),
+    "y_train": ((60000,), "uint8"),
+    "x_test": ((10000, 28, 28), "uint8"),
+    "y_test": ((10000,), "uint8"),
+}
+# The files of both sets, in the order of the layout.
+IDX_FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
 
 PARAMETERS = {
     "subset": [StrOptions({"train", "test", "all"})],
@@ -17,63 +44,131 @@ PARAMETERS = {
 }
 
 
-FASHION_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+def _read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read the MNIST format: dtype and number of axes, shape, bytes."""
+    with gzip.open(path, "rb") as file:
+        content = file.read()
+    if content[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{path.name!r} is not an idx file of unsigned bytes")
+    n_axes = content[3]
+    shape = np.frombuffer(content, ">u4", count=n_axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+
+
+def _read_idx_files(*paths: Path) -> dict[str, NDArray[np.uint8]]:
+    """Read the four files in the order of the layout."""
+    return dict(zip(LAYOUT, map(_read_idx, paths), strict=True))
+
+
+def _read_keras_npz(path: Path) -> dict[str, NDArray[np.uint8]]:
+    """Read the one file that Keras publishes."""
+    with np.load(path, allow_pickle=False) as npz:
+        return {name: npz[name] for name in LAYOUT}
+
+
+def _idx_source(base_url: str, *md5_sums: str) -> Source:
+    """Return the source of the four idx files below an address."""
+    sums = (f"md5:{md5}" for md5 in md5_sums)
+    return Source(base_url, dict(zip(IDX_FILES, sums, strict=True)), _read_idx_files)
+
+
+# Checksums as published in the README of zalandoresearch/fashion-mnist.
+FASHION_MNIST_MD5 = (
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "25c81989df183df01b3e8a0aad5dffbe",
+    "bef4ecab320f06d8554ea6380940ec79",
+    "bb300cfdad3c16e7a12a480ee83cd310",
 )
-FASHION_DESCR = """\
+FASHION_MNIST = DataSet(
+    filename="fashion_mnist.npz",
+    layout=LAYOUT,
+    content_hash="06230d60a72cffe823df895781b4485e5de67245f6747465d403d2b390ae4f53",
+    sources=(
+        _idx_source(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            *FASHION_MNIST_MD5,
+        ),
+        _idx_source(
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+            *FASHION_MNIST_MD5,
+        ),
+    ),
+    target_names=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    description="""\
 Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 by 28 grey pixels
 in [0, 1], ten kinds of equal size, in the original order.
 Han Xiao, Kashif Rasul, Roland Vollgraf, "Fashion-MNIST: a novel image dataset for
-benchmarking machine learning algorithms", 2017, arXiv:1708.07747. MIT licence."""
+benchmarking machine learning algorithms", 2017, arXiv:1708.07747. MIT licence.""",
+)
 
-MNIST_DESCR = """\
+# Checksums as in keras.datasets.mnist, and in torchvision for the idx files.
+MNIST = DataSet(
+    filename="mnist.npz",
+    layout=LAYOUT,
+    content_hash="5fa1c7093a08727e21c6f6fe5c790dff27b5b2012e66fe66453fc8d98392051f",
+    sources=(
+        Source(
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
+            {
+                "mnist.npz": "sha256:"
+                "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+            },
+            _read_keras_npz,
+        ),
+        _idx_source(
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
+    ),
+    target_names=tuple("0123456789"),
+    description="""\
 MNIST: 60,000 training and 10,000 test images of handwritten digits, 28 by 28 grey
 pixels in [0, 1], in the original order.
 Yann LeCun, Leon Bottou, Yoshua Bengio, Patrick Haffner, "Gradient-based learning
 applied to document recognition", Proceedings of the IEEE 86(11), 1998,
-doi:10.1109/5.726791. Creative Commons Attribution-ShareAlike 3.0 licence."""
+doi:10.1109/5.726791. Creative Commons Attribution-ShareAlike 3.0 licence.""",
+)
 
 
-def _load_images(data_set, subset, data_home, download_if_missing):
-    """Return images as float32 in [0, 1] with a channel axis, and labels."""
+def fetch_images(
+    data_set: DataSet,
+    subset: Subset,
+    data_home: DataHome,
+    download_if_missing: bool,
+    return_X_y: bool,
+) -> Bunch | Labelled:
+    """Load images as float32 in [0, 1] with a channel axis, and their labels."""
     parts = ("train", "test") if subset == "all" else (subset,)
     names = [f"{letter}_{part}" for letter in "xy" for part in parts]
-    arrays = load_arrays(
-        data_set,
-        names,
-        data_home=data_home,
-        download_if_missing=download_if_missing,
-    )
-    pixels = np.concatenate(arrays[: len(parts)])[..., np.newaxis]
-    X = pixels.astype(np.float32)
+    arrays = load_arrays(data_set, names, data_home, download_if_missing)
+    X = np.concatenate(arrays[: len(parts)])[..., np.newaxis].astype(np.float32)
     X /= 255.0  # in place: the training images alone take 188 MB
-    return X, np.concatenate(arrays[len(parts) :]).astype(np.int64)
-
-
-def _bunch(data_set, X, y, target_names, descr, data_home):
-    """Wrap images as the fetchers return them."""
-    return Bunch(
-        data=X,
-        target=y,
-        target_names=list(target_names),
-        DESCR=descr,
-        details=describe_origin(data_set, data_home),
-    )
+    y = np.concatenate(arrays[len(parts) :]).astype(np.int64)
+    return (X, y) if return_X_y else data_set.bunch(data_home, data=X, target=y)
 
 
 @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_fashion_mnist(
-    *, subset="train", data_home=None, download_if_missing=True, return_X_y=False
-):
+    *,
+    subset: Subset = "train",
+    data_home: DataHome = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+) -> Bunch | Labelled:
     """Load Fashion-MNIST, images of clothes, downloading it the first time.
 
     Use it for denoising and for reconstructions that can be looked at; it is harder
@@ -145,16 +240,19 @@ def fetch_fashion_mnist(
     >>> clothes.target_names[clothes.target[0]]  # doctest: +SKIP
     'Ankle boot'
     """
-    X, y = _load_images(FASHION_MNIST, subset, data_home, download_if_missing)
-    if return_X_y:
-        return X, y
-    return _bunch(FASHION_MNIST, X, y, FASHION_NAMES, FASHION_DESCR, data_home)
+    return fetch_images(
+        FASHION_MNIST, subset, data_home, download_if_missing, return_X_y
+    )
 
 
 @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_mnist(
-    *, subset="train", data_home=None, download_if_missing=True, return_X_y=False
-):
+    *,
+    subset: Subset = "train",
+    data_home: DataHome = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+) -> Bunch | Labelled:
     """Load MNIST, images of handwritten digits, downloading it the first time.
 
     Use it for latent spaces that can be looked at, and where others' numbers are to be
@@ -226,7 +324,4 @@ def fetch_mnist(
     >>> int(y[0])  # doctest: +SKIP
     7
     """
-    X, y = _load_images(MNIST, subset, data_home, download_if_missing)
-    if return_X_y:
-        return X, y
-    return _bunch(MNIST, X, y, map(str, range(10)), MNIST_DESCR, data_home)
+    return fetch_images(MNIST, subset, data_home, download_if_missing, return_X_y)

@@ -1,41 +1,97 @@
-"""The data home: one npz file per data set, checked when it is read."""
+"""The data home: one npz file per data set, downloaded once and checked when read."""
+
+from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
+import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import WARNING
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
+from sklearn.utils import Bunch
 
-from skae.datasets._download import READ_ERRORS, Source, download_arrays
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+    DataHome = str | os.PathLike[str] | None
+
+N_TRIES = 3
+TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
+
+# What reading a damaged file, or a file of another kind, can raise.
+READ_ERRORS = (
+    BadZipFile,
+    EOFError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Published files that together hold a data set, and the function to read them."""
+
+    base_url: str
+    files: dict[str, str | None]  # name: the published checksum, None without one
+    read: Callable[..., Arrays]  # takes the paths of the files, in their order
+
+    def url(self, name: str) -> str:
+        """Return the address of a file."""
+        return f"{self.base_url}/{name}"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a file of the data home holds, and where it comes from.
-
-    `layout` gives each array's shape and dtype; `content_hash` is what the function of
-    that name returns, with the rows in the order of the file, or in any order.
-    """
+    """The file of a data set in the data home: its content, and where it comes from."""
 
     filename: str
-    layout: dict[str, tuple[tuple[int, ...], str]]
+    layout: dict[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array
     content_hash: str
-    any_row_order: bool
     sources: tuple[Source, ...]
+    target_names: tuple[str, ...]
+    description: str
+    any_row_order: bool = False  # whether the hash disregards the order of the rows
+
+    def holds(self, arrays: Arrays) -> bool:
+        """Return whether the arrays are the data set."""
+        found = content_hash(arrays, any_row_order=self.any_row_order)
+        return found == self.content_hash
+
+    def bunch(self, data_home: DataHome, **content: Any) -> Bunch:
+        """Return the content with a description and where the data come from."""
+        details = {
+            "filename": str(find_data_home(data_home) / self.filename),
+            "urls": [one.url(name) for one in self.sources for name in one.files],
+            "content_hash": self.content_hash,
+        }
+        return Bunch(
+            **content,
+            target_names=list(self.target_names),
+            DESCR=self.description,
+            details=details,
+        )
 
 
-def content_hash(arrays, *, any_row_order=False):
-    """Digest of arrays: names, dtypes, shapes and values.
-
-    It does not depend on how a file was written. With `any_row_order`, the arrays
-    share their first axis, and the digest does not depend on the order along it.
-    """
-    arrays = {name: arrays[name] for name in sorted(arrays)}
+def content_hash(arrays: Arrays, *, any_row_order: bool = False) -> str:
+    """Return a digest of names, dtypes, shapes and values, however they are stored."""
     digest = hashlib.sha256()
     contents = []
-    for name, array in arrays.items():
+    for name in sorted(arrays):
+        array = arrays[name]
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         contents.append(array)
@@ -47,39 +103,19 @@ def content_hash(arrays, *, any_row_order=False):
     return digest.hexdigest()
 
 
-def find_data_home(data_home=None):
+def find_data_home(data_home: DataHome = None) -> Path:
     """Return the data home's path: the argument, ``SKAE_DATA``, or the default."""
     chosen = data_home or os.environ.get("SKAE_DATA") or "~/skae_data"
     return Path(chosen).expanduser()
 
 
-def load_arrays(data_set, names, *, data_home=None, download_if_missing=True):
-    """Return some arrays of a data set, downloading it if it is not there.
-
-    Parameters
-    ----------
-    data_set : DataSet
-        What to load.
-
-    names : sequence of str
-        Arrays to read.
-
-    data_home : str, path-like or None, default=None
-        See `find_data_home`.
-
-    download_if_missing : bool, default=True
-        If False, a missing file is an error.
-
-    Returns
-    -------
-    arrays : list of ndarray
-        The arrays, in the order of `names`.
-
-    Raises
-    ------
-    OSError
-        If the file is missing and is not, or cannot be, downloaded; if it is damaged.
-    """
+def load_arrays(
+    data_set: DataSet,
+    names: Sequence[str],
+    data_home: DataHome = None,
+    download_if_missing: bool = True,
+) -> list[NDArray[Any]]:
+    """Return the named arrays of a data set, downloading it if it is not there."""
     home = find_data_home(data_home)
     path = home / data_set.filename
     if not path.exists():
@@ -90,61 +126,108 @@ def load_arrays(data_set, names, *, data_home=None, download_if_missing=True):
                 f" file there. (The data home is {str(home)!r}; data_home or SKAE_DATA"
                 " names another.)"
             )
-        _download(data_set, home)
+        home.mkdir(parents=True, exist_ok=True)
+        arrays = _download(data_set, home)
+        with tempfile.TemporaryDirectory(prefix=".write-", dir=home) as folder:
+            written = Path(folder) / data_set.filename
+            np.savez_compressed(written, **arrays)
+            # Replacing is atomic: half a file never has the final name.
+            os.replace(written, path)
     return _read_npz(path, data_set, names)
 
 
-def describe_origin(data_set, data_home=None):
-    """Return the `details` of a Bunch: the file, its originals, its content."""
-    return {
-        "filename": str(find_data_home(data_home) / data_set.filename),
-        "urls": [file.url for source in data_set.sources for file in source.files],
-        "content_hash": data_set.content_hash,
-    }
+def _download(data_set: DataSet, home: Path) -> Arrays:
+    """Return the arrays of the first source that delivers the data set."""
+    failures = []
+    for source in data_set.sources:
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=home) as folder:
+            try:
+                return _read_source(source, data_set, folder)
+            except OSError as exc:
+                failures.append(exc)
+    raise OSError(
+        f"{data_set.filename!r} could not be downloaded:"
+        f" {'; '.join(map(str, failures))}. Check the network and try again, or put"
+        f" the file into the data home {str(home)!r} yourself (data_home or SKAE_DATA"
+        " names another)."
+    ) from failures[-1]
 
 
-def _download(data_set, home):
-    """Put a data set into the data home: all of it, or nothing."""
+def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
+    """Return the arrays of a source, or raise an OSError that says what failed."""
+    import pooch
 
-    def is_expected(arrays):
-        digest = content_hash(arrays, any_row_order=data_set.any_row_order)
-        return digest == data_set.content_hash
+    fetcher = pooch.create(
+        path=folder,
+        base_url=source.base_url,
+        registry=source.files,
+        retry_if_failed=N_TRIES - 1,
+    )
+    downloader = pooch.HTTPDownloader(
+        progressbar=True, timeout=TIMEOUT, hooks={"response": _close_failed}
+    )
+    paths = []
+    for name, checksum in source.files.items():
+        try:
+            with _quiet(pooch.get_logger()):
+                paths.append(Path(fetcher.fetch(name, downloader=downloader)))
+        except OSError as exc:
+            what = f"{source.url(name)} failed {N_TRIES} times, last with a"
+            raise OSError(f"{what} {type(exc).__name__}") from exc
+        except ValueError as exc:  # pooch's error for another checksum
+            what = f"{source.url(name)} sent a damaged file {N_TRIES} times"
+            raise OSError(f"{what}, not the one with {checksum!r}") from exc
+    what = f"{source.url(next(iter(source.files)))} holds other data than published"
+    try:
+        arrays = source.read(*paths)
+    except READ_ERRORS as exc:
+        raise OSError(what) from exc
+    if not data_set.holds(arrays):
+        raise OSError(what)
+    return arrays
 
-    home.mkdir(parents=True, exist_ok=True)
-    arrays = download_arrays(data_set.filename, data_set.sources, is_expected, home)
-    with tempfile.TemporaryDirectory(prefix=".write-", dir=home) as folder:
-        written = Path(folder) / data_set.filename
-        np.savez_compressed(written, **arrays)
-        # Replacing is atomic: nobody ever finds half a file under the final name.
-        os.replace(written, home / data_set.filename)
+
+@contextmanager
+def _quiet(logger: Any) -> Iterator[None]:
+    """Let a logger report warnings only: there is a progress bar."""
+    level = logger.level
+    logger.setLevel(WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
-def _read_npz(path, data_set, names):
-    """Read some arrays of a file and check them against the layout."""
+def _close_failed(response: Any, **kwargs: Any) -> None:
+    """Close an answer that is not read, or its socket stays open."""
+    if not response.ok:
+        response.close()
+
+
+def _read_npz(
+    path: Path, data_set: DataSet, names: Sequence[str]
+) -> list[NDArray[Any]]:
+    """Return the named arrays of a file, or raise where they are not as expected."""
+    cause, problems = None, []
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as npz:
                 arrays = [npz[name] for name in names]
         except READ_ERRORS as exc:
-            raise OSError(
-                _describe_damage(path, f"it cannot be read ({exc})", data_set, names)
-            ) from exc
-    for name, array in zip(names, arrays, strict=True):
-        if (array.shape, array.dtype.name) != data_set.layout[name]:
-            came = f"{name!r} has the shape {array.shape} and dtype {array.dtype.name}"
-            raise OSError(_describe_damage(path, came, data_set, names))
-    return arrays
-
-
-def _describe_damage(path, came, data_set, names):
-    """Message about a file that is there and is not what it should be."""
+            cause, arrays, problems = exc, [], [f"it cannot be read ({exc})"]
+    problems += [
+        f"{name!r} has the shape {array.shape} and dtype {array.dtype.name}"
+        for name, array in zip(names, arrays, strict=False)
+        if (array.shape, array.dtype.name) != data_set.layout[name]
+    ]
+    if not problems:
+        return arrays
     expected = ", ".join(
-        f"{name!r} of shape {shape} and dtype {dtype}"
-        for name, (shape, dtype) in data_set.layout.items()
-        if name in names
+        "{!r} of shape {} and dtype {}".format(name, *data_set.layout[name])
+        for name in names
     )
-    return (
+    raise OSError(
         f"{path.name!r} in the data home {str(path.parent)!r} is damaged or another"
-        f" file: expected the arrays {expected}, but {came}. Delete it, and it will be"
-        " downloaded again."
-    )
+        f" file: expected the arrays {expected}, but {problems[0]}. Delete it, and it"
+        " will be downloaded again."
+    ) from cause

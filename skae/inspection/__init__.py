@@ -17,3 +17,8 @@ __all__ = [
     "LossCurveDisplay",
     "ReconstructionDisplay",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

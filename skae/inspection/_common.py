@@ -1,13 +1,26 @@
-"""What the displays share: colours, axes, words, and how rows and labels are read.
+"""What the displays share: colours, axes, histograms, and checks of rows and names.
 
 Nothing here imports matplotlib at module level, so that ``import skae`` stays light.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from skae._validation import num_samples
+from skae._validation import StrOptions, num_samples, validate_params
 
-# Two colours of Okabe and Ito's palette, told apart with any colour vision and in grey.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.patches import StepPatch
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+# Two colours of Okabe and Ito's palette, distinct in any colour vision and in grey.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
 DARK = "0.2"
@@ -20,34 +33,31 @@ LABEL_WORDS = {1: "inlier", -1: "outlier"}
 # A series with more channels than this is drawn as a heat map instead of as lines.
 MAX_LINE_CHANNELS = 4
 
+AUTO = StrOptions({"auto"})
 
-def own_or_new_axes(ax, figsize):
-    """Return `ax`, or the only axes of a new figure when it is None."""
+
+def validate_options(**constraints: list[Any]) -> Callable[[Callable], Callable]:
+    """Return a decorator that checks arguments against scikit-learn's constraints."""
+    return validate_params(constraints, prefer_skip_nested_validation=False)
+
+
+def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
+    """Return `ax`, or the only axes of a new figure where it is None."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    return ax
+    return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
-def is_wide(values, factor):
-    """Return whether a log axis serves: the largest is `factor` times the typical.
-
-    Zeros have no place on a log axis and do not count as values.
-    """
-    positive = values[values > 0]
-    return positive.size > 0 and values.max() > factor * np.median(positive)
-
-
-def series_colors(n_categories):
+def series_colors(n_categories: int) -> Sequence[Any]:
     """Return that many of the ten colours of Petroff's accessible sequence."""
     import matplotlib as mpl
 
     return mpl.color_sequences["petroff10"][:n_categories]
 
 
-def check_same_rows(values, n_samples, name, other):
+def check_same_rows(values: Any, n_samples: int, name: str, other: str) -> Any:
     """Return `values`, or raise where it does not hold one entry for each row."""
     if num_samples(values) != n_samples:
         raise ValueError(
@@ -57,7 +67,7 @@ def check_same_rows(values, n_samples, name, other):
     return values
 
 
-def names_of_features(X, estimator=None):
+def find_feature_names(X: Any, estimator: Any) -> list[str] | None:
     """Return the column names of `X`, else those seen in fit, else None."""
     names = getattr(X, "columns", None)
     if names is None:
@@ -65,27 +75,34 @@ def names_of_features(X, estimator=None):
     return None if names is None else [str(name) for name in names]
 
 
-def check_feature_names(feature_names, n_features):
-    """Return one name per feature: those given, or x0, x1, ... as scikit-learn has."""
-    if feature_names is None:
-        return [f"x{index}" for index in range(n_features)]
-    if len(feature_names) != n_features:
+def check_names(
+    names: Sequence[Any] | None,
+    n_items: int,
+    item: str = "feature",
+    *,
+    parameter: str = "feature_names",
+    prefix: str = "x",
+) -> list[str]:
+    """Return one name for each item: those given, or the prefix and a number."""
+    if names is None:
+        return [f"{prefix}{index}" for index in range(n_items)]
+    if len(names) != n_items:
         raise ValueError(
-            f"feature_names has {len(feature_names)} names, but the rows have "
-            f"{n_features} features. Pass one name for each feature."
+            f"{parameter} has {len(names)} names, but there are {n_items} {item}s. "
+            f"Pass one name for each {item}."
         )
-    return list(feature_names)
+    return [str(name) for name in names]
 
 
-def check_channel_names(channel_names, n_channels):
-    """Return one name per channel: those given, or a number each."""
-    if channel_names is None:
-        return [f"channel {index}" for index in range(n_channels)]
-    return check_feature_names(channel_names, n_channels)
+def channel_names(names: Sequence[Any] | None, n_channels: int) -> list[str]:
+    """Return one name for each channel of a series."""
+    return check_names(names, n_channels, "channel", prefix="channel ")
 
 
-def to_row_shape(rows, row_shape, name):
-    """Return `rows` as a float array of shape (n_samples, *row_shape), or raise."""
+def to_row_shape(
+    rows: ArrayLike, row_shape: tuple[int, ...] | None, name: str
+) -> Floats:
+    """Return `rows` as floats of shape (n_samples, *row_shape), or raise."""
     rows = np.asarray(rows, dtype=np.float64)
     if rows.ndim < 2:
         raise ValueError(
@@ -96,67 +113,61 @@ def to_row_shape(rows, row_shape, name):
     if rows[:1].size != np.prod(row_shape):
         raise ValueError(
             f"{name} has rows of shape {rows.shape[1:]!r}, which do not fit "
-            f"row_shape={row_shape!r}. All that is drawn together needs rows of one "
-            "size."
+            f"row_shape={row_shape!r}. Pass rows, and a row_shape, of the same size."
         )
     return rows.reshape(len(rows), *row_shape)
 
 
-def kind_of_rows(row_shape):
-    """Return "line" or "image": how rows of this shape are drawn.
-
-    Rows with one axis, and those with few channels in the last of two, are lines.
-    """
-    if len(row_shape) == 1:
-        return "line"
-    if len(row_shape) == 2:
-        return "line" if row_shape[-1] <= MAX_LINE_CHANNELS else "image"
-    return "image"
+def kind_of_rows(row_shape: tuple[int, ...]) -> str:
+    """Return "line" for one axis, or two with few channels, and "image" for others."""
+    is_series = len(row_shape) == 2 and row_shape[-1] <= MAX_LINE_CHANNELS
+    return "line" if len(row_shape) == 1 or is_series else "image"
 
 
-def check_kind(kind, row_shape):
-    """Return `kind`, or raise where rows of this shape cannot be drawn so."""
+def check_kind(kind: str, row_shape: tuple[int, ...]) -> str:
+    """Return `kind`, or raise where rows of this shape cannot be drawn in that way."""
     if kind == "table":
         if len(row_shape) != 2:
             raise ValueError(
                 f"kind='table' draws errors of shape (n_rows, n_features), but these "
                 f"have shape {tuple(row_shape)!r}. Draw one row, or pass row_shape to "
-                "flatten each."
+                "flatten the rows."
             )
         return kind
     n_axes = {"bars": (1,), "line": (1, 2), "image": (2, 3)}[kind]
     if len(row_shape) not in n_axes:
-        wanted = " or ".join(map(str, n_axes))
         raise ValueError(
-            f"kind={kind!r} draws rows with {wanted} axes, but these have shape "
-            f"{tuple(row_shape)!r}. Pass another kind, or row_shape to reshape them."
+            f"kind={kind!r} draws rows with {' or '.join(map(str, n_axes))} axes, but "
+            f"these have shape {tuple(row_shape)!r}. Pass another kind, or row_shape "
+            "to reshape them."
         )
     return kind
 
 
-def image_aspect(row_shape):
+def image_aspect(row_shape: tuple[int, ...]) -> str:
     """Return square pixels for pictures, and stretched ones for long thin arrays."""
     height, width = row_shape[:2]
     return "equal" if max(height, width) <= 3 * min(height, width) else "auto"
 
 
-def count_bins(spread, values, max_bins=80):
-    """Return how many bins of Freedman and Diaconis's width for `values` fill `spread`.
+def count_bins(spread: float, values: Floats, max_bins: int = 80) -> int:
+    """Count the bins of Freedman and Diaconis's width for `values` that fill `spread`.
 
-    Extreme values do not change the width, but the number: it stays between
-    Sturges's and `max_bins`.
+    Extreme values change the number of bins, not their width: it stays between
+    Sturges's number and `max_bins`, which `numpy.histogram_bin_edges` does not bound.
     """
     width = 2 * np.ptp(np.quantile(values, [0.25, 0.75])) / np.cbrt(values.size)
-    wanted = max_bins if max_bins * width < spread else np.ceil(spread / width)
-    return int(np.clip(wanted, np.ceil(np.log2(values.size)) + 1, max_bins))
+    n_bins = max_bins if max_bins * width < spread else np.ceil(spread / width)
+    return int(np.clip(n_bins, np.ceil(np.log2(values.size)) + 1, max_bins))
 
 
-def histogram_edges(groups, bins="auto", *, log=False):
-    """Return bin edges that hold all `groups`, evenly spaced, in log10 with `log`.
-
-    The largest group sets the width: all groups together often have several peaks,
-    for which the automatic width would be too coarse.
-    """
+def histogram_edges(
+    groups: Sequence[Floats],
+    bins: int | str | ArrayLike = "auto",
+    *,
+    log: bool = False,
+) -> Floats:
+    """Return bin edges that hold all `groups`, evenly spaced, in log10 with `log`."""
     if np.ndim(bins) == 1:
         return np.asarray(bins, dtype=np.float64)
     least, most = min(map(np.min, groups)), max(map(np.max, groups))
@@ -168,6 +179,7 @@ def histogram_edges(groups, bins="auto", *, log=False):
         edges = np.array([low - margin, high + margin])
         return 10**edges if log else edges
     if isinstance(bins, str):
+        # Groups together often have several peaks, which would make bins too wide.
         largest = max(groups, key=len)
         bins = count_bins(high - low, np.log10(largest) if log else largest)
     edges = np.linspace(low, high, bins + 1)
@@ -176,14 +188,21 @@ def histogram_edges(groups, bins="auto", *, log=False):
     return edges
 
 
-def draw_histogram(ax, values, edges, *, color, label, normalize=False):
-    """Draw one filled, outlined histogram on `ax` and return the artist."""
+def draw_histogram(
+    ax: Axes,
+    values: Floats,
+    edges: Floats,
+    *,
+    color: Any,
+    label: str,
+    normalize: bool = False,
+) -> StepPatch:
+    """Draw one filled, outlined histogram."""
     from matplotlib.colors import to_rgba
 
     counts, _ = np.histogram(values, bins=edges)
-    heights = counts / max(len(values), 1) if normalize else counts
     return ax.stairs(
-        heights,
+        counts / max(len(values), 1) if normalize else counts,
         edges,
         fill=True,
         facecolor=to_rgba(color, 0.4),

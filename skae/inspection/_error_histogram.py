@@ -1,28 +1,22 @@
 """The reconstruction errors and the threshold on them, as a display."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skae._validation import (
-    Interval,
-    StrOptions,
-    check_outlier_labels,
-    validate_params,
-)
-from skae.inspection._common import (
-    BLUE,
-    DARK,
-    LABEL_COLORS,
-    LABEL_WORDS,
-    check_same_rows,
-    draw_histogram,
-    histogram_edges,
-    is_wide,
-    own_or_new_axes,
-)
+from skae._validation import Interval, check_outlier_labels
+from skae.inspection import _common as common
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
 
 # From this ratio of the largest error to the median on, log="auto" takes a log axis.
 LOG_RATIO = 20
@@ -55,14 +49,12 @@ class ErrorHistogramDisplay:
         Edges of the bins, which the histograms share.
     threshold_line_ : matplotlib Line2D or None
         The threshold, `None` where there is none.
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that holds them.
+    ax_, figure_ : matplotlib Axes, matplotlib Figure
+        The axes drawn on, and the figure that holds them.
 
     See Also
     --------
-    FeatureErrorDisplay : Which features made the error of one row.
+    FeatureErrorDisplay : How much each feature contributed to the error of a row.
 
     Notes
     -----
@@ -89,24 +81,29 @@ class ErrorHistogramDisplay:
     'threshold 0.5'
     """
 
-    def __init__(self, errors, threshold=None, y=None):
+    def __init__(
+        self,
+        errors: ArrayLike,
+        threshold: float | None = None,
+        y: ArrayLike | None = None,
+    ) -> None:
         self.errors = errors
         self.threshold = threshold
         self.y = y
 
-    @validate_params(
-        {
-            "bins": [
-                Interval(Integral, 1, None, closed="left"),
-                "array-like",
-                StrOptions({"auto"}),
-            ],
-            "log": ["boolean", StrOptions({"auto"})],
-            "normalize": ["boolean"],
-        },
-        prefer_skip_nested_validation=True,
+    @common.validate_options(
+        bins=[Interval(Integral, 1, None, closed="left"), "array-like", common.AUTO],
+        log=["boolean", common.AUTO],
+        normalize=["boolean"],
     )
-    def plot(self, ax=None, *, bins="auto", log="auto", normalize=False):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        bins: int | ArrayLike | Literal["auto"] = "auto",
+        log: bool | Literal["auto"] = "auto",
+        normalize: bool = False,
+    ) -> ErrorHistogramDisplay:
         """Draw the histogram and the threshold.
 
         Parameters
@@ -119,75 +116,62 @@ class ErrorHistogramDisplay:
             Whether the errors have a log axis; `"auto"` takes one where the largest is
             more than 20 times the median and the threshold is positive.
         normalize : bool, default=False
-            Whether to draw the share of each class in place of the number of rows, so
-            that a few outliers are seen beside many inliers.
+            Whether to draw the share of each class instead of the number of rows, so
+            that a few outliers are visible next to many inliers.
 
         Returns
         -------
         display : ErrorHistogramDisplay
             This display.
-
-        Raises
-        ------
-        ValueError
-            Where the errors are not finite, or do not match the labels.
         """
         from matplotlib.ticker import MaxNLocator
 
         errors = column_or_1d(check_array(self.errors, ensure_2d=False, dtype=float))
-        log = log is True or (log == "auto" and self._log_serves(errors))
+        if log == "auto":
+            log = _is_skewed(errors) and (self.threshold is None or self.threshold > 0)
         if log:
             errors = np.maximum(errors, _log_floor(errors))
         groups = _groups(errors, self.y)
-        ax = own_or_new_axes(ax, (6.4, 4.0))
-        self.edges_ = histogram_edges([group[0] for group in groups], bins, log=log)
+        ax = common.axes_or_new(ax, (6.4, 4.0))
+        self.edges_ = common.histogram_edges(
+            [values for values, *_ in groups], bins, log=log
+        )
         self.histograms_ = [
-            draw_histogram(
+            common.draw_histogram(
                 ax, values, self.edges_, color=color, label=label, normalize=normalize
             )
             for values, color, label in groups
         ]
         self.threshold_line_ = None
         if self.threshold is not None:
+            label = f"threshold {self.threshold:.3g}"
             self.threshold_line_ = ax.axvline(
-                self.threshold,
-                color=DARK,
-                linestyle="--",
-                label=f"threshold {self.threshold:.3g}",
+                self.threshold, color=common.DARK, linestyle="--", label=label
             )
         if log:
             ax.set_xscale("log")
-        ax.set(
-            xlabel="reconstruction error",
-            ylabel="share of samples" if normalize else "number of samples",
-        )
         if not normalize:
             ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+        unit = "share of samples" if normalize else "number of samples"
+        ax.set(xlabel="reconstruction error", ylabel=unit)
         ax.margins(y=0.1)
         if self.y is not None or self.threshold is not None:
             ax.legend(loc="best", frameon=False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        self.ax_, self.figure_ = ax, ax.figure
         return self
-
-    def _log_serves(self, errors):
-        """Return whether a log axis shows the errors better, and the threshold too."""
-        return is_wide(errors, LOG_RATIO) and (
-            self.threshold is None or self.threshold > 0
-        )
 
     @classmethod
     def from_estimator(
         cls,
-        detector,
-        X=None,
-        y=None,
+        detector: Any,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
         *,
-        ax=None,
-        bins="auto",
-        log="auto",
-        normalize=False,
-    ):
+        ax: Axes | None = None,
+        bins: int | ArrayLike | Literal["auto"] = "auto",
+        log: bool | Literal["auto"] = "auto",
+        normalize: bool = False,
+    ) -> ErrorHistogramDisplay:
         """Draw the errors of rows, or of the training rows, of a fitted detector.
 
         Parameters
@@ -198,24 +182,13 @@ class ErrorHistogramDisplay:
             Rows to score; `None` takes the training errors that the detector keeps.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, +1 for inliers and -1 for outliers.
-        ax : matplotlib Axes, default=None
-            Axes to draw on; `None` makes a new figure.
-        bins : int, array-like of shape (n_bins + 1,) or "auto", default="auto"
-            Number of bins, or their edges.
-        log : bool or "auto", default="auto"
-            Whether the errors have a log axis; see :meth:`plot`.
-        normalize : bool, default=False
-            Whether to draw the share of each class; see :meth:`plot`.
+        ax, bins, log, normalize
+            As in :meth:`plot`.
 
         Returns
         -------
         display : ErrorHistogramDisplay
             The display, already drawn.
-
-        Raises
-        ------
-        NotFittedError
-            Where `detector` is not fitted.
         """
         check_is_fitted(detector)
         errors = detector.train_errors_ if X is None else -detector.score_samples(X)
@@ -223,21 +196,31 @@ class ErrorHistogramDisplay:
         return display.plot(ax=ax, bins=bins, log=log, normalize=normalize)
 
 
-def _groups(errors, y):
-    """Return the values, the colour and the legend's words of each histogram."""
-    if y is None:
-        return [(errors, BLUE, f"all rows ({len(errors)})")]
-    y = check_outlier_labels(check_same_rows(y, len(errors), "y", "errors"))
-    return [
-        (errors[y == label], color, f"{LABEL_WORDS[label]}s ({np.sum(y == label)})")
-        for label, color in LABEL_COLORS.items()
-        if (y == label).any()
-    ]
+def _is_skewed(errors: Floats) -> bool:
+    """Return whether the largest error is far from the median of those above 0."""
+    positive = errors[errors > 0]
+    return positive.size > 0 and errors.max() > LOG_RATIO * np.median(positive)
 
 
-def _log_floor(errors):
-    """Return the smallest error that a log axis shows."""
+def _log_floor(errors: Floats) -> float:
+    """Return the smallest error that a log axis shows, 1 where all are zero."""
     positive = errors[errors > 0]
     if positive.size == 0:
-        return 1.0  # nothing but zeros: any place is as good
+        return 1.0
     return max(positive.min(), LOG_FLOOR * np.median(positive))
+
+
+def _groups(errors: Floats, y: ArrayLike | None) -> list[tuple[Floats, Any, str]]:
+    """Return the values, the colour and the legend entry of each histogram."""
+    if y is None:
+        return [(errors, common.BLUE, f"all rows ({len(errors)})")]
+    y = check_outlier_labels(common.check_same_rows(y, len(errors), "y", "errors"))
+    return [
+        (
+            errors[y == label],
+            color,
+            f"{common.LABEL_WORDS[label]}s ({np.sum(y == label)})",
+        )
+        for label, color in common.LABEL_COLORS.items()
+        if (y == label).any()
+    ]

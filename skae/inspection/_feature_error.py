@@ -1,37 +1,37 @@
-"""Which features made the error of a row, or of many, as a display."""
+"""The features' parts of the error of one row, or of many, as a display."""
+
+from __future__ import annotations
 
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae._validation import (
-    Interval,
-    StrOptions,
-    num_samples,
-    safe_indexing,
-    validate_params,
-)
-from skae.inspection._common import (
-    BLUE,
-    check_channel_names,
-    check_feature_names,
-    check_kind,
-    image_aspect,
-    kind_of_rows,
-    names_of_features,
-    own_or_new_axes,
-    series_colors,
-    to_row_shape,
-)
-from skae.inspection._feature_table import check_row_names, draw_feature_table
+from skae._validation import Interval, StrOptions, num_samples, safe_indexing
+from skae.inspection import _common as common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Kind = Literal["auto", "bars", "line", "image", "table"]
 
 # A row with more features than this is drawn by kind="auto" as a line, not as bars.
 MAX_BAR_FEATURES = 40
+# A table with more rows than this has numbers at its rows instead of names.
+MAX_NAMED_ROWS = 40
+SHARE_LABEL = "share of the reconstruction error"
 
 
 class FeatureErrorDisplay:
-    """Feature errors of a row, or of a table: what made the reconstruction error.
+    """Feature errors of a row, or of a table: the parts of the reconstruction error.
 
     Look at it to learn why a row was called an outlier. A table's row is drawn as bars
     of its largest errors, a series as a line over time, an image as a heat map, and
@@ -58,14 +58,12 @@ class FeatureErrorDisplay:
         One line per channel; `None` unless the row was drawn as lines.
     image_ : matplotlib AxesImage or None
         The heat map; `None` unless the row, or the table, was drawn as one.
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that holds them.
+    ax_, figure_ : matplotlib Axes, matplotlib Figure
+        The axes drawn on, and the figure that holds them.
 
     See Also
     --------
-    ReconstructionDisplay : The row beside its reconstruction.
+    ReconstructionDisplay : Rows and their reconstructions.
     ErrorHistogramDisplay : The errors of many rows, and the threshold on them.
 
     Examples
@@ -80,19 +78,24 @@ class FeatureErrorDisplay:
     ['load', 'speed']
     """
 
-    def __init__(self, errors, *, feature_names=None, row_names=None):
+    def __init__(
+        self,
+        errors: ArrayLike,
+        *,
+        feature_names: Sequence[str] | None = None,
+        row_names: Sequence[Any] | None = None,
+    ) -> None:
         self.errors = errors
         self.feature_names = feature_names
         self.row_names = row_names
 
-    @validate_params(
-        {
-            "kind": [StrOptions({"auto", "bars", "line", "image", "table"})],
-            "top_k": [Interval(Integral, 1, None, closed="left")],
-        },
-        prefer_skip_nested_validation=True,
+    @common.validate_options(
+        kind=[StrOptions({"auto", "bars", "line", "image", "table"})],
+        top_k=[Interval(Integral, 1, None, closed="left")],
     )
-    def plot(self, ax=None, *, kind="auto", top_k=10):
+    def plot(
+        self, ax: Axes | None = None, *, kind: Kind = "auto", top_k: int = 10
+    ) -> FeatureErrorDisplay:
         """Draw the feature errors.
 
         Parameters
@@ -103,8 +106,8 @@ class FeatureErrorDisplay:
             `"bars"` for a table's row, `"line"` for a series, `"image"` for a heat map;
             `"auto"` goes by the row's shape: bars for up to 40 features, a line for
             more of them or for up to 4 channels over time, else a heat map. `"table"`
-            for the errors of many rows: a heat map of each row's shares, which tell
-            something of odd rows; those of a normal row are shares of very little.
+            for the errors of many rows: a heat map of each row's shares, which are
+            informative for outliers; those of a normal row are shares of very little.
         top_k : int, default=10
             Number of bars, or of features of a table: those with the largest errors.
 
@@ -112,53 +115,44 @@ class FeatureErrorDisplay:
         -------
         display : FeatureErrorDisplay
             This display.
-
-        Raises
-        ------
-        ValueError
-            Where rows of this shape cannot be drawn as `kind`.
         """
         errors = np.asarray(self.errors, dtype=np.float64)
-        kind = _auto_kind(errors.shape) if kind == "auto" else kind
-        check_kind(kind, errors.shape)
+        if kind == "auto":
+            is_short = errors.ndim == 1 and errors.size <= MAX_BAR_FEATURES
+            kind = "bars" if is_short else common.kind_of_rows(errors.shape)
+        common.check_kind(kind, errors.shape)
+        names = self.feature_names
         self.bars_ = self.lines_ = self.image_ = None
         if kind == "bars":
-            names = check_feature_names(self.feature_names, errors.size)
             n_bars = min(top_k, errors.size)
-            ax = own_or_new_axes(ax, (6.0, 0.9 + 0.32 * n_bars))
+            ax = common.axes_or_new(ax, (6.0, 0.9 + 0.32 * n_bars))
             self.bars_ = _draw_bars(ax, errors, names, n_bars)
         elif kind == "line":
-            ax = own_or_new_axes(ax, (7.0, 3.2))
-            self.lines_ = _draw_lines(ax, errors, self.feature_names)
+            ax = common.axes_or_new(ax, (7.0, 3.2))
+            self.lines_ = _draw_lines(ax, errors, names)
         elif kind == "table":
-            names = check_feature_names(self.feature_names, errors.shape[1])
-            row_names = check_row_names(self.row_names, len(errors))
-            ax = own_or_new_axes(ax, (6.0, 4.0))
-            self.image_ = draw_feature_table(ax, errors, names, row_names, top_k)
+            ax = common.axes_or_new(ax, (6.0, 4.0))
+            self.image_ = _draw_table(ax, errors, names, self.row_names, top_k)
         else:
-            ax = own_or_new_axes(ax, (4.6, 3.8))
+            ax = common.axes_or_new(ax, (4.6, 3.8))
             self.image_ = _draw_image(ax, errors)
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
-    @validate_params(
-        {"row": [Integral, None]},
-        prefer_skip_nested_validation=False,
-    )
+    @common.validate_options(row=[Integral, None])
     def from_estimator(
         cls,
-        detector,
-        X,
+        detector: Any,
+        X: ArrayLike,
         *,
-        row=0,
-        kind="auto",
-        top_k=10,
-        feature_names=None,
-        row_shape=None,
-        ax=None,
-    ):
+        row: int | None = 0,
+        kind: Kind = "auto",
+        top_k: int = 10,
+        feature_names: Sequence[str] | None = None,
+        row_shape: tuple[int, ...] | None = None,
+        ax: Axes | None = None,
+    ) -> FeatureErrorDisplay:
         """Draw the feature errors of one row of `X`, or of all.
 
         Parameters
@@ -189,74 +183,71 @@ class FeatureErrorDisplay:
 
         Raises
         ------
-        NotFittedError
-            Where `detector` is not fitted.
         IndexError
             Where `X` has no such row.
         ValueError
-            Where the rows cannot be drawn so.
+            Where rows of this shape cannot be drawn as `kind`.
         """
         check_is_fitted(detector)
         if feature_names is None and row_shape is None:
-            feature_names = names_of_features(X, detector)
+            feature_names = common.find_feature_names(X, detector)
+        n_samples, row_names = num_samples(X), None
         if row is None:
-            errors = to_row_shape(
-                detector.feature_errors(X), row_shape, "feature_errors(X)"
-            )
             row_names = list(X.index) if hasattr(X, "iloc") else None
-            display = cls(errors, feature_names=feature_names, row_names=row_names)
             kind = "table" if kind == "auto" else kind
-            return display.plot(ax=ax, kind=kind, top_k=top_k)
-        n_samples = num_samples(X)
-        if not -n_samples <= row < n_samples:
+        elif -n_samples <= row < n_samples:
+            X = safe_indexing(X, [row % n_samples])
+        else:
             raise IndexError(
                 f"row is {row!r}, but X has {n_samples} rows. Pass a row's position, "
                 f"from 0 to {n_samples - 1}."
             )
-        errors = detector.feature_errors(safe_indexing(X, [row % n_samples]))
-        errors = to_row_shape(errors, row_shape, "feature_errors(X)")[0]
-        display = cls(errors, feature_names=feature_names)
+        errors = detector.feature_errors(X)
+        errors = common.to_row_shape(errors, row_shape, "feature_errors(X)")
+        display = cls(
+            errors if row is None else errors[0],
+            feature_names=feature_names,
+            row_names=row_names,
+        )
         return display.plot(ax=ax, kind=kind, top_k=top_k)
 
 
-def _auto_kind(row_shape):
-    """Return the kind for a row of this shape."""
-    if len(row_shape) == 1 and row_shape[0] <= MAX_BAR_FEATURES:
-        return "bars"
-    return kind_of_rows(row_shape)
-
-
-def _draw_bars(ax, errors, names, n_bars):
+def _draw_bars(
+    ax: Axes, errors: Floats, names: Sequence[str] | None, n_bars: int
+) -> BarContainer:
     """Draw the largest errors as shares of their sum, the largest on top."""
     from matplotlib.ticker import PercentFormatter
 
+    names = common.check_names(names, errors.size)
     total = errors.sum()
     largest = np.argsort(-errors, kind="stable")[:n_bars]
     shares = errors[largest] / total if total > 0 else np.zeros(n_bars)
-    bars = ax.barh(np.arange(n_bars), shares, height=0.7, color=BLUE)
+    bars = ax.barh(np.arange(n_bars), shares, height=0.7, color=common.BLUE)
     ax.set_yticks(np.arange(n_bars), [names[index] for index in largest])
     ax.invert_yaxis()
     ax.bar_label(bars, [f"{share:.0%}" for share in shares], padding=3)
-    ax.margins(x=0.12)  # room for the numbers beside the bars
+    ax.margins(x=0.12)  # room for the numbers next to the bars
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.set_xlabel(f"share of the reconstruction error ({total:.3g})")
+    ax.set_xlabel(f"{SHARE_LABEL} ({total:.3g})")
     return bars
 
 
-def _draw_lines(ax, errors, names):
+def _draw_lines(ax: Axes, errors: Floats, names: Sequence[str] | None) -> list[Line2D]:
     """Draw one line per channel over time, or over the features of a flat row."""
     channels = errors.reshape(len(errors), -1).T
     flat = errors.ndim == 1
-    names = check_channel_names(None if flat else names, len(channels))
-    colors = [BLUE] if len(channels) == 1 else series_colors(len(channels))
+    names = common.channel_names(None if flat else names, len(channels))
+    one = len(channels) == 1
+    colors = [common.BLUE] if one else common.series_colors(len(channels))
     lines = [
         ax.plot(channel, color=colors[index % len(colors)], label=names[index])[0]
         for index, channel in enumerate(channels)
     ]
-    if len(channels) == 1:
-        ax.fill_between(np.arange(len(errors)), channels[0], color=BLUE, alpha=0.25)
+    if one:
+        steps = np.arange(len(errors))
+        ax.fill_between(steps, channels[0], color=common.BLUE, alpha=0.25)
     else:
         ax.legend(loc="best", frameon=False)
     ax.set(xlabel="feature" if flat else "timestep", ylabel="feature error")
@@ -265,10 +256,42 @@ def _draw_lines(ax, errors, names):
     return lines
 
 
-def _draw_image(ax, errors):
+def _draw_image(ax: Axes, errors: Floats) -> AxesImage:
     """Draw the heat map, summed over channels, with its colour bar."""
     total = errors if errors.ndim == 2 else errors.sum(axis=-1)
-    image = ax.imshow(total, cmap="magma", aspect=image_aspect(total.shape), vmin=0)
+    aspect = common.image_aspect(total.shape)
+    image = ax.imshow(total, cmap="magma", aspect=aspect, vmin=0)
     ax.set(xticks=[], yticks=[])
     ax.figure.colorbar(image, ax=ax, label="feature error")
+    return image
+
+
+def _draw_table(
+    ax: Axes,
+    errors: Floats,
+    names: Sequence[str] | None,
+    row_names: Sequence[Any] | None,
+    n_columns: int,
+) -> AxesImage:
+    """Draw each row's errors as shares of their sum, the features with most first."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    n_rows, n_features = errors.shape
+    names = common.check_names(names, n_features)
+    totals = errors.sum(axis=1, keepdims=True)
+    shares = np.divide(errors, totals, out=np.zeros_like(errors), where=totals > 0)
+    largest = np.argsort(-shares.mean(axis=0), kind="stable")[:n_columns]
+    image = ax.imshow(shares[:, largest], cmap="magma", aspect="auto", vmin=0)
+    names = [names[index] for index in largest]
+    rotation = 90 if max(map(len, names)) > 3 else 0
+    ax.set_xticks(np.arange(len(names)), names, rotation=rotation)
+    if row_names is not None:
+        row_names = common.check_names(row_names, n_rows, "row", parameter="row_names")
+    if row_names is not None and n_rows <= MAX_NAMED_ROWS:
+        ax.set_yticks(np.arange(n_rows), row_names)
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="feature", ylabel="row")
+    percent = PercentFormatter(1.0, decimals=0)
+    ax.figure.colorbar(image, ax=ax, format=percent, label=SHARE_LABEL)
     return image

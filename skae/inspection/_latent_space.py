@@ -1,6 +1,9 @@
 """The latent codes of many rows in the plane, as a display."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -8,22 +11,30 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skae._random import seed_from
-from skae._validation import Interval, num_samples, safe_indexing, validate_params
-from skae.inspection._categories import category_groups, is_categorical
-from skae.inspection._common import (
-    BLUE,
-    check_same_rows,
-    draw_histogram,
-    histogram_edges,
-    own_or_new_axes,
-)
+from skae._validation import Interval, num_samples, safe_indexing
+from skae.inspection import _common as common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.colorbar import Colorbar
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    # Name, rows and colour of each category.
+    Groups = list[tuple[str | None, Any, Any]]
+
+# As many categories have colours of their own; of more, the rarest are drawn as one.
+MAX_CATEGORIES = 10
 
 
 class LatentSpaceDisplay:
     """Latent codes as points in the plane, coloured by a label.
 
-    Look at it to see whether the latent space keeps apart what differs: classes that
-    the network was never told of, or outliers. It is best made with
+    Look at it to see whether the latent space separates groups that the network was
+    not trained to separate: classes, or outliers. It is best made with
     :meth:`from_estimator`; all parameters are stored as attributes.
 
     Parameters
@@ -45,14 +56,12 @@ class LatentSpaceDisplay:
         The histograms of a single column, one per category; else empty.
     colorbar_ : matplotlib Colorbar or None
         The colour bar of two columns whose `y` holds numbers, else `None`.
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that holds them.
+    ax_, figure_ : matplotlib Axes, matplotlib Figure
+        The axes drawn on, and the figure that holds them.
 
     See Also
     --------
-    ReconstructionDisplay : Rows beside their reconstructions.
+    ReconstructionDisplay : Rows and their reconstructions.
 
     Notes
     -----
@@ -71,15 +80,21 @@ class LatentSpaceDisplay:
     'latent 0'
     """
 
-    def __init__(self, codes, *, y=None, axis_names=None):
+    def __init__(
+        self,
+        codes: ArrayLike,
+        *,
+        y: ArrayLike | None = None,
+        axis_names: Sequence[str] | None = None,
+    ) -> None:
         self.codes = codes
         self.y = y
         self.axis_names = axis_names
 
-    @validate_params(
-        {"scatter_kwargs": [dict, None]}, prefer_skip_nested_validation=True
-    )
-    def plot(self, ax=None, *, scatter_kwargs=None):
+    @common.validate_options(scatter_kwargs=[dict, None])
+    def plot(
+        self, ax: Axes | None = None, *, scatter_kwargs: dict[str, Any] | None = None
+    ) -> LatentSpaceDisplay:
         """Draw the codes.
 
         Parameters
@@ -93,11 +108,6 @@ class LatentSpaceDisplay:
         -------
         display : LatentSpaceDisplay
             This display.
-
-        Raises
-        ------
-        ValueError
-            Where `codes` have more than two columns, or `y` another number of rows.
         """
         codes = check_array(self.codes, dtype=float)
         if codes.shape[1] > 2:
@@ -107,54 +117,60 @@ class LatentSpaceDisplay:
             )
         y = self.y
         if y is not None:
-            y = column_or_1d(np.asarray(check_same_rows(y, len(codes), "y", "codes")))
+            common.check_same_rows(y, len(codes), "y", "codes")
+            y = column_or_1d(np.asarray(y))
         names = self.axis_names or ["latent 0", "latent 1"][: codes.shape[1]]
-        categorical = y is not None and is_categorical(y)
-        groups = category_groups(y) if categorical else [(None, slice(None), BLUE)]
+        y_name = str(getattr(self.y, "name", None) or "y")
+        has_categories = y is not None and _is_categorical(y)
+        has_numbers = y is not None and not has_categories
+        groups = (
+            _categories(y) if has_categories else [(None, slice(None), common.BLUE)]
+        )
         style = _point_style(len(codes)) | (scatter_kwargs or {})
-        own = ax is None
-        ax = own_or_new_axes(ax, (6.0, 4.4))
+        is_new = ax is None
+        ax = common.axes_or_new(ax, (6.0, 4.4))
         self.scatters_, self.histograms_, self.colorbar_ = [], [], None
-        if codes.shape[1] == 2 and (y is None or categorical):
-            self.scatters_ = _draw_points(ax, codes, groups, style)
-        elif codes.shape[1] == 2:
+        if codes.shape[1] == 2 and has_numbers:
             self.scatters_ = [ax.scatter(*codes.T, c=y, **{"cmap": "viridis"} | style)]
-            self.colorbar_ = _add_colorbar(ax, self.scatters_[0], _name_of(self.y))
-        elif y is None or categorical:
-            self.histograms_ = _draw_histograms(ax, codes[:, 0], groups)
-            names = [*names, "number of samples"]
-        else:
+            self.colorbar_ = _add_colorbar(ax, self.scatters_[0], y_name)
+        elif codes.shape[1] == 2:
+            self.scatters_ = _draw_points(ax, codes, groups, style)
+        elif has_numbers:
             points = np.column_stack([codes[:, 0], y])
             self.scatters_ = _draw_points(ax, points, groups, style)
-            names = [*names, _name_of(self.y)]
+            names = [*names, y_name]
+        else:
+            values = [codes[rows, 0] for _, rows, _ in groups]
+            edges = common.histogram_edges(values)
+            self.histograms_ = [
+                common.draw_histogram(ax, own, edges, color=color, label=name)
+                for own, (name, _, color) in zip(values, groups, strict=True)
+            ]
+            names = [*names, "number of samples"]
         ax.set(xlabel=names[0], ylabel=names[1])
-        if categorical:
-            _add_legend(ax, self.scatters_, outside=own)
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        if has_categories:
+            _add_legend(ax, self.scatters_, outside=is_new)
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
-    @validate_params(
-        {
-            "dimensions": ["array-like", None],
-            "max_samples": [Interval(Integral, 1, None, closed="left"), None],
-            "random_state": ["random_state"],
-        },
-        prefer_skip_nested_validation=False,
+    @common.validate_options(
+        dimensions=["array-like", None],
+        max_samples=[Interval(Integral, 1, None, closed="left"), None],
+        random_state=["random_state"],
     )
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        y=None,
-        dimensions=None,
-        max_samples=5000,
-        random_state=None,
-        ax=None,
-        scatter_kwargs=None,
-    ):
+        y: ArrayLike | None = None,
+        dimensions: Sequence[int] | None = None,
+        max_samples: int | None = 5000,
+        random_state: int | np.random.RandomState | None = None,
+        ax: Axes | None = None,
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> LatentSpaceDisplay:
         """Draw the latent codes that a fitted estimator gives to the rows of `X`.
 
         Parameters
@@ -173,10 +189,8 @@ class LatentSpaceDisplay:
             `None` draws all. Principal components are those of the rows drawn.
         random_state : int, RandomState instance or None, default=None
             Chooses the rows where there are more than `max_samples`.
-        ax : matplotlib Axes, default=None
-            Axes to draw on; `None` makes a new figure.
-        scatter_kwargs : dict, default=None
-            Keywords for matplotlib's `scatter`.
+        ax, scatter_kwargs
+            As in :meth:`plot`.
 
         Returns
         -------
@@ -185,8 +199,6 @@ class LatentSpaceDisplay:
 
         Raises
         ------
-        NotFittedError
-            Where `estimator` is not fitted.
         TypeError
             Where `estimator` has neither `encode` nor `transform`.
         ValueError
@@ -202,9 +214,10 @@ class LatentSpaceDisplay:
             )
         n_samples = num_samples(X)
         if y is not None:
-            check_same_rows(y, n_samples, "y", "X")
+            common.check_same_rows(y, n_samples, "y", "X")
         if max_samples is not None and n_samples > max_samples:
-            rows = _choose_rows(n_samples, max_samples, random_state)
+            rng = np.random.default_rng(seed_from(random_state))
+            rows = np.sort(rng.choice(n_samples, max_samples, replace=False))
             X = safe_indexing(X, rows)
             y = None if y is None else safe_indexing(y, rows)
         codes = np.asarray(encode(X), dtype=np.float64)
@@ -213,17 +226,20 @@ class LatentSpaceDisplay:
         return display.plot(ax=ax, scatter_kwargs=scatter_kwargs)
 
 
-def _choose_rows(n_samples, max_samples, random_state):
-    """Return the positions of rows drawn at random, in their order."""
-    rng = np.random.default_rng(seed_from(random_state))
-    return np.sort(rng.choice(n_samples, max_samples, replace=False))
-
-
-def _project(codes, dimensions):
+def _project(
+    codes: Floats, dimensions: Sequence[int] | None
+) -> tuple[Floats, list[str]]:
     """Return one or two columns that stand for the codes, and their names."""
     width = codes.shape[1]
     if dimensions is None and width > 2:
-        return _principal_plane(codes)
+        pca = PCA(n_components=2, svd_solver="full")
+        with np.errstate(invalid="ignore"):  # the shares of a constant code are 0 / 0
+            plane = pca.fit_transform(codes)
+        shares = np.nan_to_num(pca.explained_variance_ratio_)
+        return plane, [
+            f"principal component {rank} ({share:.0%} of variance)"
+            for rank, share in enumerate(shares, start=1)
+        ]
     dimensions = list(range(width) if dimensions is None else dimensions)
     if len(dimensions) not in (1, 2) or not set(dimensions) <= set(range(width)):
         raise ValueError(
@@ -233,31 +249,44 @@ def _project(codes, dimensions):
     return codes[:, dimensions], [f"latent {index}" for index in dimensions]
 
 
-def _principal_plane(codes):
-    """Return the first two principal components of the codes, and their names."""
-    pca = PCA(n_components=2, svd_solver="full")
-    with np.errstate(invalid="ignore"):  # the shares of a constant code are 0 / 0
-        plane = pca.fit_transform(codes)
-    shares = np.nan_to_num(pca.explained_variance_ratio_)
-    names = [
-        f"principal component {rank} ({share:.0%} of variance)"
-        for rank, share in enumerate(shares, start=1)
-    ]
-    return plane, names
+def _is_categorical(y: NDArray[Any]) -> bool:
+    """Return whether the values are names, or whole numbers few enough to be."""
+    if y.dtype.kind not in "iuf":
+        return True
+    values = np.unique(y)
+    return len(values) <= MAX_CATEGORIES and np.array_equal(values, np.rint(values))
 
 
-def _point_style(n_samples):
+def _categories(y: NDArray[Any]) -> Groups:
+    """Return name, rows and colour of each category, those to draw on top last."""
+    y = y.astype(str) if y.dtype.kind == "O" else y
+    values, counts = np.unique(y, return_counts=True)
+    if set(values.tolist()) == {1, -1}:
+        return [
+            (common.LABEL_WORDS[label], y == label, color)
+            for label, color in common.LABEL_COLORS.items()
+        ]
+    groups = []
+    if len(values) > MAX_CATEGORIES:
+        frequent = np.sort(np.argsort(-counts, kind="stable")[: MAX_CATEGORIES - 1])
+        rare = np.delete(values, frequent)
+        groups = [(f"other ({len(rare)} labels)", np.isin(y, rare), common.PALE)]
+        values = values[frequent]
+    is_number = y.dtype.kind == "f"  # whole: see `_is_categorical`
+    for value, color in zip(values, common.series_colors(len(values)), strict=True):
+        groups.append((str(int(value) if is_number else value), y == value, color))
+    return groups
+
+
+def _point_style(n_samples: int) -> dict[str, Any]:
     """Return size and opacity for so many points: the more, the smaller."""
     size = float(np.clip(3000 / n_samples, 5, 30))
     return {"s": size, "alpha": 0.7, "linewidths": 0}
 
 
-def _name_of(y):
-    """Return the name of a pandas Series, or "y"."""
-    return str(getattr(y, "name", None) or "y")
-
-
-def _draw_points(ax, points, groups, style):
+def _draw_points(
+    ax: Axes, points: Floats, groups: Groups, style: dict[str, Any]
+) -> list[PathCollection]:
     """Draw the points of each category."""
     return [
         ax.scatter(*points[rows].T, **{"color": color, "label": name} | style)
@@ -265,29 +294,16 @@ def _draw_points(ax, points, groups, style):
     ]
 
 
-def _add_colorbar(ax, points, name):
+def _add_colorbar(ax: Axes, points: PathCollection, name: str) -> Colorbar:
     """Add a colour bar, opaque whatever the points are."""
     colorbar = ax.figure.colorbar(points, ax=ax, label=name)
     colorbar.solids.set_alpha(1)
     return colorbar
 
 
-def _draw_histograms(ax, values, groups):
-    """Draw one histogram per category over common bins."""
-    edges = histogram_edges([values[rows] for _, rows, _ in groups])
-    return [
-        draw_histogram(ax, values[rows], edges, color=color, label=name)
-        for name, rows, color in groups
-    ]
-
-
-def _add_legend(ax, scatters, *, outside):
-    """Name the categories, beside the axes where the figure is our own."""
-    place = (
-        {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-        if outside
-        else {"loc": "best"}
-    )
-    legend = ax.legend(frameon=not outside, **place)
+def _add_legend(ax: Axes, scatters: list[PathCollection], *, outside: bool) -> None:
+    """Name the categories, outside the axes in a figure of our own."""
+    place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if outside else {}
+    legend = ax.legend(frameon=not outside, **({"loc": "best"} | place))
     for handle in legend.legend_handles if scatters else ():
         handle.set(sizes=[30], alpha=1)

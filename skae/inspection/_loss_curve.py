@@ -1,10 +1,22 @@
 """The loss per epoch, as a display."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae._validation import StrOptions, validate_params
-from skae.inspection._common import BLUE, DARK, VERMILION, own_or_new_axes
+from skae.inspection import _common as common
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 # From this ratio of the largest loss to the smallest on, log="auto" takes a log axis.
 LOG_RATIO = 10
@@ -14,9 +26,8 @@ class LossCurveDisplay:
     """Loss per epoch, on the training rows and on the validation rows.
 
     Look at it to see whether training had converged when it stopped, and whether the
-    network began to learn its training rows by heart: then the validation loss turns
-    upwards while the training loss falls. It is best made with
-    :meth:`from_estimator`; all parameters are stored as attributes.
+    network overfits: then the validation loss rises while the training loss falls. It
+    is best made with :meth:`from_estimator`; all parameters are stored as attributes.
 
     Parameters
     ----------
@@ -24,8 +35,8 @@ class LossCurveDisplay:
         The losses per epoch, as in `estimator.history_`: `"loss"` and, where rows were
         held out, `"val_loss"`.
     restored : bool, default=True
-        Whether the weights of the best epoch were kept, as estimators do that have
-        `patience`. With `False` those of the last epoch were, and none is marked.
+        Whether the weights of the best epoch were kept, as a `fit` with `patience`
+        does. With `False` those of the last epoch were, and none is marked.
 
     Attributes
     ----------
@@ -35,10 +46,8 @@ class LossCurveDisplay:
         The validation loss, `None` where there is none.
     kept_marker_ : matplotlib Line2D or None
         The mark at the epoch whose weights were kept, `None` where that is the last.
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that holds them.
+    ax_, figure_ : matplotlib Axes, matplotlib Figure
+        The axes drawn on, and the figure that holds them.
 
     See Also
     --------
@@ -55,19 +64,23 @@ class LossCurveDisplay:
     'weights kept (epoch 2)'
     """
 
-    def __init__(self, history, *, restored=True):
+    def __init__(
+        self, history: Mapping[str, Sequence[float]], *, restored: bool = True
+    ) -> None:
         self.history = history
         self.restored = restored
 
-    @validate_params(
-        {
-            "log": ["boolean", StrOptions({"auto"})],
-            "name": [str, None],
-            "color": [str, tuple, None],
-        },
-        prefer_skip_nested_validation=True,
+    @common.validate_options(
+        log=["boolean", common.AUTO], name=[str, None], color=[str, tuple, None]
     )
-    def plot(self, ax=None, *, log="auto", name=None, color=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        log: bool | Literal["auto"] = "auto",
+        name: str | None = None,
+        color: Any = None,
+    ) -> LossCurveDisplay:
         """Draw the curves.
 
         Parameters
@@ -88,42 +101,33 @@ class LossCurveDisplay:
         -------
         display : LossCurveDisplay
             This display.
-
-        Raises
-        ------
-        ValueError
-            Where `history` holds no loss.
         """
         from matplotlib.ticker import MaxNLocator
 
         losses = _check_history(self.history)
-        ax = own_or_new_axes(ax, (6.0, 4.0))
+        ax = common.axes_or_new(ax, (6.0, 4.0))
         prefix = "" if name is None else f"{name}: "
         self.loss_line_ = _draw_curve(
-            ax, losses["loss"], prefix + "training loss", color or BLUE, "-"
+            ax, losses["loss"], prefix + "training loss", color or common.BLUE, "-"
         )
-        self.val_loss_line_ = None
+        self.val_loss_line_ = self.kept_marker_ = None
         if "val_loss" in losses:
+            label = prefix + "validation loss"
             self.val_loss_line_ = _draw_curve(
-                ax,
-                losses["val_loss"],
-                prefix + "validation loss",
-                color or VERMILION,
-                "--",
+                ax, losses["val_loss"], label, color or common.VERMILION, "--"
             )
-        self.kept_marker_ = None
-        watched = losses.get("val_loss", losses["loss"])
-        kept = int(np.argmin(watched)) + 1
+        monitored = losses.get("val_loss", losses["loss"])
+        kept = int(np.argmin(monitored)) + 1
         if self.restored and kept < len(losses["loss"]):
             (self.kept_marker_,) = ax.plot(
                 [kept],
-                [watched[kept - 1]],
+                [monitored[kept - 1]],
                 linestyle="none",
                 marker="o",
                 markersize=8,
                 markerfacecolor="none",
                 markeredgewidth=1.5,
-                color=color or DARK,
+                color=color or common.DARK,
                 zorder=3,
                 label=f"{prefix}weights kept (epoch {kept})",
             )
@@ -132,55 +136,44 @@ class LossCurveDisplay:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         ax.set(xlabel="epoch", ylabel="loss")
         ax.legend(loc="best", frameon=False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, log="auto", name=None, color=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: Axes | None = None,
+        log: bool | Literal["auto"] = "auto",
+        name: str | None = None,
+        color: Any = None,
+    ) -> LossCurveDisplay:
         """Draw the loss curves of a fitted estimator.
+
+        After `partial_fit` no epoch is marked: it keeps the weights of its last pass.
 
         Parameters
         ----------
         estimator : fitted estimator
             Any of skae's estimators.
-        ax : matplotlib Axes, default=None
-            Axes to draw on; `None` makes a new figure.
-        log : bool or "auto", default="auto"
-            Whether the loss has a log axis; see :meth:`plot`.
-        name : str, default=None
-            A name to put before the legend's entries.
-        color : matplotlib color, default=None
-            One colour for both curves; see :meth:`plot`.
+        ax, log, name, color
+            As in :meth:`plot`.
 
         Returns
         -------
         display : LossCurveDisplay
             The display, already drawn.
-
-        Raises
-        ------
-        NotFittedError
-            Where `estimator` is not fitted.
         """
         check_is_fitted(estimator)
-        display = cls(estimator.history_, restored=_restores_best(estimator))
+        restored = estimator.autoencoder_.restored
+        display = cls(estimator.history_, restored=restored)
         return display.plot(ax=ax, log=log, name=name, color=color)
 
 
-def _restores_best(estimator):
-    """Return whether the last training kept the weights of its best epoch.
-
-    The passes of `partial_fit` do not, and they have no validation loss.
-    """
-    history = estimator.history_
-    n_watched = len(history.get("val_loss", ()))
-    if n_watched == 0 and estimator.validation_fraction is None:
-        return estimator.patience is not None
-    return estimator.patience is not None and n_watched == len(history["loss"])
-
-
-def _check_history(history):
+def _check_history(
+    history: Mapping[str, Sequence[float]],
+) -> dict[str, Floats]:
     """Return the losses as arrays, or raise where there is none to draw."""
     if len(history.get("loss", ())) == 0:
         raise ValueError(
@@ -191,20 +184,17 @@ def _check_history(history):
     return {name: np.asarray(history[name], dtype=np.float64) for name in names}
 
 
-def _spans(losses, ratio):
+def _spans(losses: dict[str, Floats], ratio: float) -> bool:
     """Return whether all losses are positive and they span more than `ratio`."""
-    together = np.concatenate(list(losses.values()))
-    return together.min() > 0 and together.max() > ratio * together.min()
+    values = np.concatenate(list(losses.values()))
+    return values.min() > 0 and values.max() > ratio * values.min()
 
 
-def _draw_curve(ax, losses, label, color, linestyle):
+def _draw_curve(
+    ax: Axes, losses: Floats, label: str, color: Any, linestyle: str
+) -> Line2D:
     """Draw one loss per epoch; a single epoch is a point."""
-    (line,) = ax.plot(
-        np.arange(1, len(losses) + 1),
-        losses,
-        color=color,
-        linestyle=linestyle,
-        marker="." if len(losses) == 1 else None,
-        label=label,
-    )
-    return line
+    epochs = np.arange(1, len(losses) + 1)
+    marker = "." if len(losses) == 1 else None
+    look = {"color": color, "linestyle": linestyle, "marker": marker}
+    return ax.plot(epochs, losses, label=label, **look)[0]

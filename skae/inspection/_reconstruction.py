@@ -1,6 +1,10 @@
-"""Rows beside their reconstructions, as a display."""
+"""Rows and their reconstructions, as a display: lines for series, else pictures."""
 
+from __future__ import annotations
+
+import textwrap
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -11,21 +15,26 @@ from skae._validation import (
     check_outlier_labels,
     num_samples,
     safe_indexing,
-    validate_params,
 )
-from skae.inspection import _reconstruction_panels as panels
-from skae.inspection._common import (
-    LABEL_WORDS,
-    check_kind,
-    check_same_rows,
-    kind_of_rows,
-    names_of_features,
-    to_row_shape,
-)
+from skae.inspection import _common as common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    Kind = Literal["auto", "line", "image"]
+    Rows = dict[str, NDArray[np.float64]]  # "input", "clean", "reconstruction"
+
+# Up to so many features are named one by one on the axis.
+MAX_NAMED_FEATURES = 30
+# With more panels than this, lines go on to a second row of panels.
+MAX_COLUMNS = 3
 
 
 class ReconstructionDisplay:
-    """Rows beside their reconstructions, with the error between them.
+    """Rows and their reconstructions, with the error between them.
 
     Look at it to see what the network keeps of a row and what it leaves out. Rows of
     tables and series are drawn as lines with a band between them, images as pictures
@@ -64,14 +73,12 @@ class ReconstructionDisplay:
     axes_ : ndarray of matplotlib Axes
         The panels: for lines (n_samples,), or (n_channels, n_samples) where there are
         several channels; for images (n_samples, n_pictures).
-    ax_ : matplotlib Axes
-        The first of them.
-    figure_ : matplotlib Figure
-        The figure that holds them.
+    ax_, figure_ : matplotlib Axes, matplotlib Figure
+        The first panel, and the figure that holds all of them.
 
     See Also
     --------
-    FeatureErrorDisplay : Which features made the error of one row.
+    FeatureErrorDisplay : How much each feature contributed to the error of a row.
     LatentSpaceDisplay : The latent codes of many rows.
 
     Notes
@@ -96,14 +103,14 @@ class ReconstructionDisplay:
 
     def __init__(
         self,
-        X,
-        reconstruction,
+        X: ArrayLike,
+        reconstruction: ArrayLike,
         *,
-        clean=None,
-        titles=None,
-        feature_names=None,
-        value_name="value",
-    ):
+        clean: ArrayLike | None = None,
+        titles: Sequence[str] | None = None,
+        feature_names: Sequence[str] | None = None,
+        value_name: str = "value",
+    ) -> None:
         self.X = X
         self.reconstruction = reconstruction
         self.clean = clean
@@ -111,15 +118,19 @@ class ReconstructionDisplay:
         self.feature_names = feature_names
         self.value_name = value_name
 
-    @validate_params(
-        {
-            "kind": [StrOptions({"auto", "line", "image"})],
-            "row_shape": [tuple, None],
-            "with_error": ["boolean"],
-        },
-        prefer_skip_nested_validation=True,
+    @common.validate_options(
+        kind=[StrOptions({"auto", "line", "image"})],
+        row_shape=[tuple, None],
+        with_error=["boolean"],
     )
-    def plot(self, ax=None, *, kind="auto", row_shape=None, with_error=True):
+    def plot(
+        self,
+        ax: Axes | ArrayLike | None = None,
+        *,
+        kind: Kind = "auto",
+        row_shape: tuple[int, ...] | None = None,
+        with_error: bool = True,
+    ) -> ReconstructionDisplay:
         """Draw the rows.
 
         Parameters
@@ -139,73 +150,48 @@ class ReconstructionDisplay:
         -------
         display : ReconstructionDisplay
             This display.
-
-        Raises
-        ------
-        ValueError
-            Where the arrays do not fit each other, the rows not `kind`, or `ax` not the
-            number of panels.
         """
-        data = self._data(row_shape)
-        shape = data["input"].shape[1:]
-        kind = check_kind(kind_of_rows(shape) if kind == "auto" else kind, shape)
-        titles = self.titles
-        if titles is not None:
-            check_same_rows(titles, len(data["input"]), "titles", "X")
+        rows = {"input": common.to_row_shape(self.X, row_shape, "X")}
+        shape = rows["input"].shape[1:]
+        others = {"clean": self.clean, "reconstruction": self.reconstruction}
+        for name, other in others.items():
+            if other is not None:
+                common.check_same_rows(other, len(rows["input"]), name, "X")
+                rows[name] = common.to_row_shape(other, shape, name)
+        if self.titles is not None:
+            common.check_same_rows(self.titles, len(rows["input"]), "titles", "X")
+        kind = common.kind_of_rows(shape) if kind == "auto" else kind
         self.lines_, self.images_, self.bands_ = None, None, []
-        if kind == "line":
-            self.axes_, self.lines_, self.bands_ = panels.draw_lines(
-                ax,
-                data,
-                titles,
-                self.feature_names,
-                self.value_name,
-                with_error=with_error,
-            )
+        if common.check_kind(kind, shape) == "line":
+            self._draw_lines(ax, rows, with_error=with_error)
         else:
-            self.axes_, self.images_ = panels.draw_images(
-                ax, data, titles, with_error=with_error
-            )
+            self._draw_images(ax, rows, with_error=with_error)
         self.ax_ = self.axes_.flat[0]
         self.figure_ = self.ax_.figure
         return self
 
-    def _data(self, row_shape):
-        """Return the arrays by name, all of one shape, in the order of drawing."""
-        inputs = to_row_shape(self.X, row_shape, "X")
-        data = {"input": inputs}
-        others = {"clean": self.clean, "reconstruction": self.reconstruction}
-        for name, rows in others.items():
-            if rows is not None:
-                check_same_rows(rows, len(inputs), name, "X")
-                data[name] = to_row_shape(rows, inputs.shape[1:], name)
-        return data
-
     @classmethod
-    @validate_params(
-        {
-            "max_samples": [Interval(Integral, 1, None, closed="left"), None],
-            "with_error": ["boolean", StrOptions({"auto"})],
-            "scaled": ["boolean"],
-        },
-        prefer_skip_nested_validation=False,
+    @common.validate_options(
+        max_samples=[Interval(Integral, 1, None, closed="left"), None],
+        with_error=["boolean", common.AUTO],
+        scaled=["boolean"],
     )
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        y=None,
-        max_samples=5,
-        titles=None,
-        feature_names=None,
-        kind="auto",
-        row_shape=None,
-        with_error="auto",
-        scaled=False,
-        ax=None,
-    ):
-        """Draw the first rows of `X` and what a fitted estimator makes of them.
+        y: ArrayLike | None = None,
+        max_samples: int | None = 5,
+        titles: Sequence[str] | None = None,
+        feature_names: Sequence[str] | None = None,
+        kind: Kind = "auto",
+        row_shape: tuple[int, ...] | None = None,
+        with_error: bool | Literal["auto"] = "auto",
+        scaled: bool = False,
+        ax: Axes | ArrayLike | None = None,
+    ) -> ReconstructionDisplay:
+        """Draw the first rows of `X` and their reconstructions by an estimator.
 
         Parameters
         ----------
@@ -214,20 +200,18 @@ class ReconstructionDisplay:
         X : array-like of shape (n_samples, ...)
             Rows to draw; a selection such as `X[[3, 17]]` draws those.
         y : array-like of shape (n_samples,) or of the shape of `X`, default=None
-            As in the estimator's `fit`: for a detector the labels, +1 and -1, which the
-            titles then tell; for a denoiser the clean rows. Others ignore it.
+            As in the estimator's `fit`: for a detector the labels, +1 and -1, to be
+            shown in the titles; for a denoiser the clean rows. Others ignore it.
         max_samples : int, default=5
             Largest number of rows to draw; `None` draws all.
         titles : list of str, default=None
-            A title for each row drawn. `None` tells the reconstruction error, where the
-            estimator has `score_samples`, and a detector's verdict and threshold.
+            A title for each row drawn. `None` shows the reconstruction error, where the
+            estimator has `score_samples`, and a detector's prediction and threshold.
         feature_names : list of str, default=None
             Names of the features; `None` takes the columns of `X`, or those that the
             estimator saw in `fit`.
-        kind : {"auto", "line", "image"}, default="auto"
-            How rows are drawn; see :meth:`plot`.
-        row_shape : tuple of int, default=None
-            Shape to give each row for drawing; see :meth:`plot`.
+        ax, kind, row_shape
+            As in :meth:`plot`.
         with_error : bool or "auto", default="auto"
             Whether to draw the error; `"auto"` does unless it is unknown, as for a
             denoiser without clean rows.
@@ -235,8 +219,6 @@ class ReconstructionDisplay:
             Whether to draw the rows as the network sees them, after the estimator's
             `scaler_`: for tables whose columns have different units. Titles stay the
             same.
-        ax : matplotlib Axes or array-like of them, default=None
-            Axes to draw on; see :meth:`plot`.
 
         Returns
         -------
@@ -245,8 +227,6 @@ class ReconstructionDisplay:
 
         Raises
         ------
-        NotFittedError
-            Where `estimator` is not fitted.
         TypeError
             Where `estimator` has neither `reconstruct` nor `predict`.
         """
@@ -255,62 +235,215 @@ class ReconstructionDisplay:
         if denoises and not hasattr(estimator, "predict"):
             raise TypeError(
                 f"{type(estimator).__name__} has neither reconstruct nor predict, so "
-                "there is nothing to draw beside X. Pass one of skae's estimators."
+                "there is nothing to draw next to X. Pass one of skae's estimators."
             )
         if y is not None:
-            check_same_rows(y, num_samples(X), "y", "X")
+            common.check_same_rows(y, num_samples(X), "y", "X")
         if max_samples is not None and num_samples(X) > max_samples:
             X = safe_indexing(X, slice(max_samples))
             y = None if y is None else safe_indexing(y, slice(max_samples))
         if feature_names is None and row_shape is None:
-            feature_names = names_of_features(X, estimator)
-        rows = [
-            X,
-            estimator.predict(X) if denoises else estimator.reconstruct(X),
-            y if denoises else None,
-        ]
+            feature_names = common.find_feature_names(X, estimator)
+        if with_error == "auto":
+            with_error = not denoises or y is not None
+        reconstruct = estimator.predict if denoises else estimator.reconstruct
+        rows = {"X": X, "reconstruction": reconstruct(X)}
+        if denoises and y is not None:
+            rows["clean"] = y
         if scaled:
-            rows = [_scaled(estimator, part) for part in rows]
+            scale = estimator.scaler_.transform
+            rows = {key: scale(np.asarray(part, float)) for key, part in rows.items()}
         display = cls(
-            rows[0],
-            rows[1],
-            clean=rows[2],
-            titles=_titles(estimator, X, y) if titles is None else titles,
+            **rows,
+            titles=_default_titles(estimator, X, y) if titles is None else titles,
             feature_names=feature_names,
             value_name="scaled value" if scaled else "value",
         )
-        if with_error == "auto":
-            with_error = not denoises or y is not None
         return display.plot(
             ax=ax, kind=kind, row_shape=row_shape, with_error=with_error
         )
 
+    def _draw_lines(self, ax: Any, rows: Rows, *, with_error: bool) -> None:
+        """Draw each channel of each row as lines in one panel."""
+        flat = rows["input"].ndim == 2
+        # From here on every row is (n_timesteps, n_channels).
+        rows = {name: part.reshape(*part.shape[:2], -1) for name, part in rows.items()}
+        n_samples, n_steps, n_channels = rows["input"].shape
+        names, channels = None, [self.value_name]
+        if flat and self.feature_names is not None and n_steps <= MAX_NAMED_FEATURES:
+            names = common.check_names(self.feature_names, n_steps)
+        if n_channels > 1:
+            channels = common.channel_names(self.feature_names, n_channels)
+        n_columns = n_samples
+        if n_channels == 1 and n_samples > MAX_COLUMNS:
+            n_columns = min(-(-n_samples // 2), MAX_COLUMNS)
+        # Names that would overlap if they were written side by side are turned.
+        crowded = names is not None and sum(map(len, names)) + len(names) > 40
+        size = {1: 7.0, 2: 5.0}.get(n_columns, 4.2), 3.2 if n_channels == 1 else 2.0
+        extra = 0, 0.07 * max(map(len, names)) if crowded else 0
+        axes = _panel_axes(ax, n_samples * n_channels, n_columns, size, extra)
+        by_channel = axes.reshape(n_channels, n_samples)
+        self.axes_ = axes if n_channels == 1 else by_channel
+        marker = "." if names else None
+        styles = _line_styles(rows)
+        self.lines_ = {name: [] for name in styles}
+        for sample, channel in np.ndindex(n_samples, n_channels):
+            panel = by_channel[channel, sample]
+            drawn = {name: part[sample, :, channel] for name, part in rows.items()}
+            for name, style in styles.items():
+                line = panel.plot(drawn[name], label=name, marker=marker, **style)
+                self.lines_[name] += line
+            if with_error:
+                band = panel.fill_between(
+                    np.arange(n_steps),
+                    drawn.get("clean", drawn["input"]),
+                    drawn["reconstruction"],
+                    color=common.VERMILION,
+                    alpha=0.25,
+                    linewidth=0,
+                    label="error",
+                )
+                self.bands_.append(band)
+        for number, panels in enumerate(by_channel):
+            values = [part[..., number] for part in rows.values()]
+            low, high = min(map(np.nanmin, values)), max(map(np.nanmax, values))
+            margin = 0.05 * (high - low) or 0.5
+            for panel in panels:
+                panel.set(ylim=(low - margin, high + margin), ylabel=channels[number])
+                panel.margins(x=0.01)
+                panel.set_xlabel("feature" if flat else "timestep")
+                if names is not None:
+                    panel.set_xticks(range(n_steps), names, rotation=90 * crowded)
+                    panel.tick_params(axis="x", labelsize="small")
+                    panel.set_xlabel("")
+        if ax is None:
+            _hide_inner_labels(axes, n_columns)
+            handles, labels = axes[0].get_legend_handles_labels()
+            place = {"loc": "outside lower center", "ncols": len(labels)}
+            axes[0].figure.legend(handles, labels, frameon=False, **place)
+        else:
+            axes[0].legend(loc="best", frameon=False)
+        for panel, title in zip(by_channel[0], self.titles or (), strict=False):
+            panel.set_title(title, fontsize="medium")
 
-def _scaled(estimator, rows):
-    """Return rows in scaled space, None where there are none."""
-    if rows is None:
-        return None
-    return estimator.scaler_.transform(np.asarray(rows, dtype=np.float64))
+    def _draw_images(self, ax: Any, rows: Rows, *, with_error: bool) -> None:
+        """Draw each row as pictures side by side, and the error as a heat map."""
+        pictures, style = _as_pictures(rows)
+        errors = np.abs(rows["reconstruction"] - rows.get("clean", rows["input"]))
+        if errors.ndim == 4:
+            errors = errors.mean(axis=-1)
+        looks = dict.fromkeys(pictures, style)
+        if with_error:
+            pictures = pictures | {"absolute error": errors}
+            limits = {"vmin": 0, "vmax": np.nanmax(errors) or 1}
+            looks["absolute error"] = {"cmap": "magma"} | limits
+        n_samples, n_columns = len(errors), len(pictures)
+        # Room for the titles and for the colour bar.
+        extra = 1.7 * bool(self.titles) + with_error, 0.4
+        n_panels, size = n_samples * n_columns, (1.8, 1.8)
+        axes = _panel_axes(ax, n_panels, n_columns, size, extra, "compressed")
+        self.axes_ = axes.reshape(n_samples, n_columns)
+        self.images_ = {name: [] for name in pictures}
+        aspect = common.image_aspect(errors.shape[1:])
+        for column, (name, part) in enumerate(pictures.items()):
+            for panel, picture in zip(self.axes_[:, column], part, strict=True):
+                image = panel.imshow(picture, aspect=aspect, **looks[name])
+                self.images_[name].append(image)
+                panel.set(xticks=[], yticks=[])
+            self.axes_[0, column].set_title(name, fontsize="medium")
+        for panel, title in zip(self.axes_[:, 0], self.titles or (), strict=False):
+            lines = [textwrap.fill(line, 22) for line in title.splitlines()]
+            panel.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center")
+        if with_error:
+            places = list(self.axes_[:, -1])
+            places[0].figure.colorbar(image, ax=places, label="absolute error")
 
 
-def _titles(estimator, X, y):
-    """Return what the estimator says of each row in words, or None."""
+def _default_titles(estimator: Any, X: ArrayLike, y: ArrayLike | None) -> list | None:
+    """Return the error and, of a detector, the prediction for each row, or None."""
     if not hasattr(estimator, "score_samples"):
         return None
-    words = [
+    titles = [
         f"reconstruction error {error:.3g}" for error in -estimator.score_samples(X)
     ]
     if not hasattr(estimator, "threshold_"):
-        return words
-    verdicts = [LABEL_WORDS[verdict] for verdict in estimator.predict(X)]
+        return titles
+    words = [common.LABEL_WORDS[label] for label in estimator.predict(X)]
     if y is not None:
-        labels = check_outlier_labels(y)
-        verdicts = [
-            f"{verdict} (labelled {LABEL_WORDS[label]})"
-            for verdict, label in zip(verdicts, labels, strict=True)
-        ]
-    threshold = f"threshold {estimator.threshold_:.3g}"
+        labels = [common.LABEL_WORDS[label] for label in check_outlier_labels(y)]
+        pairs = zip(words, labels, strict=True)
+        words = [f"{word} (labelled {label})" for word, label in pairs]
     return [
-        f"{verdict}\n{word}, {threshold}"
-        for verdict, word in zip(verdicts, words, strict=True)
+        f"{word}\n{title}, threshold {estimator.threshold_:.3g}"
+        for word, title in zip(words, titles, strict=True)
     ]
+
+
+def _panel_axes(
+    ax: Any,
+    n_panels: int,
+    n_columns: int,
+    panel_size: tuple[float, float],
+    extra_size: tuple[float, float],
+    layout: str = "constrained",
+) -> NDArray[Any]:
+    """Return axes of shape (n_panels,), those given or those of a new figure."""
+    if ax is not None:
+        given = np.ravel(np.asarray(ax, dtype=object))
+        if len(given) != n_panels:
+            raise ValueError(
+                f"ax holds {len(given)} axes, but there are {n_panels} panels to draw. "
+                f"Pass an array of {n_panels} axes, or ax=None for a new figure."
+            )
+        return given
+    import matplotlib.pyplot as plt
+
+    n_rows = -(-n_panels // n_columns)
+    figsize = np.multiply(panel_size, (n_columns, n_rows)) + extra_size
+    _, axes = plt.subplots(
+        n_rows, n_columns, figsize=figsize, squeeze=False, layout=layout
+    )
+    for empty in axes.flat[n_panels:]:
+        empty.remove()
+    return axes.flat[:n_panels]
+
+
+def _line_styles(rows: Rows) -> dict[str, dict[str, Any]]:
+    """Return matplotlib's keywords for each line, in the order of drawing."""
+    blue, reconstruction = {"color": common.BLUE}, {"color": common.VERMILION}
+    if "clean" in rows:  # the input is drawn thin, behind its target
+        pale = {"color": common.LIGHT, "linewidth": 0.8}
+        return {"input": pale, "clean": blue, "reconstruction": reconstruction}
+    return {"input": blue, "reconstruction": reconstruction}
+
+
+def _hide_inner_labels(axes: NDArray[Any], n_columns: int) -> None:
+    """Keep the labels of the panels on the left, and of those with none below."""
+    for index, panel in enumerate(axes):
+        if index + n_columns < len(axes):
+            panel.tick_params(labelbottom=False)
+            panel.set_xlabel("")
+        if index % n_columns:
+            panel.tick_params(labelleft=False)
+            panel.set_ylabel("")
+
+
+def _as_pictures(rows: Rows) -> tuple[Rows, dict[str, Any]]:
+    """Return what `imshow` draws of each array, and the keywords that all share."""
+    inputs = rows["input"]
+    low, high = np.nanmin(inputs), np.nanmax(inputs)
+    if inputs.ndim == 4 and inputs.shape[-1] == 3:
+        for ceiling in (1.0, 255.0):  # the values of full colour
+            if low >= 0 and high <= ceiling:
+                low, high = 0.0, ceiling
+                break
+        scaled = {name: (part - low) / (high - low) for name, part in rows.items()}
+        return {name: np.clip(part, 0, 1) for name, part in scaled.items()}, {}
+    if inputs.ndim == 4 and inputs.shape[-1] != 1:
+        raise ValueError(
+            f"Images need 1 or 3 channels, but these have {inputs.shape[-1]}. "
+            "Select some of them, or pass row_shape to reshape the rows."
+        )
+    pictures = {name: part.reshape(part.shape[:3]) for name, part in rows.items()}
+    low, high = (f([f(part) for part in rows.values()]) for f in (np.nanmin, np.nanmax))
+    return pictures, {"cmap": "gray", "vmin": low, "vmax": high}

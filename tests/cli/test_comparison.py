@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skae._cli._comparison import (
+from skae._cli._report import (
     QUALITIES,
     TIMES,
     format_table,
@@ -12,13 +12,12 @@ from skae._cli._comparison import (
 )
 
 NAMES = ["autoencoder", "PCA reconstruction", "IsolationForest"]
-KEYS = [column.key for column in QUALITIES]
 
 
 def table(own, pca, forest):
     """Return a table in which each method has one number in all qualities."""
     values = pd.DataFrame(
-        {key: [own, pca, forest] for key in KEYS}, index=NAMES, dtype=float
+        {key: [own, pca, forest] for key in QUALITIES}, index=NAMES, dtype=float
     )
     return values.assign(fit_seconds=[1.0, 0.02, 0.3], ms_per_row=[0.004, 0.01, 120])
 
@@ -29,8 +28,8 @@ def test_the_table_is_aligned_narrow_and_marks_the_best():
     assert len(lines) == 4
     assert len({len(line) for line in lines}) == 1
     assert len(lines[0]) <= 100
-    for column in (*QUALITIES, *TIMES):
-        assert column.title in lines[0]
+    for title in (QUALITIES | TIMES).values():
+        assert title in lines[0]
     assert lines[1].count("0.910*") == len(QUALITIES)
     assert lines[2].count("0.900 ") == len(QUALITIES)
     assert "0.02*" in lines[2]
@@ -43,7 +42,7 @@ def test_what_reads_alike_shares_the_star():
     assert lines[1].count("0.900*") == lines[2].count("0.900*") == len(QUALITIES)
 
 
-def test_the_verdict_tells_of_losses():
+def test_the_verdict_names_losses():
     assert verdict(table(0.9, 0.8, 0.7)) == (
         "The autoencoder is best, or level with the best, in every quality."
     )

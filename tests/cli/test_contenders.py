@@ -10,8 +10,13 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skae._cli import _contenders as contenders
-from skae._cli._contenders import PCAReconstruction, latent_dims
+from skae._cli._search import (
+    LATENT_DIMS,
+    THRESHOLDS,
+    PCAReconstruction,
+    contenders,
+    latent_dims,
+)
 from skae.thresholds import Contamination, Quantile
 
 
@@ -24,36 +29,28 @@ def test_codes_are_narrower_than_the_table(n_features, n_rows):
 
 
 def test_wide_tables_are_searched_over_all_widths():
-    assert latent_dims(140, 1000) == list(contenders.LATENT_DIMS)
+    assert latent_dims(140, 1000) == list(LATENT_DIMS)
+
+
+def all_contenders(widths, rules):
+    return contenders(widths, rules, epochs=1, memory=None, seed=0)
 
 
 @pytest.mark.parametrize("widths", [[1], [1, 2, 3], [2, 4, 8, 16]])
-def test_every_contender_has_as_many_candidates_on_the_same_scaled_rows(widths):
-    rules = contenders.THRESHOLDS
-    all_three = [
-        contenders.autoencoder(widths, rules, epochs=1, memory=None, seed=0),
-        contenders.pca(widths, rules),
-        contenders.isolation_forest(widths, rules, seed=0),
-    ]
-    sizes = {prod(map(len, one.grid.values())) for one in all_three}
-    assert sizes == {len(widths) * len(rules)}
-    scalers = {repr(one.pipeline["scale"]) for one in all_three}
-    assert len(scalers) == 1
-    for one in all_three:
-        assert set(one.grid) <= set(one.pipeline.get_params())
+def test_every_contender_has_as_many_candidates(widths):
+    for _, detector, grid in all_contenders(widths, THRESHOLDS):
+        assert prod(map(len, grid.values())) == len(widths) * len(THRESHOLDS)
+        assert set(grid) <= set(detector.get_params())
 
 
 def test_the_forest_is_searched_with_its_defaults_among_the_candidates():
-    grid = contenders.isolation_forest([1], [None], seed=0).grid
-    assert grid == {
-        "detector__max_features": [1.0],
-        "detector__contamination": ["auto"],
-    }
+    _, _, grid = all_contenders([1], [None])[2]
+    assert grid == {"max_features": (1.0,), "contamination": ("auto",)}
 
 
 def test_without_thresholds_only_the_width_is_searched():
-    one = contenders.autoencoder([2, 4], (), epochs=1, memory=None, seed=0)
-    assert one.grid == {"detector__latent_dim": [2, 4]}
+    _, _, grid = all_contenders([2, 4], ())[0]
+    assert grid == {"latent_dim": [2, 4]}
 
 
 @pytest.mark.draws_globally("scikit-learn's checks shuffle with numpy.random")

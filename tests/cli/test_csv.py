@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae._cli._csv import LARGEST, find_column, load_csv
-from skae._cli._data import InputError
+from skae._cli._table import LARGEST, InputError, find_column, load_csv
 
 N_ROWS = 12
 
@@ -82,26 +81,26 @@ def test_dropped_columns_are_left_out(write, table):
 
 
 def test_labels_may_be_text(write, table):
-    path = write(table.assign(kind=["odd"] * 4 + ["even"] * 8))
-    data = load_csv(path, label_column="kind", outlier_label="odd")
+    path = write(table.assign(kind=["abnormal"] * 4 + ["normal"] * 8))
+    data = load_csv(path, label_column="kind", outlier_label="abnormal")
     assert list(data.X.columns) == ["a", "b", "c"]
     assert (data.y == -1).sum() == 4
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"), [("b", "b"), ("1", "b"), ("-1", "c"), ("0", "0"), ("2", "0")]
+    ("given", "found"), [("b", "b"), ("1", "b"), ("-1", "c"), ("0", "0"), ("2", "0")]
 )
-def test_a_name_wins_over_a_position(wanted, found):
+def test_a_name_wins_over_a_position(given, found):
     columns = ["a", "b", "c"] if found != "0" else ["a", "b", "0"]
-    assert find_column(columns, wanted, "--drop") == found
+    assert find_column(columns, given, "--drop") == found
 
 
-@pytest.mark.parametrize("wanted", ["d", "3", "-4", ""])
-def test_an_unknown_column_is_told_with_those_that_there_are(wanted):
+@pytest.mark.parametrize("given", ["d", "3", "-4", ""])
+def test_an_unknown_column_is_refused_with_a_list_of_the_columns(given):
     with pytest.raises(InputError) as error:
-        find_column(["a", "b", "c"], wanted, "--label-column")
+        find_column(["a", "b", "c"], given, "--label-column")
     message = str(error.value)
-    assert message.startswith(f"--label-column {wanted!r} is no column.")
+    assert message.startswith(f"--label-column {given!r} is no column.")
     assert "'a', 'b', 'c'; positions go from 0 to 2" in message
 
 
@@ -169,13 +168,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         load_csv(str(tmp_path))
 
 
-def test_a_header_taken_for_data_is_told(write, table):
+def test_a_header_taken_for_data_is_recognized(write, table):
     with pytest.raises(InputError, match="holds the names of the columns, omit --no-h"):
         load_csv(write(table), header=False)
 
 
 @pytest.mark.parametrize("name", ["label", "y", "Target", "class", "outlier"])
-def test_a_column_that_may_hold_labels_is_told_only_where_it_is_not_used(
+def test_a_column_that_may_hold_labels_is_noted_where_it_is_not_used(
     write, table, name
 ):
     path = write(table.assign(**{name: [0] * 4 + [1] * 8}))
@@ -184,12 +183,12 @@ def test_a_column_that_may_hold_labels_is_told_only_where_it_is_not_used(
     assert load_csv(path, label_column=name).notes == ()
 
 
-def test_data_taken_for_a_header_is_told(write, table):
+def test_data_taken_for_a_header_is_noted(write, table):
     (note,) = load_csv(write(table, header=False)).notes
     assert note.endswith("If it holds data, pass --no-header.")
 
 
-def test_a_column_that_may_count_the_rows_is_told(write, table):
+def test_a_column_that_may_count_the_rows_is_noted(write, table):
     (note,) = load_csv(write(table, index=True)).notes
     assert note.startswith("Column 'Unnamed: 0' may count the rows")
 

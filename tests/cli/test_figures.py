@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from skae._cli._figures import share_an_axis, typical_rows
+from skae._cli._report import share_an_axis, typical_rows
 
 ERRORS = npst.arrays(float, st.integers(2, 20), elements=st.floats(0, 10))
 
@@ -25,9 +25,9 @@ def test_the_drawn_rows_are_the_middle_of_each_class(errors, random):
 @settings(max_examples=50, deadline=None)
 @given(ERRORS)
 def test_without_labels_the_extremes_are_drawn(errors):
-    normal, odd = typical_rows(errors, None)
+    normal, abnormal = typical_rows(errors, None)
     assert errors[normal] == errors.min()
-    assert errors[odd] == errors.max()
+    assert errors[abnormal] == errors.max()
 
 
 def test_columns_of_different_units_do_not_share_an_axis():

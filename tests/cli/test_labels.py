@@ -6,34 +6,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae._cli._data import InputError
-from skae._cli._labels import label_key, outlier_labels
+from skae._cli._table import InputError, label_key, outlier_labels
 
 Y = [-1] * 4 + [1] * 6
 
 
-def column(odd, normal):
-    return pd.Series([odd] * 4 + [normal] * 6, name="kind")
+def column(abnormal, normal):
+    return pd.Series([abnormal] * 4 + [normal] * 6, name="kind")
 
 
-@pytest.mark.parametrize("wanted", ["0", "0.0", " 0 ", "-0", "0e5"])
-@pytest.mark.parametrize("odd", [0, 0.0, "0", np.float32(0), "0.00"])
-def test_numbers_compare_as_numbers_whatever_their_spelling(odd, wanted):
-    y, outliers = outlier_labels(column(odd, 1), wanted)
+@pytest.mark.parametrize("given", ["0", "0.0", " 0 ", "-0", "0e5"])
+@pytest.mark.parametrize("abnormal", [0, 0.0, "0", np.float32(0), "0.00"])
+def test_numbers_compare_as_numbers_whatever_their_spelling(abnormal, given):
+    y, outliers = outlier_labels(column(abnormal, 1), given)
     np.testing.assert_array_equal(y, Y)
     assert outliers.endswith("with 0 in column 'kind'") or "-0" in outliers
 
 
 @pytest.mark.parametrize(
-    ("odd", "normal"), [("bad", "good"), (True, False), ("1", "one"), (-1, 1)]
+    ("abnormal", "normal"), [("bad", "good"), (True, False), ("1", "one"), (-1, 1)]
 )
-def test_the_outlier_label_is_found_as_it_is_written(odd, normal):
-    y, outliers = outlier_labels(column(odd, normal), str(odd))
+def test_the_outlier_label_is_found_as_it_is_written(abnormal, normal):
+    y, outliers = outlier_labels(column(abnormal, normal), str(abnormal))
     np.testing.assert_array_equal(y, Y)
     assert "rarer" not in outliers
 
 
-def test_the_rarer_of_two_labels_is_taken_and_told():
+def test_the_rarer_of_two_labels_is_taken_and_named():
     y, outliers = outlier_labels(column("bad", "good"))
     np.testing.assert_array_equal(y, Y)
     assert outliers == (
@@ -49,7 +48,7 @@ def test_all_labels_but_one_are_normal():
 
 
 @pytest.mark.parametrize(
-    ("labels", "wanted", "words"),
+    ("labels", "given", "words"),
     [
         ([1] * 9 + [None], None, "Column 'kind' lacks 1 of 10 labels. Fill them in"),
         (["x"] * 10, None, "holds only one label, 'x', but labels must tell normal"),
@@ -73,9 +72,9 @@ def test_all_labels_but_one_are_normal():
         ([0] * 9 + [1] * 5, "0", "There are 5 normal rows (any other label), but at "),
     ],
 )
-def test_labels_that_do_not_tell_the_outliers_are_refused(labels, wanted, words):
+def test_labels_without_clear_outliers_are_refused(labels, given, words):
     with pytest.raises(InputError) as error:
-        outlier_labels(pd.Series(labels, name="kind"), wanted)
+        outlier_labels(pd.Series(labels, name="kind"), given)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 

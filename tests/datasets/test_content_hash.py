@@ -33,7 +33,7 @@ def test_storage_does_not_matter(X, any_row_order):
 
 @settings(max_examples=40, deadline=None)
 @given(X=tables, data=st.data())
-def test_order_of_rows_matters_only_where_asked(X, data):
+def test_order_of_rows_matters_by_default_only(X, data):
     arrays = with_row_numbers(X)
     order = np.array(data.draw(st.permutations(range(len(X)))))
     moved = {name: array[order] for name, array in arrays.items()}

@@ -18,9 +18,10 @@ import pooch
 import pytest
 
 from skae._validation import InvalidParameterError
-from skae.datasets import _ecg, _images, fetch_ecg5000, fetch_fashion_mnist, fetch_mnist
-from skae.datasets._download import N_TRIES, RemoteFile, Source
-from skae.datasets._store import content_hash, find_data_home
+from skae.datasets import fetch_ecg5000, fetch_fashion_mnist, fetch_mnist
+from skae.datasets._ecg import ECG5000, fetch_beats
+from skae.datasets._images import FASHION_MNIST, IDX_FILES, MNIST, fetch_images
+from skae.datasets._store import N_TRIES, Source, content_hash, find_data_home
 
 N_TRAIN, N_TEST, N_BEATS, N_STEPS = 6, 4, 9, 5
 
@@ -56,18 +57,21 @@ class FakeHost:
         self.thread.join()
         self.server.server_close()
 
-    def relocate(self, source, *, hashes=True):
-        """Source with its files on this server and with their checksums."""
-        files = tuple(
-            RemoteFile(
-                f"{self.url}/{file.name}",
-                "sha256:" + hashlib.sha256(self.files[file.name]).hexdigest()
-                if hashes and file.known_hash and file.name in self.files
-                else None,
-            )
-            for file in source.files
+    def copy(self, data_set, arrays):
+        """Return a data set of other arrays, with its files on this server."""
+        return replace(
+            data_set,
+            layout={name: (x.shape, x.dtype.name) for name, x in arrays.items()},
+            content_hash=content_hash(arrays, any_row_order=data_set.any_row_order),
+            sources=tuple(map(self._relocate, data_set.sources)),
         )
-        return Source(files, source.read)
+
+    def _relocate(self, source):
+        files = {
+            name: checksum and f"sha256:{hashlib.sha256(self.files[name]).hexdigest()}"
+            for name, checksum in source.files.items()
+        }
+        return Source(self.url, files, source.read)
 
 
 def idx_file(array):
@@ -121,22 +125,17 @@ def images():
 
 
 @pytest.fixture
-def image_host(host, images, monkeypatch):
-    """Both image sets, in the form of every source that they have."""
-    names = [file.name for file in _images.FASHION_MNIST.sources[0].files]
-    for name, array in zip(names, images.values(), strict=True):
+def image_sets(host, images):
+    """Small MNIST and Fashion-MNIST, in the form of every source that they have."""
+    for name, array in zip(IDX_FILES, images.values(), strict=True):
         host.files[name] = idx_file(array)
     host.files["mnist.npz"] = npz_file(**images)
-    for name in ("MNIST", "FASHION_MNIST"):
-        real = getattr(_images, name)
-        tiny = replace(
-            real,
-            layout={key: (x.shape, x.dtype.name) for key, x in images.items()},
-            content_hash=content_hash(images),
-            sources=tuple(map(host.relocate, real.sources)),
-        )
-        monkeypatch.setattr(_images, name, tiny)
-    return host
+    return [host.copy(data_set, images) for data_set in (MNIST, FASHION_MNIST)]
+
+
+def load(data_set, home, subset="train", download=True):
+    """Load images as the public functions do."""
+    return fetch_images(data_set, subset, home, download, False)
 
 
 @pytest.fixture
@@ -147,31 +146,26 @@ def beats():
 
 
 @pytest.fixture
-def ecg_host(host, beats, monkeypatch):
+def ecg(host, beats):
+    """A small ECG5000, in the form of every source that it has."""
     X, classes = beats
     train, test = ts_file(X[:3], classes[:3]), ts_file(X[3:], classes[3:])
     host.files["ECG5000_TRAIN.ts"], host.files["ECG5000_TEST.ts"] = train, test
     host.files["ECG5000.zip"] = zip_file(ECG5000_TRAIN=train, ECG5000_TEST=test)
     arrays = {"X": X, "y": (classes == 1).astype(np.int8)}
-    shuffled = {key: array[::-1] for key, array in arrays.items()}
-    tiny = replace(
-        _ecg.ECG5000,
-        layout={key: (x.shape, x.dtype.name) for key, x in arrays.items()},
-        content_hash=content_hash(shuffled, any_row_order=True),
-        sources=tuple(map(host.relocate, _ecg.ECG5000.sources)),
-    )
-    monkeypatch.setattr(_ecg, "ECG5000", tiny)
-    return host
+    return host.copy(ECG5000, {name: array[::-1] for name, array in arrays.items()})
 
 
 def files_in(folder):
     return sorted(path.name for path in Path(folder).rglob("*"))
 
 
-@pytest.mark.parametrize("fetch", [fetch_fashion_mnist, fetch_mnist])
-def test_images_are_downloaded_once_and_converted(fetch, image_host, images, tmp_path):
+@pytest.mark.parametrize("number", [0, 1])
+def test_images_are_downloaded_once_and_converted(
+    number, host, image_sets, images, tmp_path
+):
     home = tmp_path / "new" / "home"
-    bunch = fetch(data_home=home)
+    bunch = load(image_sets[number], home)
     assert bunch.data.shape == (N_TRAIN, 28, 28, 1)
     assert bunch.data.dtype == np.float32
     np.testing.assert_allclose(bunch.data[..., 0] * 255, images["x_train"], rtol=1e-6)
@@ -179,31 +173,28 @@ def test_images_are_downloaded_once_and_converted(fetch, image_host, images, tmp
     assert np.array_equal(bunch.target, images["y_train"])
     assert len(bunch.target_names) == 10
     assert "28 by 28" in bunch.DESCR
+    assert all(url.startswith(f"{host.url}/") for url in bunch.details["urls"])
     assert files_in(home) == [Path(bunch.details["filename"]).name]
 
-    before = image_host.requests.total()
-    again = fetch(data_home=str(home), download_if_missing=False)
-    assert image_host.requests.total() == before > 0
+    before = host.requests.total()
+    again = load(image_sets[number], str(home), download=False)
+    assert host.requests.total() == before > 0
     assert np.array_equal(again.data, bunch.data)
 
 
-@pytest.mark.usefixtures("image_host")
-@pytest.mark.parametrize("fetch", [fetch_fashion_mnist, fetch_mnist])
-def test_subsets_make_up_the_whole(fetch, images, tmp_path):
-    parts = {
-        subset: fetch(subset=subset, data_home=tmp_path, return_X_y=True)
-        for subset in ("train", "test", "all")
-    }
-    for axis in range(2):
-        joined = np.concatenate([parts["train"][axis], parts["test"][axis]])
-        assert np.array_equal(parts["all"][axis], joined)
-    assert np.array_equal(parts["test"][1], images["y_test"])
+def test_subsets_make_up_the_whole(image_sets, images, tmp_path):
+    train, test, both = (
+        load(image_sets[0], tmp_path, subset) for subset in ("train", "test", "all")
+    )
+    for name in ("data", "target"):
+        assert np.array_equal(both[name], np.concatenate([train[name], test[name]]))
+    assert np.array_equal(test.target, images["y_test"])
 
 
 def test_the_file_in_the_data_home_has_the_published_layout(
-    image_host, images, tmp_path
+    image_sets, images, tmp_path
 ):
-    fetch_fashion_mnist(data_home=tmp_path)
+    load(image_sets[1], tmp_path)
     with np.load(tmp_path / "fashion_mnist.npz", allow_pickle=False) as npz:
         assert set(npz.files) == set(images)
         for name, array in images.items():
@@ -218,107 +209,99 @@ def check_beats(bunch, beats):
     assert np.array_equal(bunch.target, np.where(classes == 1, 1, -1))
 
 
-@pytest.mark.usefixtures("ecg_host")
-def test_ecg5000_from_the_archive(beats, tmp_path):
-    bunch = fetch_ecg5000(data_home=tmp_path)
+def test_ecg5000_from_the_archive(ecg, beats, tmp_path):
+    bunch = fetch_beats(ecg, tmp_path, True, False)
     check_beats(bunch, beats)
     assert bunch.feature_names == [f"t{step}" for step in range(N_STEPS)]
     assert bunch.target_names == ["abnormal", "normal"]
     assert files_in(tmp_path) == ["ecg5000.npz"]
-    X, y = fetch_ecg5000(data_home=tmp_path, return_X_y=True)
+    X, y = fetch_beats(ecg, tmp_path, True, True)
     assert np.array_equal(X, bunch.data)
     assert np.array_equal(y, bunch.target)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<html>Sign in</html>"])
-def test_another_source_is_asked_where_the_first_fails(
-    content, ecg_host, beats, tmp_path
+def test_the_second_source_is_used_where_the_first_fails(
+    content, host, ecg, beats, tmp_path
 ):
-    ecg_host.files["ECG5000.zip"] = content
-    check_beats(fetch_ecg5000(data_home=tmp_path), beats)
-    assert ecg_host.requests["ECG5000_TEST.ts"] == 1
+    host.files["ECG5000.zip"] = content
+    check_beats(fetch_beats(ecg, tmp_path, True, False), beats)
+    assert host.requests["ECG5000_TEST.ts"] == 1
 
 
-def test_mnist_also_comes_as_four_files(image_host, images, tmp_path):
-    del image_host.files["mnist.npz"]
-    X, y = fetch_mnist(data_home=tmp_path, return_X_y=True)
-    assert len(X) == N_TRAIN
-    assert np.array_equal(y, images["y_train"])
+def test_mnist_also_comes_as_four_files(host, image_sets, images, tmp_path):
+    del host.files["mnist.npz"]
+    assert np.array_equal(load(image_sets[0], tmp_path).target, images["y_train"])
 
 
 @pytest.mark.parametrize("n_failures", range(1, N_TRIES))
-def test_a_failing_host_is_asked_again(n_failures, image_host, tmp_path):
-    image_host.failures["mnist.npz"] = n_failures
-    fetch_mnist(data_home=tmp_path)
-    assert image_host.requests["mnist.npz"] == n_failures + 1
-    assert image_host.requests.total() == n_failures + 1
+def test_a_failed_download_is_tried_again(n_failures, host, image_sets, tmp_path):
+    host.failures["mnist.npz"] = n_failures
+    load(image_sets[0], tmp_path)
+    assert host.requests["mnist.npz"] == n_failures + 1
+    assert host.requests.total() == n_failures + 1
 
 
-def test_a_host_that_keeps_failing_is_named(image_host, tmp_path):
-    image_host.files.clear()
+def test_a_host_that_keeps_failing_is_named(host, image_sets, tmp_path):
+    host.files.clear()
     with pytest.raises(OSError) as info:
-        fetch_mnist(data_home=tmp_path)
+        load(image_sets[0], tmp_path)
     message = str(info.value)
     assert message.startswith("'mnist.npz' could not be downloaded: ")
-    url = f"{image_host.url}/mnist.npz"
+    url = f"{host.url}/mnist.npz"
     assert f"{url} failed {N_TRIES} times, last with a HTTPError" in message
     assert f"put the file into the data home {str(tmp_path)!r}" in message
-    assert image_host.requests["mnist.npz"] == N_TRIES
+    assert host.requests["mnist.npz"] == N_TRIES
     assert isinstance(info.value.__cause__, OSError)
     assert files_in(tmp_path) == []
 
 
-def test_without_a_network_one_error_says_what_to_do(host, tmp_path, monkeypatch):
-    host.close()  # nobody listens there any more
-    source = Source((RemoteFile(f"{host.url}/mnist.npz"),), dict)
-    offline = replace(_images.MNIST, sources=(source,))
-    monkeypatch.setattr(_images, "MNIST", offline)
+def test_without_a_network_one_error_says_what_to_do(host, image_sets, tmp_path):
+    host.close()
     pattern = f"{host.url}/mnist.npz failed {N_TRIES} times, last with a Connection.*"
     with pytest.raises(OSError, match=pattern + "Check the network"):
-        fetch_mnist(data_home=tmp_path)
+        load(image_sets[0], tmp_path)
 
 
-def test_a_damaged_download_is_refused_by_its_checksum(image_host, tmp_path):
-    content = bytearray(image_host.files["mnist.npz"])
+def test_a_damaged_download_is_refused_by_its_checksum(host, image_sets, tmp_path):
+    content = bytearray(host.files["mnist.npz"])
     content[len(content) // 2] ^= 1
-    image_host.files = {"mnist.npz": bytes(content)}
+    host.files = {"mnist.npz": bytes(content)}
     with pytest.raises(OSError, match=f"mnist.npz sent a damaged file {N_TRIES} times"):
-        fetch_mnist(data_home=tmp_path)
+        load(image_sets[0], tmp_path)
     assert files_in(tmp_path) == []
 
 
-def test_other_data_are_refused_by_their_content(ecg_host, beats, tmp_path):
+def test_other_data_are_refused_by_their_content(host, ecg, beats, tmp_path):
     X, classes = beats
     other = ts_file(X + 1e-3, classes)
-    ecg_host.files.clear()
-    ecg_host.files["ECG5000.zip"] = zip_file(ECG5000_TRAIN=other, ECG5000_TEST=other)
+    host.files.clear()
+    host.files["ECG5000.zip"] = zip_file(ECG5000_TRAIN=other, ECG5000_TEST=other)
     with pytest.raises(OSError, match="ECG5000.zip holds other data than published"):
-        fetch_ecg5000(data_home=tmp_path)
+        fetch_beats(ecg, tmp_path, True, False)
     assert files_in(tmp_path) == []
 
 
-def test_an_interrupted_conversion_leaves_nothing(image_host, tmp_path, monkeypatch):
+def test_an_interrupted_conversion_leaves_nothing(host, image_sets, tmp_path):
     def interrupt(*paths):
         assert all(path.is_file() for path in paths)
         raise KeyboardInterrupt
 
-    source = replace(_images.MNIST.sources[0], read=interrupt)
-    monkeypatch.setattr(_images, "MNIST", replace(_images.MNIST, sources=(source,)))
+    source = replace(image_sets[0].sources[0], read=interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fetch_mnist(data_home=tmp_path)
-    assert image_host.requests["mnist.npz"] == 1
+        load(replace(image_sets[0], sources=(source,)), tmp_path)
+    assert host.requests["mnist.npz"] == 1
     assert files_in(tmp_path) == []
 
 
-@pytest.mark.usefixtures("image_host")
-def test_a_download_shows_a_bar_and_no_log(tmp_path, capfd):
+def test_a_download_shows_a_bar_and_no_log(image_sets, tmp_path, capfd):
     level = pooch.get_logger().level
     records = []
     handler = logging.Handler()
     handler.emit = records.append
     pooch.get_logger().addHandler(handler)
     try:
-        fetch_mnist(data_home=tmp_path)
+        load(image_sets[0], tmp_path)
     finally:
         pooch.get_logger().removeHandler(handler)
     out, err = capfd.readouterr()
@@ -336,9 +319,7 @@ def test_a_download_shows_a_bar_and_no_log(tmp_path, capfd):
         (fetch_ecg5000, "ecg5000.npz"),
     ],
 )
-def test_a_missing_file_is_an_error_where_no_download_is_wanted(
-    fetch, filename, tmp_path
-):
+def test_a_missing_file_is_an_error_without_download(fetch, filename, tmp_path):
     with pytest.raises(OSError) as info:
         fetch(data_home=tmp_path / "nowhere", download_if_missing=False)
     assert str(info.value).startswith(
@@ -350,22 +331,21 @@ def test_a_missing_file_is_an_error_where_no_download_is_wanted(
 
 
 def test_the_data_home_is_the_argument_or_the_variable_or_the_default(monkeypatch):
-    monkeypatch.setenv("HOME", "/somebody")
-    monkeypatch.setenv("USERPROFILE", "/somebody")
+    monkeypatch.setenv("HOME", "/home/name")
+    monkeypatch.setenv("USERPROFILE", "/home/name")
     monkeypatch.delenv("SKAE_DATA", raising=False)
-    assert find_data_home() == Path("/somebody/skae_data")
+    assert find_data_home() == Path("/home/name/skae_data")
     monkeypatch.setenv("SKAE_DATA", "~/variable")
-    assert find_data_home() == Path("/somebody/variable")
-    assert find_data_home("~/argument") == Path("/somebody/argument")
+    assert find_data_home() == Path("/home/name/variable")
+    assert find_data_home("~/argument") == Path("/home/name/argument")
     assert find_data_home(Path("/a")) == Path("/a")
     monkeypatch.setenv("SKAE_DATA", "")
-    assert find_data_home() == Path("/somebody/skae_data")
+    assert find_data_home() == Path("/home/name/skae_data")
 
 
-@pytest.mark.usefixtures("image_host")
-def test_the_variable_is_where_fetchers_look(tmp_path, monkeypatch):
+def test_files_are_kept_where_the_variable_says(image_sets, tmp_path, monkeypatch):
     monkeypatch.setenv("SKAE_DATA", str(tmp_path))
-    details = fetch_mnist().details
+    details = load(image_sets[0], None).details
     assert files_in(tmp_path) == ["mnist.npz"]
     assert details["filename"] == str(tmp_path / "mnist.npz")
 
@@ -415,19 +395,16 @@ def test_wrong_arguments_are_refused(wrong):
         fetch_mnist(**wrong)
 
 
-@pytest.mark.parametrize(
-    "data_set", [_images.MNIST, _images.FASHION_MNIST, _ecg.ECG5000]
-)
+@pytest.mark.parametrize("data_set", [MNIST, FASHION_MNIST, ECG5000])
 def test_the_table_of_originals_is_well_formed(data_set):
     lengths = {"md5": 32, "sha256": 64}
     assert len(data_set.content_hash) == lengths["sha256"]
     for source in data_set.sources:
-        names = [file.name for file in source.files]
-        assert len(set(names)) == len(names)
-        for file in source.files:
-            assert file.url.startswith(("https://", "http://"))
-            if file.known_hash is not None:
-                kind, digest = file.known_hash.split(":")
+        assert source.base_url.startswith(("https://", "http://"))
+        for name, checksum in source.files.items():
+            assert source.url(name) == f"{source.base_url}/{name}"
+            if checksum is not None:
+                kind, digest = checksum.split(":")
                 assert len(digest) == lengths[kind]
             # What nothing else protects must not travel in the clear.
-            assert file.known_hash or file.url.startswith("https://")
+            assert checksum or source.base_url.startswith("https://")

@@ -13,10 +13,10 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skae._validation import InvalidParameterError
-from skae.datasets import _beats, make_heartbeats
-from skae.datasets._beats import KINDS
+from skae.datasets import _heartbeats, make_heartbeats
+from skae.datasets._heartbeats import KINDS
 
-TIME = np.linspace(*_beats.WINDOW, 140)
+TIME = np.linspace(*_heartbeats.WINDOW, 140)
 
 
 @settings(max_examples=40, deadline=None)
@@ -41,8 +41,8 @@ def test_shapes_labels_and_kinds(n_samples, n_timesteps, outlier_fraction, kinds
     assert np.isfinite(X).all()
     assert np.array_equal(y, np.where(drawn == "normal", 1, -1))
     assert (y == -1).sum() == round(outlier_fraction * n_samples)
-    wanted = list(KINDS) if kinds is None else set(kinds)
-    counts = [(drawn == kind).sum() for kind in wanted]
+    expected = list(KINDS) if kinds is None else set(kinds)
+    counts = [(drawn == kind).sum() for kind in expected]
     assert sum(counts) == (y == -1).sum()
     assert max(counts) - min(counts) <= 1
 
@@ -86,8 +86,10 @@ def test_more_timesteps_are_the_same_beats_in_more_detail():
 @pytest.mark.parametrize("rate", [50.0, 60.0, 110.0])
 def test_the_trace_is_the_integral_of_the_published_equation(rate):
     time = np.linspace(-0.5, 0.5, 20001) * 60 / rate  # one whole cycle
-    beat = _beats.Beats(_beats.ANGLE[None], _beats.HEIGHT[None], _beats.WIDTH[None])
-    z = _beats.trace(beat, np.array([rate]), time[None])[0]
+    beat = _heartbeats.Beats(
+        _heartbeats.ANGLE[None], _heartbeats.HEIGHT[None], _heartbeats.WIDTH[None]
+    )
+    z = _heartbeats.voltage(beat, np.array([rate]), time[None])[0]
 
     # Table I; ECGSYN's factors for another heart rate. Written out again on purpose.
     factor = np.sqrt(rate / 60)

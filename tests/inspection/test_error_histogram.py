@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.exceptions import NotFittedError
 
 from skae.inspection import ErrorHistogramDisplay
 from skae.inspection._common import count_bins, histogram_edges
@@ -106,31 +105,3 @@ def test_bins_as_given(bins):
     display = ErrorHistogramDisplay([0.0, 0.5, 2.5, 3.0]).plot(bins=bins)
     assert len(display.edges_) - 1 == (bins if isinstance(bins, int) else 3)
     assert display.edges_[[0, -1]].tolist() == [0, 3]
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "message"),
-    [
-        ({"errors": [1, 2], "y": [1]}, r"y has 1 entries, but errors has 2 rows"),
-        (
-            {"errors": [1, 2], "y": [0, 1]},
-            r"y must hold only the labels \+1 .* but holds 0, 1\..*np.where",
-        ),
-        ({"errors": [1, np.nan]}, "NaN"),
-        ({"errors": []}, "0 sample"),
-    ],
-)
-def test_bad_data_are_refused(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        ErrorHistogramDisplay(**kwargs).plot()
-
-
-@pytest.mark.parametrize("kwargs", [{"bins": 0}, {"log": "x"}, {"normalize": "x"}])
-def test_bad_values_are_refused(kwargs):
-    with pytest.raises(ValueError, match=f"'{next(iter(kwargs))}' parameter of"):
-        ErrorHistogramDisplay([1.0, 2.0]).plot(**kwargs)
-
-
-def test_unfitted_is_refused(detector):
-    with pytest.raises(NotFittedError):
-        ErrorHistogramDisplay.from_estimator(type(detector)())

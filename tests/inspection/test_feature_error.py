@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.exceptions import NotFittedError
 
 from skae.inspection import FeatureErrorDisplay
 
@@ -134,58 +133,3 @@ def test_axes_and_kind_as_given(kind):
 def test_errors_of_zero_have_no_share():
     display = FeatureErrorDisplay([0.0, 0.0]).plot()
     assert [bar.get_width() for bar in display.bars_] == [0, 0]
-
-
-@pytest.mark.parametrize(
-    ("shape", "kind", "message"),
-    [
-        ((8, 8), "bars", r"kind='bars' draws rows with 1 axes.*shape \(8, 8\)"),
-        ((8,), "image", r"kind='image' draws rows with 2 or 3 axes.*shape \(8,\)"),
-        ((8, 8, 1), "line", r"kind='line' draws rows with 1 or 2 axes.*row_shape"),
-        ((2, 2, 2, 2), "auto", r"kind='image' draws rows with 2 or 3 axes"),
-        ((8,), "table", r"errors of shape \(n_rows, n_features\), but .*\(8,\)"),
-        ((8, 8, 1), "table", r"\(8, 8, 1\). Draw one row, or pass row_shape to flat"),
-    ],
-)
-def test_a_kind_that_does_not_fit_is_refused(shape, kind, message):
-    with pytest.raises(ValueError, match=message):
-        FeatureErrorDisplay(np.ones(shape)).plot(kind=kind)
-
-
-def test_names_that_do_not_fit_are_refused():
-    message = "feature_names has 1 names, but the rows have 3 features"
-    with pytest.raises(ValueError, match=message):
-        FeatureErrorDisplay(np.ones(3), feature_names=["a"]).plot()
-    message = "feature_names has 1 names, but the rows have 2 features"
-    with pytest.raises(ValueError, match=message):
-        FeatureErrorDisplay(np.ones((9, 2)), feature_names=["a"]).plot()
-
-
-def test_names_of_rows_that_do_not_fit_are_refused():
-    display = FeatureErrorDisplay(np.ones((3, 2)), row_names=["a"])
-    with pytest.raises(ValueError, match="row_names has 1 names, but there are 3 rows"):
-        display.plot(kind="table")
-
-
-@pytest.mark.parametrize("row", [120, -121])
-def test_a_row_that_is_not_there_is_refused(detector, waves, row):
-    with pytest.raises(IndexError, match=f"row is {row}, but X has 120 rows.*0 to 119"):
-        FeatureErrorDisplay.from_estimator(detector, waves, row=row)
-
-
-def test_a_shape_that_does_not_fit_is_refused(detector, waves):
-    message = r"rows of shape \(60,\), which do not fit row_shape=\(7, 7\)"
-    with pytest.raises(ValueError, match=message):
-        FeatureErrorDisplay.from_estimator(detector, waves, row_shape=(7, 7))
-
-
-def test_bad_values_are_refused(detector, waves):
-    with pytest.raises(ValueError, match="'top_k' parameter of"):
-        FeatureErrorDisplay([1.0]).plot(top_k=0)
-    with pytest.raises(ValueError, match="'row' parameter of"):
-        FeatureErrorDisplay.from_estimator(detector, waves, row="first")
-
-
-def test_unfitted_is_refused(detector, waves):
-    with pytest.raises(NotFittedError):
-        FeatureErrorDisplay.from_estimator(type(detector)(), waves)

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
 
 from skae.inspection import LatentSpaceDisplay
 
@@ -173,34 +172,3 @@ def test_axes_and_style_as_given():
     )
     assert display.ax_ is ax
     assert display.scatters_[0].get_sizes().tolist() == [7]
-
-
-@pytest.mark.parametrize("dimensions", [(0, 9), (-1, 0), (0, 1, 2), ()])
-def test_dimensions_that_are_not_there_are_refused(transformer, waves, dimensions):
-    with pytest.raises(ValueError, match=r"dimensions must be one or two.*from 0 to 3"):
-        LatentSpaceDisplay.from_estimator(transformer, waves, dimensions=dimensions)
-
-
-def test_bad_data_are_refused(detector, waves):
-    with pytest.raises(ValueError, match="codes has 3 columns, but one or two"):
-        LatentSpaceDisplay(np.zeros((4, 3))).plot()
-    with pytest.raises(ValueError, match="y has 2 entries, but codes has 4 rows"):
-        LatentSpaceDisplay(np.zeros((4, 2)), y=[1, 2]).plot()
-    with pytest.raises(ValueError, match="y has 2 entries, but X has 120 rows"):
-        LatentSpaceDisplay.from_estimator(detector, waves, y=[1, 2])
-
-
-def test_an_estimator_without_codes_is_refused(denoiser, waves):
-    message = "LinearDenoiser has neither encode nor transform.*AutoencoderTransformer"
-    with pytest.raises(TypeError, match=message):
-        LatentSpaceDisplay.from_estimator(denoiser, waves)
-
-
-def test_bad_values_are_refused(detector, waves):
-    with pytest.raises(ValueError, match="'max_samples' parameter of"):
-        LatentSpaceDisplay.from_estimator(detector, waves, max_samples=0)
-
-
-def test_unfitted_is_refused(detector, waves):
-    with pytest.raises(NotFittedError):
-        LatentSpaceDisplay.from_estimator(type(detector)(), waves)

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.exceptions import NotFittedError
 
 from skae.inspection import LossCurveDisplay
 
@@ -45,21 +44,10 @@ def test_the_mark_is_the_first_lowest_watched_loss(loss, with_validation):
 
 
 @pytest.mark.parametrize(
-    ("params", "n_val", "kept"),
-    [
-        ({}, 4, [2]),
-        ({"patience": None}, 4, None),
-        ({}, 3, None),  # partial_fit made the last pass
-        ({}, 0, None),  # partial_fit made all passes
-        ({"validation_fraction": None}, 0, [3]),
-        ({"validation_fraction": None, "patience": None}, 0, None),
-        ({"validation_fraction": None}, 4, [2]),  # validation rows were given
-    ],
+    ("restored", "n_val", "kept"), [(True, 4, [2]), (True, 0, [3]), (False, 4, None)]
 )
-def test_only_a_fit_with_patience_keeps_the_best(
-    transformer, waves, params, n_val, kept
-):
-    fitted = type(transformer)(**params).fit(waves)
+def test_only_restored_weights_are_marked(transformer, waves, restored, n_val, kept):
+    fitted = type(transformer)(restored=restored).fit(waves)
     fitted.history_["val_loss"] = fitted.history_["val_loss"][:n_val]
     mark = LossCurveDisplay.from_estimator(fitted).kept_marker_
     assert (None if mark is None else mark.get_xdata().tolist()) == kept
@@ -95,21 +83,3 @@ def test_two_estimators_on_the_same_axes(transformer):
 def test_a_single_epoch_is_seen():
     display = LossCurveDisplay({"loss": [1.0]}).plot()
     assert display.loss_line_.get_marker() == "."
-
-
-@pytest.mark.parametrize("history", [{}, {"loss": []}, {"val_loss": [1.0]}])
-def test_a_history_without_loss_is_refused(history):
-    with pytest.raises(
-        ValueError, match=r"history must hold a 'loss'.*Pass the history_"
-    ):
-        LossCurveDisplay(history).plot()
-
-
-def test_bad_values_are_refused():
-    with pytest.raises(ValueError, match="'log' parameter of"):
-        LossCurveDisplay({"loss": [1.0]}).plot(log="maybe")
-
-
-def test_unfitted_is_refused(transformer):
-    with pytest.raises(NotFittedError):
-        LossCurveDisplay.from_estimator(type(transformer)())

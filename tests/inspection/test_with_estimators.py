@@ -45,8 +45,30 @@ def test_losses_and_reconstructions(fitted, waves, name):
         np.testing.assert_array_equal([line.get_ydata() for line in lines], rows)
 
 
-def test_partial_fit_keeps_the_last_weights(waves):
-    estimator = AutoencoderTransformer(**PARAMS).partial_fit(waves).partial_fit(waves)
+@pytest.mark.parametrize("validation_fraction", [None, 0.1])
+@pytest.mark.parametrize("fits_before", [False, True])
+def test_no_epoch_is_marked_after_partial_fit(waves, fits_before, validation_fraction):
+    """It keeps the weights of its last pass, whatever `fit` did before."""
+    estimator = AutoencoderTransformer(
+        latent_dim=3,
+        epochs=60,
+        patience=3,
+        learning_rate=0.03,  # so large that the losses soon rise again
+        validation_fraction=validation_fraction,
+        random_state=0,
+    )
+    if fits_before:
+        estimator.fit(waves)
+        marker = LossCurveDisplay.from_estimator(estimator).kept_marker_
+        assert marker.get_xdata() == [estimator.n_iter_ - 3]
+    estimator.partial_fit(waves).partial_fit(waves)
+    assert LossCurveDisplay.from_estimator(estimator).kept_marker_ is None
+
+
+def test_parameters_set_after_fit_do_not_change_what_is_marked(waves):
+    estimator = AutoencoderTransformer(epochs=8, patience=None, learning_rate=0.03)
+    estimator.set_params(random_state=0).fit(waves).set_params(patience=3)
+    assert np.argmin(estimator.history_["loss"]) < 7
     assert LossCurveDisplay.from_estimator(estimator).kept_marker_ is None
 
 

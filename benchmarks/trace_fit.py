@@ -1,12 +1,13 @@
 """How far has one to read to follow a call: files, functions, changes of file.
 
-What is counted is a second call in the same process, so that imports are done, and only
-functions of the package that are entered in the calling thread. ``files`` are those
-with at least one of these functions. ``functions`` are distinct code objects; lambdas,
-comprehensions and generator expressions are left out. ``changes`` are counted along the
-functions in the order in which they were first entered, as one would read them: a change
-is a function that stands in another file than the one before it. ``back`` is the number
-of changes into a file that had been read before. Making the estimator is not counted.
+What is counted is a second call in the same process, so that imports are done, and
+only functions of the package that are entered in the calling thread. ``files`` are
+those with at least one of these functions. ``functions`` are distinct code objects;
+lambdas, comprehensions and generator expressions are left out. ``changes`` are
+counted along the functions in the order in which they were first entered, as one
+would read them: a function that stands in another file than the one before it is a
+change. ``back`` are the changes into a file that had been read before. Making the
+estimator is not counted.
 """
 
 import argparse
@@ -33,7 +34,7 @@ class Trace:
 
     @property
     def files(self):
-        """The function's files, one for each function."""
+        """The files of the functions, one for each function."""
         return [
             str(Path(code.co_filename).relative_to(self.folder))
             for code in self.functions

@@ -16,7 +16,7 @@ import pandas as pd
 from harness.jobs import Bar, Findings, Jobs, Size, positive
 from joblib import Parallel, delayed
 
-from detection.contenders import CHOICES, OWN, Case, contenders, known
+from detection.contenders import CHOICES, OWN, Case, available, known
 from detection.findings import findings_of
 from detection.tables import (
     LIMITS,
@@ -211,7 +211,7 @@ def _over_tables(
     table would have by the choice of the other tables.
     """
     options = options_of(size)
-    makers, notes = contenders(options.contenders or names)
+    makers, notes = available(options.contenders or names)
     if tables is None:
         tables = read_tables(options.tables or default_folder(), size.is_quick)
     race = Race(makers, split, train_on, size)

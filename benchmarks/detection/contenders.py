@@ -193,16 +193,18 @@ class TwiceTheSteps(OutlierMixin, BaseEstimator):
         self.epochs = epochs
 
     def fit(self, X, y=None):
-        """Train for as many epochs as give 1,400 steps, within the default's bounds."""
-        epochs = self.epochs
-        if epochs == "auto":
-            n_batches = ceil(len(X) / ReconstructionOutlierDetector().batch_size)
-            most = round(60 * len(np.unique(X, axis=0)) / len(X))
-            epochs = max(10, min(ceil(1400 / n_batches), most))
+        """Train for as many epochs as give 1,400 steps."""
+        epochs = self.n_epochs(X) if self.epochs == "auto" else self.epochs
         self.detector_ = ReconstructionOutlierDetector(
             random_state=self.random_state, epochs=epochs
         ).fit(X)
         return self
+
+    def n_epochs(self, X):
+        """Return the epochs, within the bounds that the default documents."""
+        n_batches = ceil(len(X) / ReconstructionOutlierDetector().batch_size)
+        most = round(60 * len(np.unique(X, axis=0)) / len(X))
+        return max(10, min(ceil(1400 / n_batches), most))
 
     def score_samples(self, X):
         """Return the detector's scores."""
@@ -249,7 +251,7 @@ CHOICES = {f"{OWN}, {name}": _changed(changes) for name, changes in _CHANGES.ite
 ALL = {OWN: skae_default} | RIVALS | CHOICES
 
 
-def contenders(
+def available(
     names: list[str] | None = None,
     optional: dict[str, tuple[str, ...]] = OPTIONAL,
 ) -> tuple[dict[str, Maker], tuple[str, ...]]:

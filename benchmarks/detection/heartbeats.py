@@ -10,7 +10,7 @@ from harness.jobs import Bar, Findings, Key, Size, collect
 from sklearn.preprocessing import StandardScaler
 
 from detection import JOBS, options_of, warm_up, without_advice
-from detection.contenders import OWN, Case, contenders
+from detection.contenders import OWN, Case, available
 from detection.findings import AUC, PRECISION
 from skae import (
     Conformal,
@@ -57,7 +57,7 @@ def ecg(size: Size) -> Findings:
     odder than nearly all odd ones: what they alone cost is measured, too.
     """
     options = options_of(size)
-    makers, notes = contenders(options.contenders)
+    makers, notes = available(options.contenders)
     split = ecg_split(size)
     beats = np.concatenate([split.X_train, split.X_test])
     scaler = StandardScaler().fit(split.normals)

@@ -71,9 +71,9 @@ def page(name: str, about: str, records: list[Record]) -> str:
         [
             f"# {name}.py: {about.partition(chr(10))[0]}",
             *(" ".join(one.split()) for one in about.split("\n\n")[1:]),
-            f"`report.py` writes this page from `{name}/*.json`, which hold all values. "
-            "Numbers are medians, with the smallest and the largest value in brackets; a "
-            f"bar is MET or MISSED. {_count(records)} bars are met.",
+            f"`report.py` writes this page from `{name}/*.json`, which hold all "
+            "values. Numbers are medians, with the smallest and the largest value in "
+            f"brackets; a bar is MET or MISSED. {_count(records)} bars are met.",
             *map(as_section, records),
             "## Where it ran",
             "\n".join(where) + "\n",

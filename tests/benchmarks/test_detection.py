@@ -1,30 +1,18 @@
-"""The benchmark of detectors: its rows, its rivals and what it makes of their runs."""
+"""The benchmark of detectors: tables, contenders, and how runs are summed up."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import detection
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.decomposition import PCA
-from sklearn.neighbors import LocalOutlierFactor
+from detection import contenders, findings, tables
+from harness import jobs
+from harness.jobs import Bar
+from harness.rivals import PyODDetector
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not BENCHMARKS.is_dir():
-    pytest.skip("not a checkout: no benchmarks", allow_module_level=True)
-# Scripts import their neighbours by name, as Python lets scripts do.
-sys.path.append(str(BENCHMARKS))
-
-detection, findings, pictures, rivals, tables = (
-    importlib.import_module(f"_detection{name}")
-    for name in ("", "_findings", "_pictures", "_rivals", "_tables")
-)
-jobs, text = (importlib.import_module(name) for name in ("_jobs", "_text"))
-measurements = importlib.import_module("_measurements")
-Bar = measurements.Bar
+from skae import ReconstructionOutlierDetector
 
 CHEAP = ["skae", "PCA", "IsolationForest", "LOF", "5-NN"]
 
@@ -73,31 +61,28 @@ def test_what_cannot_be_used_says_so(tmp_path, monkeypatch):
     assert tables.default_folder() == tmp_path / "adbench"
 
 
-@pytest.mark.parametrize(("n_train", "n_test"), [(5000, 10_000), (20, 30)])
-def test_half_of_the_normal_rows_are_trained_on(monkeypatch, n_train, n_test):
-    monkeypatch.setattr(tables, "MAX_TRAIN", n_train)
-    monkeypatch.setattr(tables, "MAX_TEST", n_test)
+@pytest.mark.parametrize("limits", [tables.LIMITS, tables.Limits(20, 30)])
+def test_half_of_the_normal_rows_are_trained_on(limits):
     X = np.random.default_rng(0).normal(3, 5, size=(111, 2))
     table = tables.Table("it", X, np.where(np.arange(111) < 10, -1, 1))
-    split = tables.normals_split(table, 0)
-    assert len(split.train) == min(50, n_train)
-    assert len(split.test) == min(61, n_test)
+    split = tables.normals_split(table, 0, limits)
+    assert len(split.train) == min(50, limits.train)
+    assert len(split.test) == min(61, limits.test)
     assert (split.y[split.train] == 1).all()
     assert (split.y[split.test] == -1).sum() == 10
     assert not set(split.train) & set(split.test)
     assert len({*split.train, *split.test}) == len(split.train) + len(split.test)
     np.testing.assert_allclose(split.X[split.train].mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(split.X[split.train].std(axis=0), 1)
-    again, other = (tables.normals_split(table, seed) for seed in (0, 1))
+    again, other = (tables.normals_split(table, seed, limits) for seed in (0, 1))
     np.testing.assert_array_equal(again.train, split.train)
     np.testing.assert_array_equal(again.test, split.test)
     assert set(other.train) != set(split.train)
 
 
-def test_contaminated_rows_are_trained_on_and_scored(monkeypatch):
-    monkeypatch.setattr(tables, "MAX_TRAIN", 50)
+def test_contaminated_rows_are_trained_on_and_scored():
     table = tables.Table("it", np.eye(100), np.repeat([1, -1], [98, 2]))
-    split = tables.contaminated_split(table, 0)
+    split = tables.contaminated_split(table, 0, tables.Limits(50, 50))
     np.testing.assert_array_equal(split.train, split.test)
     assert len(set(split.train)) == 50
     assert (split.y[split.train] == -1).sum() == 2
@@ -114,67 +99,49 @@ def test_rare_outliers_are_kept(n_outliers, n_kept, expected):
     assert (y[kept] == -1).sum() == expected
 
 
-# ---------------------------------------------------------------------------- rivals
+# ------------------------------------------------------------------------ contenders
 
 
-@pytest.fixture
-def rows():
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(60, 2)) @ rng.normal(size=(2, 5)) + 0.05 * rng.normal(
-        size=(60, 5)
-    )
+def test_other_places_follow_the_formula_of_the_default():
+    X = np.random.default_rng(0).normal(size=(150, 4)) @ np.diag([1, 2, 3, 4])
+    new = np.concatenate([X[:20], 3 * X[:20]])
+    settings = {"random_state": 0, "epochs": 3}
+    default = ReconstructionOutlierDetector(**settings).fit(X).score_samples(new)
+    same = contenders.OtherPlace(**settings).fit(X).score_samples(new)
+    np.testing.assert_allclose(same, default, rtol=1e-4)
+    other = contenders.OtherPlace("crowd", **settings).fit(X)
+    assert not np.allclose(other.score_samples(new), default, rtol=0.01)
+    assert (other.predict(X) == -1).mean() == pytest.approx(0.1)
 
 
-def test_pca_never_keeps_every_component(rows):
-    errors = rivals.PCAErrors().fit(rows)
-    assert errors.pca_.n_components_ < 5
-    pca = PCA(errors.pca_.n_components_).fit(rows)
-    expected = np.square(pca.inverse_transform(pca.transform(rows)) - rows).mean(axis=1)
-    np.testing.assert_allclose(errors.score_samples(rows), -expected)
-    round_cloud = np.random.default_rng(0).normal(size=(100, 2))
-    assert rivals.PCAErrors().fit(round_cloud).pca_.n_components_ == 1
-    assert rivals.PCAErrors().fit(round_cloud[:, :1]).pca_.n_components_ == 1
+@pytest.mark.parametrize(
+    ("n_rows", "n_copies", "expected"),
+    [(5_000, 1, 35), (100_000, 1, 10), (100, 1, 60), (100, 2, 30)],
+)
+def test_twice_the_steps_within_the_bounds_of_the_default(n_rows, n_copies, expected):
+    X = np.random.default_rng(0).normal(size=(n_rows // n_copies, 2))
+    X = np.concatenate([X] * n_copies)
+    detector = contenders.TwiceTheSteps(random_state=0)
+    assert detector.n_epochs(X) == expected
+    if n_rows == 100:  # as many as the default makes, which meets the same bound
+        default = ReconstructionOutlierDetector(random_state=0).fit(X)
+        assert detector.fit(X).detector_.n_iter_ == default.n_iter_ == expected
+        np.testing.assert_array_equal(detector.predict(X), default.predict(X))
 
 
-def test_a_training_row_is_not_its_own_neighbour(rows):
-    new, own = (
-        rivals.NeighborDistance(scores_training_rows=flag).fit(rows)
-        for flag in (False, True)
-    )
-    distances = np.sort(np.linalg.norm(rows[:, None] - rows[None], axis=2), axis=1)
-    for detector, first in ((new, 0), (own, 1)):
-        expected = distances[:, first : first + 5].mean(axis=1)
-        np.testing.assert_allclose(-detector.score_samples(rows), expected, atol=1e-6)
-    few = rivals.NeighborDistance(scores_training_rows=True).fit(rows[:3])
-    assert np.isfinite(few.score_samples(rows[:3])).all()
-
-
-def test_the_factor_of_training_rows_is_theirs(rows):
-    detector = rivals.TrainingLOF().fit(rows)
-    expected = LocalOutlierFactor().fit(rows).negative_outlier_factor_
-    np.testing.assert_array_equal(detector.score_samples(rows), expected)
-    with pytest.raises(ValueError, match="scores the rows that it was trained on"):
-        detector.score_samples(rows[:3])
-
-
-def test_flags_follow_the_training_errors(rows):
-    detector = rivals.PCAErrors().fit(rows)
-    assert (detector.predict(rows) == -1).mean() == pytest.approx(rivals.FLAGGED)
-
-
-def test_who_is_not_installed_is_noted(monkeypatch):
-    monkeypatch.setattr(rivals, "OPTIONAL", {"no_such_package": ("PyOD AE",)})
-    makers, notes = rivals.contenders()
+def test_contenders_that_are_not_installed_are_noted():
+    optional = {"no_such_package": ("PyOD AE",)}
+    makers, notes = contenders.available(optional=optional)
     assert "PyOD AE" not in makers
     assert notes == ("Not installed (no_such_package), and so not compared: PyOD AE.",)
-    assert rivals.contenders(["PCA", "skae"]) == (
-        {"PCA": rivals.RIVALS["PCA"], "skae": rivals.skae_default},
+    assert contenders.available(["PCA", "skae"]) == (
+        {"PCA": contenders.RIVALS["PCA"], "skae": contenders.skae_default},
         (),
     )
 
 
 def test_only_known_contenders_are_taken(capsys):
-    assert rivals.known("PCA,skae") == ["PCA", "skae"]
+    assert contenders.known("PCA,skae") == ["PCA", "skae"]
     with pytest.raises(SystemExit):
         detection.JOBS.main("Words.", ["--contenders", "PCA,COPOD"])
     assert "'COPOD' does not compete; choose from skae, PCA" in capsys.readouterr().err
@@ -229,7 +196,7 @@ def test_means_margins_ranks_and_losses():
     assert found.figure is not None
 
 
-def test_tables_on_which_somebody_failed_are_left_out_for_all():
+def test_tables_on_which_one_failed_are_left_out_for_all():
     runs = made_runs()
     runs = runs.drop(runs.index[(runs.table == "t1") & (runs.method == "B")][0])
     found = findings.findings_of(runs, {}, ())
@@ -274,32 +241,12 @@ def test_the_critical_difference_is_the_published_one():
 
 def test_the_picture_has_a_point_for_each_table():
     auc = findings.per_table(made_runs(), "roc_auc")
-    (ax,) = pictures.differences(auc, "skae").axes
+    (ax,) = findings.differences(auc, "skae").axes
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["B\n(ahead on 0)", "A\n(ahead on 1)"]
     points = [one.get_offsets()[:, 0] for one in ax.collections]
     np.testing.assert_allclose(points[1], [-0.1, 0, 0.2])
     assert [one.get_text() for one in ax.texts] == ["t2"]
-
-
-def test_a_grid_is_a_table_and_json(tmp_path):
-    some = jobs.Jobs("some")
-
-    def it(size):
-        """It."""
-        grid = jobs.Grid("Some numbers", "table", ("a", "b"), {"t": [1.23456789, None]})
-        one = measurements.Measurement("m", "skae", (1.0,))
-        return jobs.Findings([one], grids=(grid,))
-
-    some.add(jobs.Job("it", it))
-    result = some.run("it", jobs.Size())
-    shown = text.as_text(result.record)
-    assert "Some numbers:\n\n| table |     a |  b |\n| ----- | ----: | -: |\n" in shown
-    assert "| t     | 1.235 |    |" in shown
-    jobs.write(result, tmp_path)
-    written = (tmp_path / "some" / "it.json").read_text()
-    assert '"t": [1.23457, null]' in written
-    assert json.loads(written) == result.record
 
 
 # ------------------------------------------------------------------------------ jobs
@@ -321,21 +268,20 @@ def test_any_folder_of_tables(folder, job, n_jobs):
     assert ("mean ROC AUC, above PCA's" in bars) == (job == "normals")
 
 
-def test_a_rival_may_fail_but_skae_may_not(folder, monkeypatch):
+def test_a_rival_may_fail_but_skae_may_not(folder):
     def broken(case):
-        return rivals.PyODDetector("Broken")
+        return PyODDetector("NoSuchNetwork")
 
-    size = jobs.Size(seeds=(0,), is_quick=True, options=options(folder, ["skae", "X"]))
-    monkeypatch.setattr(detection, "warm_up", lambda *args: None)
-    monkeypatch.setitem(rivals.RIVALS, "X", broken)
-    monkeypatch.setitem(rivals.PYOD_MODULES, "Broken", "no_such_module")
-    record = detection.JOBS.run("normals", size).record
-    failed = [note for note in record["notes"] if note.startswith("X failed on")]
-    assert len(failed) == 3
-    assert "No module named 'no_such_module'" in failed[0]
-    monkeypatch.setattr(rivals, "skae_default", broken)
-    with pytest.raises(ModuleNotFoundError):
-        detection.JOBS.run("normals", size)
+    table = tables.read_tables(folder)[0]
+    makers = {"PCA": contenders.RIVALS["PCA"], "X": broken}
+    race = detection.Race(makers, tables.normals_split, "inliers", jobs.QUICK)
+    runs, (failure,) = race.play(table, 0)
+    assert list(runs["method"]) == ["PCA"]
+    assert failure.startswith("X failed on 2_constant, seed 0: ")
+    assert "NoSuchNetwork" in failure
+    race = detection.Race({"skae": broken}, tables.normals_split, "inliers", jobs.QUICK)
+    with pytest.raises(KeyError, match="NoSuchNetwork"):
+        race.play(table, 0)
 
 
 def test_options_come_from_the_command_line(folder, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 Contenders run in turn in one process, each first in some rounds, so that all meet the
 same noise. Ratios are taken round by round. Each contender is warmed up before; what
-the first call costs stands beside the others where it matters.
+the first call costs is listed with the others where it matters.
 """
 
 from __future__ import annotations

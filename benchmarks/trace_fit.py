@@ -10,17 +10,23 @@ change. ``back`` are the changes into a file that had been read before. Making t
 estimator is not counted.
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skae import ReconstructionOutlierDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 N_ROWS, N_COLUMNS = 300, 25
 
@@ -33,14 +39,14 @@ class Trace:
     functions: list[CodeType]
 
     @property
-    def files(self):
+    def files(self) -> list[str]:
         """The files of the functions, one for each function."""
         return [
             str(Path(code.co_filename).relative_to(self.folder))
             for code in self.functions
         ]
 
-    def counts(self):
+    def counts(self) -> tuple[int, int, int, int]:
         """Return files, functions, changes of file, and changes back."""
         files, seen = self.files, set()
         changes = back = 0
@@ -52,14 +58,14 @@ class Trace:
         return len(seen), len(files), changes, back
 
 
-def trace(package, call, *args):
+def trace(package: str, call: Callable, *args: Any) -> Trace:
     """Return the Trace of a call."""
     folder = Path(importlib.import_module(package).__file__).parent
     prefix = f"{folder}/"
     # A dict as an ordered set.
     entered = {}
 
-    def note(frame, event, _):
+    def note(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
         if (
             event == "call"
@@ -77,7 +83,7 @@ def trace(package, call, *args):
     return Trace(folder, list(entered))
 
 
-def trace_detector():
+def trace_detector() -> dict[str, Trace]:
     """Return the traces of a default detector: ``fit``, and one row's score."""
     X = np.random.default_rng(0).normal(size=(N_ROWS, N_COLUMNS))
     ReconstructionOutlierDetector().fit(X).score_samples(X[:1])
@@ -88,7 +94,7 @@ def trace_detector():
     }
 
 
-def trace_mlp():
+def trace_mlp() -> dict[str, Trace]:
     """Return the trace of scikit-learn's own network, to compare with."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
@@ -101,7 +107,7 @@ def trace_mlp():
         return {"MLPRegressor.fit(X, y)": trace("sklearn", MLPRegressor().fit, X, y)}
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     """Print the counts, or the functions in the order of their first entry."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -89,7 +89,7 @@ def complete_tables(runs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     if not left_out:
         return runs, ()
     return runs[~runs["table"].isin(left_out)], (
-        f"Left out for all, because somebody failed there: {', '.join(left_out)}.",
+        f"Left out for all, because a contender failed there: {', '.join(left_out)}.",
     )
 
 

@@ -163,7 +163,7 @@ def _seeded(seed: int) -> Callable:
     """Return a function that makes layers, each with a seed of its own."""
     seeds = iter(np.random.SeedSequence(seed).generate_state(16))
 
-    def layer(kind, *args, **params):
+    def layer(kind: type, *args: Any, **params: Any) -> Any:
         start = keras.initializers.GlorotUniform(seed=int(next(seeds)))
         return kind(*args, kernel_initializer=start, **params)
 

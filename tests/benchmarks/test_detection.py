@@ -200,7 +200,7 @@ def test_tables_on_which_one_failed_are_left_out_for_all():
     runs = made_runs()
     runs = runs.drop(runs.index[(runs.table == "t1") & (runs.method == "B")][0])
     found = findings.findings_of(runs, {}, ())
-    assert found.notes[0] == "Left out for all, because somebody failed there: t1."
+    assert found.notes[0] == "Left out for all, because a contender failed there: t1."
     assert list(found.grids[2].rows) == ["t0", "t2"]
 
 

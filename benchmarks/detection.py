@@ -6,8 +6,7 @@ ADBench are at https://github.com/Minqi824/ADBench. PyOD is compared where it is
 installed: ``pip install "skae[rivals]"``.
 """
 
-import _detection_ecg  # noqa: F401
-from _detection import JOBS
+from detection import JOBS
 
 if __name__ == "__main__":
     JOBS.main(__doc__)

@@ -1,44 +1,49 @@
-"""Write the tables of README.md and results/README.md, so that none is typed."""
+"""Write the pages of results and the tables of README.md, so that none is typed."""
+
+from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from _jobs import RESULTS
-from _text import as_text, overview
+from harness.jobs import RESULTS
+from harness.machine import FOLDER
+from harness.text import overview, page
 
-README = Path(__file__).parent / "README.md"
-PAGES = (README, RESULTS / "README.md")
-PLACE = re.compile(
-    r"(<!-- (results|overview) of (\w+) -->\n).*?(<!-- end of \2 -->)", re.S
-)
+SCRIPTS = ("tutorials", "defaults", "timings", "speed", "detection")
+INDEX = FOLDER / "README.md"
+PLACE = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.S)
 
 
-def read(name, folder=RESULTS):
+def read(name: str, folder: Path = RESULTS) -> list[dict[str, Any]]:
     """Return the records of a script, by job in alphabetical order."""
     paths = sorted((Path(folder) / name).glob("*.json"))
     return [json.loads(path.read_text("utf-8")) for path in paths]
 
 
-def filled(text, folder=RESULTS):
-    """Return a text with the results at the places that ask for them."""
-
-    def fill(place):
-        opening, kind, name, closing = place.groups()
-        records = read(name, folder)
-        tables = map(as_text, records) if kind == "results" else [overview(records)]
-        return "\n".join([opening, *(f"{one}\n" for one in tables), closing])
-
-    return PLACE.sub(fill, text)
+def about(name: str) -> str:
+    """Return the docstring of a script, without importing what it needs."""
+    source = (FOLDER / f"{name}.py").read_text("utf-8")
+    return ast.get_docstring(ast.parse(source))
 
 
-def main(argv=None):
-    """Rewrite the pages."""
+def pages(folder: Path = RESULTS) -> dict[Path, str]:
+    """Return the text of all pages: one for each script, and the index."""
+    found = {name: (about(name), read(name, folder)) for name in SCRIPTS}
+    texts = {RESULTS / f"{name}.md": page(name, *one) for name, one in found.items()}
+    tables = f"\\1\n{overview(found)}\n\n\\2"
+    return {**texts, INDEX: PLACE.sub(tables, INDEX.read_text("utf-8"))}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args(argv)
-    for page in PAGES:
-        page.write_text(filled(page.read_text("utf-8")), "utf-8")
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

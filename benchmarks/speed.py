@@ -5,11 +5,7 @@ ratios are taken round by round. PyOD and PyTorch are compared where they are in
 ``pip install "skae[rivals]"``.
 """
 
-import _speed_curves  # noqa: F401
-import _speed_scoring  # noqa: F401
-import _speed_search  # noqa: F401
-import _speed_training  # noqa: F401
-from _speed import JOBS
+from speed import JOBS
 
 if __name__ == "__main__":
     JOBS.main(__doc__)

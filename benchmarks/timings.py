@@ -2,36 +2,33 @@
 
 Contenders run in turn in one process, each first in some rounds, so that all meet the
 same noise. Ratios are taken round by round. Each contender is warmed up before; what
-the first call costs stands beside the others where it matters.
+the first call costs is listed with the others where it matters.
 """
 
+from __future__ import annotations
+
 import functools
-import json
-import subprocess
-import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
-from _clock import in_turn, timed
-from _ecg import BATCH_SIZE, EPOCHS, ecg_split, in_unit_range, tutorial_detector
-from _jobs import Jobs
-from _measurements import Bar, Measurement, collect
+from harness.data import ecg_split, in_unit_range
+from harness.jobs import Bar, Jobs, Key, Measurement, Size, collect, values_of
+from harness.machine import import_keras, in_turn, run_process, timed
+from harness.networks import ecg_detector
+from harness.trainers import ECG_BATCH_SIZE, ECG_EPOCHS
 from sklearn.ensemble import IsolationForest
 
 from skae import (
+    AutoencoderTransformer,
     ConvNetwork,
     DenseNetwork,
     ReconstructionOutlierDetector,
     RecurrentNetwork,
 )
-from skae._engine import (
-    Architecture,
-    Rows,
-    Schedule,
-    State,
-    TrainingSpec,
-    import_quietly,
-    train,
-)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 JOBS = Jobs("timings")
 
@@ -47,17 +44,10 @@ IMPORTS = {
         "import sklearn.base, sklearn.utils.validation, pandas"
     ),
 }
-STOPWATCH = """
-import json, sys, time
-start = time.perf_counter()
-{statement}
-seconds = time.perf_counter() - start
-print(json.dumps([seconds, len({{"tensorflow", "keras"}} & set(sys.modules))]))
-"""
 
 
 @JOBS.job("import", one_value_per="repeat")
-def time_imports(size):
+def time_imports(size: Size) -> list[Measurement]:
     """Importing skae in a fresh process, beside what its users import anyway.
 
     The second contender is ``from skae import ReconstructionOutlierDetector``, the
@@ -66,11 +56,11 @@ def time_imports(size):
     """
     skae, detector, usual = IMPORTS
     for statement in IMPORTS.values():
-        _import_freshly(statement)
+        run_process("import_statement", statement)
     rounds = []
     for turn in range(size.n_repeats):
         found = {
-            name: _import_freshly(statement)
+            name: run_process("import_statement", statement)
             for name, statement in in_turn(IMPORTS, turn)
         }
         seconds = {name: one[0] for name, one in found.items()}
@@ -96,24 +86,13 @@ def time_imports(size):
     )
 
 
-def _import_freshly(statement):
-    """Return seconds, and how many of TensorFlow and Keras came along."""
-    done = subprocess.run(
-        [sys.executable, "-c", STOPWATCH.format(statement=statement)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
-
-
 # ----------------------------------------------------------------------- trainings
 
 FASTER_FIT = ("times faster than plain Keras", "skae")
 
 
 @JOBS.job("fit", one_value_per="repeat")
-def time_fits(size):
+def time_fits(size: Size) -> list[Measurement]:
     """Training the tutorials' ECG network, 140-32-16-8 and back.
 
     2,300 normal beats, 20 epochs, batches of 512, Adam, mean absolute error. skae's
@@ -122,10 +101,10 @@ def time_fits(size):
     seed. The loss is that of the last epoch; its ratio is of the medians. "first" is
     the first training in the process, with TensorFlow imported already.
     """
-    import_quietly()
+    import_keras()
     normals = in_unit_range(ecg_split(size)).normals
     contenders = {"skae": _fit_skae, "plain Keras": _fit_keras}
-    epochs = size.count(EPOCHS)
+    epochs = size.count(ECG_EPOCHS)
     first, *rounds = (
         _fit_round(contenders, normals, turn, epochs)
         for turn in range(size.n_repeats + 1)
@@ -135,17 +114,17 @@ def time_fits(size):
         for name in contenders
     ]
     warm = collect(rounds, {FASTER_FIT: Bar(">=", 8)})
-    medians = {
-        one.contender: float(np.median(one.values))
-        for one in warm
-        if one.quantity == "loss"
-    }
-    away = abs(medians["skae"] / medians["plain Keras"] - 1)
+    ours, theirs = (
+        float(np.median(values_of(warm, "loss", name))) for name in contenders
+    )
+    away = abs(ours / theirs - 1)
     quantity = "median loss, relative distance from plain Keras's"
     return [*cold, *warm, Measurement(quantity, "skae", (away,), Bar("<=", 0.02))]
 
 
-def _fit_round(contenders, normals, turn, epochs):
+def _fit_round(
+    contenders: dict[str, Callable], normals: np.ndarray, turn: int, epochs: int
+) -> dict[Key, float]:
     """Train each contender once, on the same rows, which no other round has."""
     rows = np.random.default_rng(turn).permutation(len(normals))[:N_FIT_ROWS]
     found = {
@@ -160,19 +139,19 @@ def _fit_round(contenders, normals, turn, epochs):
     }
 
 
-def _fit_skae(X, seed, epochs):
+def _fit_skae(X: np.ndarray, seed: int, epochs: int) -> tuple[float, float]:
     """Return seconds, and the last epoch's loss."""
-    detector = tutorial_detector(seed, epochs)
+    detector = ecg_detector(seed, epochs)
     seconds, _ = timed(detector.fit, X)
     return seconds, detector.history_["loss"][-1]
 
 
-def _fit_keras(X, seed, epochs):
+def _fit_keras(X: np.ndarray, seed: int, epochs: int) -> tuple[float, float]:
     """Return seconds, and the last epoch's loss."""
-    import _keras_tutorial
+    from harness.keras_networks import fit_ecg
 
     seconds, (_, losses) = timed(
-        _keras_tutorial.train, X, seed, epochs=epochs, batch_size=BATCH_SIZE
+        fit_ecg, X, seed, epochs=epochs, batch_size=ECG_BATCH_SIZE
     )
     return seconds, losses[-1]
 
@@ -181,7 +160,7 @@ def _fit_keras(X, seed, epochs):
 
 
 @JOBS.job("score", one_value_per="call")
-def time_scores(size):
+def time_scores(size: Size) -> list[Measurement]:
     """Scoring heartbeats with the default network, one at a time and 5,000 at once.
 
     The rivals run the same network, as ``detector.to_keras()`` returns it, with the
@@ -218,17 +197,19 @@ def time_scores(size):
     return [*measured, Measurement(quantity, "skae", (away,), Bar("<=", 1e-3))]
 
 
-def _scorer(scaler, reconstruct):
+def _scorer(scaler: Any, reconstruct: Callable) -> Callable:
     """Return ``score_samples`` as it is written without skae."""
 
-    def score_samples(X):
+    def score_samples(X: np.ndarray) -> np.ndarray:
         scaled = scaler.transform(X)
         return -np.mean(np.square(reconstruct(scaled) - scaled), axis=1)
 
     return score_samples
 
 
-def _time_calls(contenders, batches, bar=None):
+def _time_calls(
+    contenders: dict[str, Callable], batches: list[np.ndarray], bar: Bar | None = None
+) -> list[Measurement]:
     """Return the measurements of all contenders on all batches, a round for each."""
     rows = f"{len(batches[0]):,} row{'s' * (len(batches[0]) > 1)}"
     faster = f"{rows}, times faster than Model.predict", "skae"
@@ -247,52 +228,66 @@ def _time_calls(contenders, batches, bar=None):
     return collect(rounds, {} if bar is None else {faster: bar})
 
 
-# ---------------------------------------------------------------------------- modes
+# -------------------------------------------------------------------------- engines
 
-MODES = ("compiled", "xla", "uncompiled")
-# Name: (network, shape of a row, latent_dim, rows, batch size)
-MODE_CASES = {
-    "small dense": (DenseNetwork((32, 16)), (140,), 8, 2300, 512),
-    "default dense": (DenseNetwork(), (140,), 4, 2300, 128),
-    "wide dense": (DenseNetwork(()), (784,), 64, 10_000, 32),
-    "convolutions": (ConvNetwork((16, 8)), (28, 28, 1), None, 2000, 32),
-    "LSTM": (RecurrentNetwork((16,)), (20, 1), 8, 1000, 128),
+# Name: (network, shape of a row, latent_dim, rows, batch size, engines)
+IN_NUMPY, IN_KERAS = ("numpy", "keras", "auto"), ("keras", "auto")
+CASES = {
+    "small dense": (DenseNetwork((32, 16)), (140,), 8, 2300, 512, IN_NUMPY),
+    "default dense": (DenseNetwork(), (140,), 4, 2300, 128, IN_NUMPY),
+    "wide dense": (DenseNetwork(()), (784,), 64, 10_000, 32, IN_NUMPY),
+    "convolutions": (ConvNetwork((16, 8)), (28, 28, 1), None, 2000, 32, IN_NUMPY),
+    "LSTM": (RecurrentNetwork((16,)), (20, 1), 8, 1000, 128, IN_KERAS),
 }
 
 
 @JOBS.job("modes", one_value_per="repeat")
-def time_modes(size):
-    """One epoch of the engine's programs: compiled, by XLA, and uncompiled.
+def time_modes(size: Size) -> list[Measurement]:
+    """A fit of one epoch by each ``engine``: in NumPy, in Keras, and as "auto" chooses.
 
-    Random rows, mean squared error, Adam. "first" is the epoch of a program that is yet
-    to be built and traced, and by XLA compiled, which it is for every size of a batch;
-    the others find it. XLA has to win on both counts to be a network's default.
+    Random rows, mean squared error, Adam. "first" is the first fit of such rows in the
+    process: in Keras, a program is built and traced for it, which the others find. The
+    default should be about as fast as the faster of the two.
     """
+    import_keras()
     measurements = []
-    for case, (network, shape, latent_dim, n_rows, batch_size) in MODE_CASES.items():
-        rng = np.random.default_rng(0)
-        rows = rng.normal(size=(n_rows, *shape)).astype(np.float32)
-        architecture = Architecture(network, shape, shape, latent_dim)
-        job = (
-            TrainingSpec(architecture, "mse", "adam"),
-            Rows(size.rows(rows)),
-            None,
-            Schedule(epochs=1, batch_size=batch_size),
-            State(),
-            0,
-        )
-        run = {mode: functools.partial(train, *job, mode=mode) for mode in MODES}
-        for mode in MODES:
+    for case, (
+        network,
+        shape,
+        width,
+        n_rows,
+        batch_size,
+        engines,
+    ) in CASES.items():
+        rows = np.random.default_rng(0).normal(size=(n_rows, *shape))
+        X = size.rows(rows.astype(np.float32))
+        fits = {
+            engine: AutoencoderTransformer(
+                width,
+                network=network,
+                scaler=None,
+                learning_rate=None,
+                epochs=1,
+                batch_size=batch_size,
+                validation_fraction=None,
+                patience=None,
+                engine=engine,
+                random_state=0,
+            ).fit
+            for engine in engines
+        }
+        for engine in engines[:-1]:
             quantity = f"{case}: seconds of an epoch, first"
-            measurements.append(Measurement(quantity, mode, (timed(run[mode])[0],)))
+            seconds, _ = timed(fits[engine], X)
+            measurements.append(Measurement(quantity, engine, (seconds,)))
         rounds = [
             {
-                (f"{case}: seconds of an epoch", mode): timed(call)[0]
-                for mode, call in in_turn(run, turn)
+                (f"{case}: seconds of an epoch", engine): timed(fit, X)[0]
+                for engine, fit in in_turn(fits, turn)
             }
             for turn in range(size.n_repeats)
         ]
-        measurements += collect(rounds, {})
+        measurements += collect(rounds)
     return measurements
 
 

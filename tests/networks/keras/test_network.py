@@ -444,7 +444,7 @@ def test_unknown_parameter():
 def test_missing_parameter():
     with pytest.raises(
         ValueError,
-        match=r"build_with, .*, needs 'depth', which nobody gives. Pass "
+        match=r"build_with, .*, needs 'depth', which is not given. Pass "
         r"KerasNetwork\(build_with, depth=...\).",
     ):
         KerasNetwork(build_with).check()

@@ -169,7 +169,7 @@ def _check_same(known, asked):
 
 def _alike(one, other):
     """Return whether two networks are described by the same parameters."""
-    from skae._describe import CannotDescribeError, digest  # to continue a training
+    from skae._engine._digest import CannotDescribeError, digest  # seldom needed
 
     try:
         return digest(one, engine.keras_config) == digest(other, engine.keras_config)

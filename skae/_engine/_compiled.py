@@ -2,9 +2,9 @@
 
 import contextlib
 
-from skae._describe import CannotDescribeError, digest
 from skae._engine import _cache
 from skae._engine._callbacks import make_callbacks, may_keep_model, watches_parts
+from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import keras_config
 from skae._engine._modes import make_program
 from skae._engine._rates import ONE_CYCLE

@@ -11,7 +11,7 @@ import random  # only to look whether others draw from it
 import keras
 import numpy as np
 
-from skae._describe import CannotDescribeError, digest
+from skae._engine._digest import CannotDescribeError, digest
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic)
 _CONTAINERS = (list, tuple, dict, set)

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from skae._describe import CannotDescribeError
+from skae._engine._digest import CannotDescribeError
 from skae.networks import describe_model
 
 # ------------------------------------------------------------------- optimizers

@@ -7,9 +7,9 @@ from math import prod
 
 import tensorflow as tf
 
-from skae._describe import CannotDescribeError, digest
 from skae._engine import _cache
 from skae._engine._best import assign
+from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import keras_config
 from skae._engine._models import build_models
 from skae._engine._tracing import traced, zeros

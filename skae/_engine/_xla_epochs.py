@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skae._describe import digest
 from skae._engine import _cache
+from skae._engine._digest import digest
 from skae._engine._keras import RowLoss
 from skae._engine._observed import observed_loss
 from skae._engine._tensors import batch_of, tensor_of

@@ -9,6 +9,10 @@ from skae._validation import InvalidParameterError
 from skae.networks._base import Network
 
 
+class CannotDescribeError(TypeError):
+    """The digest of an object cannot be taken."""
+
+
 @dataclass(frozen=True)
 class ResolvedNetwork:
     """A network, and the loss and optimizer of a SciKeras wrapper if it sets them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skae._describe import CannotDescribeError
+from skae.networks._keras import CannotDescribeError
 from skae.networks._keras._configs import (
     REFUSALS,
     CannotCopyError,

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from skae import _engine as engine
-from skae._describe import CannotDescribeError, digest
+from skae._engine._digest import CannotDescribeError, digest
 from skae.networks import KerasNetwork, describe_model, import_quietly
 
 import_quietly()

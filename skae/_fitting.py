@@ -110,7 +110,8 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
     fill = None if known is None else known.fill
     if settings.allow_nan and fill is None:
         fill = mean_of_observed(rows.x, rows.weight)
-    check_targets(settings, architecture, rows.targets)
+    untrained = engine.UntrainedModels(architecture, seed)
+    check_targets(settings, untrained.output_range(), rows.targets)
     if validation is not None:
         rows, watched = _normalised(rows), _normalised(_scaled(validation, scalers))
     elif settings.validation_fraction is not None:
@@ -135,7 +136,7 @@ def fit_autoencoder(settings, table, validation, seed, watching, progress=None):
         corruption_for(settings, rows.x),
     )
     scaling = time.perf_counter() - start
-    state = engine.State(weights, progress.optimizer)
+    state = engine.State(weights, progress.optimizer, untrained)
     try:
         trained = engine.train(spec, rows, watched, schedule, state, seed)
     except engine.TrainingDivergedError as exc:

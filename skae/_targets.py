@@ -6,11 +6,13 @@ from skae._missing import extremes
 _RANGE_TOLERANCE = 1e-6
 
 
-def check_targets(settings, architecture, targets):
-    """Raise a ValueError where the network or the loss cannot meet the targets."""
-    network = architecture.network
+def check_targets(settings, allowed, targets):
+    """Raise a ValueError where the network or the loss cannot meet the targets.
+
+    ``allowed`` is the range of the network's output, None where it is unknown.
+    """
+    network = settings.network
     seen = tuple(map(float, extremes(targets)))
-    allowed = engine.output_range(architecture)
     if allowed is not None:
         _check_range(seen, allowed, f"network {network!r} gives values", settings)
     if engine.reads_probabilities(settings.loss):

@@ -17,6 +17,7 @@ from skae._engine._job import (
     Trained,
     TrainingDivergedError,
     TrainingSpec,
+    UntrainedModels,
 )
 from skae._engine._losses import reads_probabilities
 from skae._engine._order import batch_orders
@@ -33,13 +34,13 @@ __all__ = [
     "TrainedNetwork",
     "TrainingDivergedError",
     "TrainingSpec",
+    "UntrainedModels",
     "aligned_empty",
     "batch_orders",
     "import_quietly",
     "initial_weights",
     "keras_config",
     "keras_model",
-    "output_range",
     "reads_probabilities",
     "run_in_threads",
     "train",
@@ -64,7 +65,8 @@ def train(spec, rows, validation, schedule, state, seed, mode="auto"):
         How long, and who watches.
 
     state : State
-        Weights to begin with, and the optimizer's state where training continues.
+        Weights to begin with, the optimizer's state where training continues, and the
+        models of this fit where they may have been built.
 
     seed : int
         Seed of fresh weights, batch order and corruption.
@@ -119,17 +121,6 @@ def initial_weights(architecture, seed):
 
     model = build_models(architecture, seed=seed).model
     return initial_weights(architecture, model, seed)
-
-
-def output_range(architecture):
-    """Return the (lowest, highest) value of a network's output; None is unknown."""
-    known = architecture.network.output_range()
-    if known is None:
-        import_quietly()
-        from skae._engine._models import build_models
-
-        known = build_models(architecture).output_range
-    return known
 
 
 def keras_config(value):

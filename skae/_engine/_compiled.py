@@ -1,6 +1,7 @@
 """Lending compiled programs to trainings. Imports TensorFlow."""
 
 import contextlib
+import time
 
 from skae._engine import _cache
 from skae._engine._callbacks import make_callbacks, may_keep_model, watches_parts
@@ -10,7 +11,7 @@ from skae._engine._modes import make_program
 from skae._engine._rates import ONE_CYCLE
 
 
-def lend(spec, rows, validation, schedule, seed, mode):
+def lend(spec, rows, validation, schedule, seed, mode, untrained):
     """Return this training's own callbacks, and a context of (program, seconds).
 
     Parameters
@@ -26,6 +27,9 @@ def lend(spec, rows, validation, schedule, seed, mode):
     seed : int
 
     mode : {"auto", "compiled", "xla", "uncompiled"}
+
+    untrained : UntrainedModels
+        Where a new program takes its models from.
     """
     callbacks = make_callbacks(schedule.callbacks)
     has_validation = validation is not None
@@ -43,7 +47,9 @@ def lend(spec, rows, validation, schedule, seed, mode):
     key = None
     if not any(map(may_keep_model, schedule.callbacks)):
         key = _program_key(spec, flags, mode)
-    return callbacks, _lent(key, lambda: make_program(spec, flags, mode, seed))
+    return callbacks, _lent(
+        key, lambda: make_program(spec, flags, mode, seed, untrained)
+    )
 
 
 @contextlib.contextmanager
@@ -52,8 +58,11 @@ def _lent(key, build):
     seconds = {"building": 0.0, "tracing": 0.0}
 
     def timed_build():
+        start = time.perf_counter()
         program = build()
-        seconds.update(program.seconds)
+        took = time.perf_counter() - start
+        tracing = program.seconds["tracing"]
+        seconds.update(building=took - tracing, tracing=tracing)
         return program
 
     with _cache.borrowed(key, timed_build) as program:

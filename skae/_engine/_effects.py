@@ -5,11 +5,14 @@ that stands still, or a random number that is drawn once for all steps, is a wro
 result that nobody sees.
 """
 
+import contextlib
+import copy
 import functools
 import random  # only to look whether others draw from it
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from skae._engine._digest import CannotDescribeError, digest
 
@@ -21,12 +24,12 @@ def side_effect(model, input_shape):
     """Return what calling a model changes in Python, in words, or None.
 
     The model is called twice on rows of zeros: what the first call sets up is no side
-    effect.
+    effect. Its variables and attributes keep their values.
 
     Parameters
     ----------
     model : keras.Model
-        Built; its variables may change.
+        Built.
 
     input_shape : tuple of int
         Shape of one row.
@@ -35,17 +38,46 @@ def side_effect(model, input_shape):
     if not layers:
         return None
     x = np.zeros((2, *input_shape), np.float32)
-    try:
-        model(x, training=True)
-        before = _python_state(layers)
-        model(x, training=True)
-    except Exception:
-        return None  # compiling fails, too, and has more to say
-    after = _python_state(layers)
+    with _restored(model, layers):
+        try:
+            model(x, training=True)
+            before = _python_state(layers)
+            model(x, training=True)
+        except Exception:
+            return None  # compiling fails, too, and has more to say
+        after = _python_state(layers)
     changed = [name for name in after if after[name] != before.get(name)]
     if not changed:
         return None
     return f"calling it changes {changed[0]}, a side effect in Python"
+
+
+@contextlib.contextmanager
+def _restored(model, layers):
+    """Give back, after a block, the values of variables and of plain attributes."""
+    held = [value for layer in layers for value in vars(layer).values()]
+    variables = [v for v in held if isinstance(v, tf.Variable)]
+    variables = [(v, v.numpy()) for v in [*variables, *model.variables]]
+    attributes = copy.deepcopy([*_plain_attributes(layers).items()])
+    try:
+        yield
+    finally:
+        for variable, value in variables:
+            variable.assign(value)
+        now = _plain_attributes(layers)
+        for (place, name), value in attributes:
+            if _digest(now.get((place, name))) != _digest(value):
+                setattr(layers[place], name, value)
+
+
+def _plain_attributes(layers):
+    """Return what the layers' code keeps in Python, by (place of the layer, name)."""
+    return {
+        (place, name): _bare(value)
+        for place, layer in enumerate(layers)
+        for name, value in vars(layer).items()
+        if name not in _attributes_of_keras() and _is_plain(value)
+    }
 
 
 def _python_state(layers):
@@ -54,11 +86,11 @@ def _python_state(layers):
         "Python's random state": digest(random.getstate()),
         "NumPy's random state": digest(list(np.random.get_state())),  # noqa: NPY002
     }
+    for (place, attribute), value in _plain_attributes(layers).items():
+        name = type(layers[place]).__name__
+        state[f"the attribute {attribute!r} of {name}"] = _digest(value)
     for layer in layers:
         name = type(layer).__name__
-        for attribute, value in vars(layer).items():
-            if attribute not in _attributes_of_keras() and _is_plain(value):
-                state[f"the attribute {attribute!r} of {name}"] = _digest(_bare(value))
         is_lambda = isinstance(layer, keras.layers.Lambda)
         code = layer.function if is_lambda else type(layer).call
         state[f"what the code of {name} reads"] = _digest(code)
@@ -92,7 +124,9 @@ def _bare(value):
         return {key: _bare(inner) for key, inner in value.items()}
     if isinstance(value, set):
         return set(value)
-    return [*map(_bare, value)] if isinstance(value, _CONTAINERS) else value
+    if isinstance(value, tuple):
+        return tuple(map(_bare, value))
+    return [*map(_bare, value)] if isinstance(value, list) else value
 
 
 @functools.cache

@@ -1,9 +1,16 @@
 """What goes into a training and what comes out: plain data, no Keras."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from skae.networks import import_quietly
+
+if TYPE_CHECKING:
+    from skae._engine._models import Models
 
 
 @dataclass(frozen=True)
@@ -111,12 +118,56 @@ class Schedule:
     verbose: int = 0
 
 
+class UntrainedModels:
+    """The Keras models that one fit begins with: built once, then handed on.
+
+    A user's network says only when it is built what values it returns and which weights
+    it starts from. The training that needs models takes these over.
+    """
+
+    def __init__(self, architecture: Architecture, seed: int) -> None:
+        self._architecture, self._seed = architecture, seed
+        self._models = None  # built and not taken yet
+        self._range = self._weights = None  # what building a user's network tells
+
+    def output_range(self) -> tuple[float, float] | None:
+        """Return the (lowest, highest) value of the output; None is unknown."""
+        known = self._architecture.network.output_range()
+        if known is None and self._weights is None:
+            self._build()
+        return known or self._range
+
+    def weights(self) -> list[np.ndarray]:
+        """Return the fresh weights of a user's network, float32, for this seed."""
+        if self._weights is None:
+            self._build()
+        return self._weights
+
+    def take(self) -> Models:
+        """Return models that are the caller's alone; the next call builds others."""
+        if self._models is None:
+            self._build()
+        models, self._models = self._models, None
+        return models
+
+    def _build(self) -> None:
+        """Build the models, and keep what building tells."""
+        import_quietly()
+        from skae._engine._models import build_models
+
+        self._models = build_models(self._architecture, seed=self._seed)
+        if self._weights is None and not self._architecture.network.draws_weights:
+            self._range = self._models.output_range
+            self._weights = self._models.model.get_weights()
+
+
 @dataclass
 class State:
     """Weights and optimizer state, lists of NumPy arrays; None are fresh ones."""
 
     weights: list | None = None
     optimizer: list | None = None
+    untrained: UntrainedModels | None = None  # of this fit, where there are some
 
 
 @dataclass

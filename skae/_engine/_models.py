@@ -127,13 +127,14 @@ def build_models(architecture, dtype="float32", seed=0, plain=False):
 
 
 def initial_weights(architecture, model, seed):
-    """Return fresh weights for a model of this architecture, a list of float32 arrays.
+    """Return the fresh weights of a model of this architecture, built with this seed.
 
-    They depend on the seed alone, and the process's random states stay as they are.
+    They are float32, and depend on the seed alone. A model of skae's own networks may
+    have been trained before.
     """
     network = architecture.network
     if not network.draws_weights:
-        return build_models(architecture, seed=seed).model.get_weights()
+        return model.get_weights()
     rng = stream(seed, "weights")
     return [network.draw_weight(v.path, tuple(v.shape), rng) for v in model.weights]
 

@@ -6,38 +6,45 @@ Imports TensorFlow; ``skae._engine`` imports this module when it trains.
 import numpy as np
 
 from skae._engine._effects import side_effect
-from skae._engine._models import build_models, seeded_global_state
+from skae._engine._models import seeded_global_state
 from skae._engine._objective import Objective
 from skae._engine._program import Program
 
 
-def make_program(spec, flags, mode, seed):
+def make_program(spec, flags, mode, seed, untrained):
     """Return a program; one that runs uncompiled where nothing else can serve.
 
     That is where the code of a user's network cannot be compiled, or does something in
-    Python beside computing its output, which a compiled program would not repeat. The
+    Python besides computing its output, which a compiled program would not repeat. The
     program's ``warning`` then says so, to every fit that borrows it.
     """
     network = spec.architecture.network
     if network.draws_weights and not callable(spec.loss):
-        return Program(spec, **flags, mode=mode, seed=seed)
+        return Program(spec, untrained.take(), **flags, mode=mode)
     with seeded_global_state(seed):
-        return _program_of_user_code(spec, flags, mode, seed)
+        return _program_of_user_code(spec, flags, mode, untrained)
 
 
-def _program_of_user_code(spec, flags, mode, seed):
-    network = spec.architecture.network
+def _program_of_user_code(spec, flags, mode, untrained):
+    network, models = spec.architecture.network, untrained.take()
     reason = None
-    if mode != "uncompiled":
-        reason = _reason_against_compiling(spec)
+    if mode != "uncompiled" and not network.draws_weights:
+        n_variables = len(models.model.variables)
+        reason = _reason_against_compiling(models.model, spec)
+        if len(models.model.variables) != n_variables:
+            models = untrained.take()  # the calls made some that no fresh model has
     if reason is None:
         try:
-            return Program(spec, **flags, mode=mode, seed=seed)
+            return Program(spec, models, **flags, mode=mode)
         except Exception as exc:
-            if mode == "uncompiled" or not _runs_uncompiled(spec):
+            if mode == "uncompiled":
                 raise
+            if not _runs_uncompiled(models, spec):
+                models = untrained.take()  # perhaps compiling left something in them
+                if not _runs_uncompiled(models, spec):
+                    raise
             reason = f"it cannot be compiled ({_first_line(exc)})"
-    program = Program(spec, **flags, mode="uncompiled", seed=seed)
+    program = Program(spec, models, **flags, mode="uncompiled")
     program.warning = (
         f"The network built by {network!r} trains uncompiled, one operation after the "
         f"other in Python, which is slower: {reason}. Use keras.ops or tf functions "
@@ -46,21 +53,18 @@ def _program_of_user_code(spec, flags, mode, seed):
     return program
 
 
-def _reason_against_compiling(spec):
-    """Return why the network must run in Python, or None."""
-    if spec.architecture.network.draws_weights:
-        return None
-    models = build_models(spec.architecture)
-    if getattr(models.model, "run_eagerly", False):
+def _reason_against_compiling(model, spec):
+    """Return why a user's model must run in Python, or None; it stays as it is."""
+    if getattr(model, "run_eagerly", False):
         return "it was compiled with run_eagerly=True"
-    return side_effect(models.model, spec.architecture.input_shape)
+    return side_effect(model, spec.architecture.input_shape)
 
 
-def _runs_uncompiled(spec):
+def _runs_uncompiled(models, spec):
     """Return whether the loss of two rows can be computed in Python."""
     architecture = spec.architecture
     try:
-        objective = Objective(build_models(architecture), spec)
+        objective = Objective(models, spec)
         x, y = (
             np.zeros((2, *shape), np.float32)
             for shape in (architecture.input_shape, architecture.output_shape)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from skae._engine._best import BestWeights
 from skae._engine._keras import make_optimizer
-from skae._engine._models import build_models, initial_weights
+from skae._engine._models import initial_weights
 from skae._engine._objective import Objective
 from skae._engine._tensors import as_tensors, batch_of, data_signature
 from skae._engine._tracing import OF_EPOCH, OF_EPOCHS, traced, zeros
@@ -35,6 +35,9 @@ class Program:
     spec : TrainingSpec
         What to compute.
 
+    models : Models
+        Of the spec's architecture; they become the program's.
+
     has_targets, is_weighted, has_validation, has_missing : bool
         Which arrays come with the data; the last, whether entries are missing.
 
@@ -50,9 +53,6 @@ class Program:
     mode : {"compiled", "xla", "uncompiled"}, default="compiled"
         How it runs: as a TensorFlow graph, with XLA making one kernel of each step, or
         in Python, operation by operation.
-
-    seed : int, default=0
-        Decides what a user's own code draws while it builds its model.
 
     Attributes
     ----------
@@ -77,6 +77,7 @@ class Program:
     def __init__(
         self,
         spec,
+        models,
         *,
         has_targets,
         is_weighted,
@@ -85,7 +86,6 @@ class Program:
         by_parts,
         sets_rate=False,
         mode="compiled",
-        seed=0,
         has_missing=False,
     ):
         start = time.perf_counter()
@@ -93,7 +93,6 @@ class Program:
         self._has_validation = has_validation
         self.by_parts, self.mode, self._sets_rate = by_parts, mode, sets_rate
         self.warning = None
-        models = build_models(spec.architecture, seed=seed)
         self.model, self.latent_shape = models.model, models.latent_shape
         self._objective = Objective(models, spec, has_missing)
         self.names = self._objective.names

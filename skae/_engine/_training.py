@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 
 from skae._engine._checks import check_learning_rate
-from skae._engine._job import State, Trained, TrainingDivergedError
+from skae._engine._job import State, Trained, TrainingDivergedError, UntrainedModels
 from skae._engine._loop import Loop
 from skae._engine._numpy_program import numpy_program
 from skae._engine._rates import ONE_CYCLE, step_rates
@@ -29,20 +29,24 @@ def train(spec, rows, validation, schedule, state, seed, mode):
     check_learning_rate(spec.optimizer, spec.learning_rate)
     start = time.perf_counter()
     callbacks, lent = [], None
+    untrained = state.untrained or UntrainedModels(spec.architecture, seed)
     if mode == "auto" and not schedule.callbacks:
         lent = _in_numpy(spec, schedule, len(rows.x))
     if lent is None:
         import_quietly()
         from skae._engine import _compiled
 
-        callbacks, lent = _compiled.lend(spec, rows, validation, schedule, seed, mode)
+        given = spec, rows, validation, schedule, seed, mode, untrained
+        callbacks, lent = _compiled.lend(*given)
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     layer_seed = stream(seed, "corruption", _LAYERS, schedule.first_epoch)
     with lent as (program, seconds):
         if program.warning is not None:
             warnings.warn(program.warning, UserWarning, stacklevel=3)
         if state.weights is None:
-            state = State(program.fresh_weights(spec, seed), state.optimizer)
+            draws = spec.architecture.network.draws_weights
+            fresh = program.fresh_weights(spec, seed) if draws else untrained.weights()
+            state = State(fresh, state.optimizer)
         rate = spec.learning_rate
         program.load(state, None if rate == ONE_CYCLE else rate, layer_seed)
         data = program.data(spec, rows, validation, noise_seed)

@@ -49,7 +49,7 @@ def as_models(value: Models) -> tuple[Layer, ...]:
 
 def has_own_call(model: Layer) -> bool:
     """Return whether a model's class defines what it computes."""
-    return not _is_of_keras(type(model).call)
+    return not is_of_keras(type(model).call)
 
 
 def layers_within(layer: Layer) -> list[Layer]:
@@ -85,7 +85,7 @@ def configuration(model: Layer) -> tuple[dict, dict[str, Any]]:
     _name_objects(entry, model, named)
     for layer in layers_within(model):  # what a user's configuration may name, too
         cls = type(layer)
-        if not _is_of_keras(cls) and all(cls is not known for known in named.values()):
+        if not is_of_keras(cls) and all(cls is not known for known in named.values()):
             named.setdefault(keras.saving.get_registered_name(cls), cls)
     return entry["config"], named
 
@@ -103,12 +103,9 @@ def from_configuration(cls: type, config: dict, named: dict[str, Any]) -> Layer:
 
 
 def _name_objects(entry: dict, owner: Any, named: dict[str, Any]) -> None:
-    """Give the user's objects in a serialized ``owner`` names of their own, in place.
-
-    ``named`` grows by what is found.
-    """
+    """Give the user's objects in a serialized owner new names, in place; note them."""
     entry.pop("compile_config", None)  # how to train is the estimator's
-    if not _is_of_keras(type(owner)):
+    if not is_of_keras(type(owner)):
         entry["registered_name"] = _name_in(named, type(owner))
     config = entry["config"]
     for inner_entry, layer in _inner_layers(config, owner):
@@ -129,11 +126,11 @@ def _name_objects(entry: dict, owner: Any, named: dict[str, Any]) -> None:
 
 def _stands_for_function(value: Any, held: Any, owner: Any) -> bool:
     """Return whether a value in a configuration stands for a user's function."""
-    if not isinstance(held, types.FunctionType) or _is_of_keras(held):
+    if not isinstance(held, types.FunctionType) or is_of_keras(held):
         return False
     # Users' own configurations may name a function in ways of their own.
     is_usual = isinstance(value, dict) and value.get("class_name") == "function"
-    return is_usual or _is_of_keras(type(owner))
+    return is_usual or is_of_keras(type(owner))
 
 
 def _inner_layers(config: dict, owner: Any) -> list[tuple[dict, Layer]]:
@@ -181,6 +178,6 @@ def in_policy(config: Any, policy: str, dtype: str) -> Any:
     }
 
 
-def _is_of_keras(value: Any) -> bool:
+def is_of_keras(value: Any) -> bool:
     """Return whether a class or function is Keras's own."""
     return str(value.__module__).partition(".")[0] == "keras"

@@ -23,10 +23,10 @@ from skae.networks._keras._configs import (
     model_name,
     reason_of,
 )
-from skae.networks._quiet import import_quietly
+from skae.networks._quiet import import_quietly, same_random_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from keras import Model
     from keras.layers import Layer
@@ -42,10 +42,7 @@ _INCIDENTAL = frozenset(
 
 
 def copy_models(model: Models, input_shape: tuple[int, ...]) -> tuple[Models, Models]:
-    """Return a copy of a model or pair, and its original: of parts if only they copy.
-
-    Raises a ValueError where no copy can be made.
-    """
+    """Return a copy of a model or pair, and its original, which may be its parts."""
     if is_pair(model):
         _check_untied(*model)
         return tuple(map(_copy_of, model)), model
@@ -62,10 +59,7 @@ def copy_models(model: Models, input_shape: tuple[int, ...]) -> tuple[Models, Mo
 
 
 def _copy_of(model: Layer) -> Layer:
-    """Return a copy of one model with fresh weights; a ValueError where there is none.
-
-    Its layers follow the dtype policy in force where the model's compute in float32.
-    """
+    """Return a copy of one model with fresh weights, or raise a ValueError."""
     try:
         return _copy_by_configuration(model)
     except CannotCopyError as exc:
@@ -80,7 +74,7 @@ def _copy_of(model: Layer) -> Layer:
 
 
 def _copy_by_configuration(model: Layer) -> Layer:
-    """Return a copy as Keras makes it, by ``from_config``."""
+    """Return a copy by ``from_config``; float32 layers follow the dtype policy."""
     import keras
 
     config, named = configuration(model)
@@ -93,10 +87,8 @@ def _copy_by_configuration(model: Layer) -> Layer:
 
 
 def _copy_by_arguments(model: Layer) -> Layer:
-    """Return a copy made by the arguments that Keras recorded of ``__init__``.
-
-    ``from_config`` hands on more arguments than a class without ``get_config`` takes.
-    """
+    """Return a copy made by the arguments that Keras recorded of ``__init__``."""
+    # ``from_config`` hands on more arguments than a class without ``get_config`` takes.
     config = configuration(model)[0]
     accepted = inspect.signature(type(model)).parameters
     arguments = {name: value for name, value in config.items() if name in accepted}
@@ -214,10 +206,8 @@ def _without_incidental(config: Any) -> Any:
 def _only_calls_parts(
     model: Layer, parts: tuple[Layer, Layer], input_shape: tuple[int, ...]
 ) -> bool:
-    """Return whether calling a model is calling its decoder on its encoder's code.
-
-    Its ``call`` runs on copies of the parts: the model itself stays as it is.
-    """
+    """Return whether calling a model is calling its decoder on its encoder's code."""
+    # Its ``call`` runs on copies of the parts: the model itself stays as it is.
     rows = np.random.default_rng(0).normal(size=(3, *input_shape))
     rows = rows.astype(parts[0].compute_dtype)
     try:
@@ -281,16 +271,13 @@ class Blueprint:
 
     @classmethod
     def of(cls, model: Layer) -> Blueprint:
-        """Return the blueprint of a model; a TypeError where Keras can make no other.
-
-        No random state changes.
-        """
+        """Return the blueprint of a model; a TypeError where Keras cannot copy it."""
         try:
             config, named = configuration(model)
             weights = model.get_weights()
             shape = _call_shape(model) if weights and has_own_call(model) else None
             if has_own_call(model):
-                with _same_random_states():
+                with same_random_states():
                     copy = from_configuration(type(model), config, named)
                     _check_same_parts(model, copy)
         except CannotCopyError as exc:
@@ -304,7 +291,7 @@ class Blueprint:
     def make(self) -> Layer:
         """Return a new model with these weights; no random state changes."""
         import_quietly()
-        with _same_random_states():
+        with same_random_states():
             model = from_configuration(self.cls, self.config, self.named)
             _show_parts(model, self.parts)
             if self.call_shape is not None:
@@ -340,17 +327,3 @@ def _call_shape(model: Model) -> tuple[int, ...]:
     if shape is None or not all(isinstance(n, int | None) for n in shape):
         raise CannotCopyError("it does not say what it was called with")
     return tuple(1 if n is None else n for n in shape[1:])
-
-
-@contextlib.contextmanager
-def _same_random_states() -> Iterator[None]:
-    """Undo what making a model draws from the process's random states."""
-    import random  # not to draw from it
-
-    of_numpy = np.random  # whose state is put back, and which is not drawn from
-    before = random.getstate(), of_numpy.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        of_numpy.set_state(before[1])

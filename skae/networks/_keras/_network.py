@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ _OWN = ("model", "initial_weights")
 # Facts about the data that a function gets where its signature names them.
 _FACTS = ("n_features", "input_shape", "output_shape", "latent_dim")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_NO_DEFAULT = inspect.Parameter.empty
 # Layers with weights to train that builders have returned, while they live.
 _returned = weakref.WeakSet()
 
@@ -139,8 +139,10 @@ class KerasNetwork(Network):
         """
         params = {"model": self.model, "initial_weights": self.initial_weights}
         if _is_builder(self.model):
-            defaults = signature_of(self.model).defaults
-            params |= {n: v for n, v in defaults.items() if n not in {*_FACTS, *_OWN}}
+            not_shown = {*_FACTS, *_OWN}
+            for name, default in parameters_of(self.model)[0].items():
+                if name not in not_shown and default is not _NO_DEFAULT:
+                    params[name] = default
         params |= self._params
         for name, value in list(params.items()) if deep else ():
             if hasattr(value, "get_params") and not isinstance(value, type):
@@ -197,7 +199,7 @@ class KerasNetwork(Network):
             )
         elif self._params:
             raise ValueError(
-                f"KerasNetwork was given {_listed(self._params)}, but its model "
+                f"KerasNetwork was given {listed(self._params)}, but its model "
                 f"{_name(self.model)} is already built and takes no parameters. Pass "
                 "the class or a function that builds it."
             )
@@ -285,32 +287,14 @@ class KerasNetwork(Network):
 # ------------------------------------------------- the user's function or class
 
 
-@dataclass(frozen=True)
-class Signature:
-    """The parameters that a function or class accepts by name."""
-
-    defaults: dict[str, Any]  # in order
-    required: tuple[str, ...] = ()
-    takes_any: bool = False  # other names, too
-
-    @property
-    def names(self) -> set[str]:
-        """All names that are in the signature."""
-        return {*self.defaults, *self.required}
-
-
-def signature_of(function: Callable) -> Signature:
-    """Return the `Signature` of a function or class."""
+def parameters_of(function: Callable) -> tuple[dict[str, Any], bool]:
+    """Return name and default of what a function takes, and whether any other name."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # written in C, which does not say
-        return Signature({}, takes_any=True)
-    named = [p for p in parameters if p.kind in _BY_NAME]
-    return Signature(
-        {p.name: p.default for p in named if p.default is not p.empty},
-        tuple(p.name for p in named if p.default is p.empty),
-        any(p.kind is p.VAR_KEYWORD for p in parameters),
-    )
+        return {}, True
+    named = {p.name: p.default for p in parameters if p.kind in _BY_NAME}
+    return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _is_builder(model: Any) -> bool:
@@ -328,19 +312,20 @@ def _name(model: Any) -> str:
 
 def _check_params(function: Callable, params: dict[str, Any]) -> None:
     """Raise a ValueError for unknown and for missing parameters of a function."""
-    signature, name = signature_of(function), _name(function)
-    unknown = [key for key in params if key not in signature.names]
-    if unknown and not signature.takes_any:
-        own = signature.names - {*_FACTS} | signature.names & {"latent_dim"}
+    (named, takes_any), name = parameters_of(function), _name(function)
+    unknown = [key for key in params if key not in named]
+    if unknown and not takes_any:
+        own = {key for key in named if key not in _FACTS or key == "latent_dim"}
         raise ValueError(
-            f"{name}, the model of KerasNetwork, does not accept {_listed(unknown)}; "
-            f"it accepts {_listed(sorted(own)) or 'no parameters'}. Correct the name, "
+            f"{name}, the model of KerasNetwork, does not accept {listed(unknown)}; "
+            f"it accepts {listed(sorted(own)) or 'no parameters'}. Correct the name, "
             f"or add it to the signature of {name}."
         )
-    missing = [n for n in signature.required if n not in params and n not in _FACTS]
+    required = [key for key in named if named[key] is _NO_DEFAULT]
+    missing = [key for key in required if key not in params and key not in _FACTS]
     if missing:
         raise ValueError(
-            f"{name}, the model of KerasNetwork, needs {_listed(missing)}, which is "
+            f"{name}, the model of KerasNetwork, needs {listed(missing)}, which is "
             f"not given. Pass KerasNetwork({name}, {missing[0]}=...)."
         )
 
@@ -349,7 +334,7 @@ def _call_builder(
     function: Callable, facts: dict[str, Any], params: dict[str, Any]
 ) -> Any:
     """Return the result of a function for parameters and the facts that it names."""
-    signature, name = signature_of(function), _name(function)
+    accepted, name = parameters_of(function)[0], _name(function)
     width, asked = params.get("latent_dim"), facts["latent_dim"]
     if width is not None and asked is not None and width != asked:
         raise ValueError(
@@ -357,9 +342,9 @@ def _call_builder(
             f"latent_dim={width!r} of {name}, the model of KerasNetwork. Set one of "
             "them, or both to the same width."
         )
-    named = {n: v for n, v in facts.items() if n in signature.names and v is not None}
-    given = named | params
-    if "latent_dim" in signature.required and "latent_dim" not in given:
+    given = {n: v for n, v in facts.items() if n in accepted and v is not None}
+    given |= params
+    if accepted.get("latent_dim") is _NO_DEFAULT and "latent_dim" not in given:
         raise ValueError(
             f"{name}, the model of KerasNetwork, needs 'latent_dim', but the estimator "
             "has latent_dim=None. Pass latent_dim=..., an int, to the estimator."
@@ -379,13 +364,13 @@ def _check_new(built: Built, function: Callable) -> None:
     if again:
         raise ValueError(
             f"{_name(function)}, the model of KerasNetwork, returns the same layers at "
-            f"each call, {_listed(again)}, so that fits would train them further. "
+            f"each call, {listed(again)}, so that fits would train them further. "
             "Build new layers in it, or pass the model itself, of which each fit "
             "trains a copy."
         )
     _returned.update(layers)
 
 
-def _listed(names: Any) -> str:
+def listed(names: Any) -> str:
     """Return names as a message lists them."""
     return ", ".join(map(repr, names))

@@ -9,7 +9,13 @@ import numpy as np
 
 from skae.networks._activations import ACTIVATION_NAMES, activation_range
 from skae.networks._base import Built
-from skae.networks._keras._configs import has_own_call, is_layer, is_pair, reason_of
+from skae.networks._keras._configs import (
+    has_own_call,
+    is_layer,
+    is_of_keras,
+    is_pair,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +30,8 @@ _ADVICE = {
 
 
 def built_from(made: Any, input_shape: tuple[int, ...], source: str) -> Built:
-    """Return a user's models as a `Built`, all of their weights made.
-
-    ``source`` starts messages: "The model returned by build_net". Raises a ValueError
-    where there is no encoder and decoder, or where they do not take these rows.
-    """
-    import keras
+    """Return a user's models as a `Built`, all of their weights made."""
+    import keras  # source starts messages: "The model returned by build_net"
 
     built = _in_parts(made, source)
     names = {n: f"The {n} of {source[0].lower()}{source[1:]}" for n in _PARTS}
@@ -148,12 +150,9 @@ def _latent_place(layers: list[Layer], source: str) -> int:
 
 def _check_own_training(made: Any, source: str) -> None:
     """Raise where a class replaces Keras's training, which is not what runs here."""
-    import keras
-
     for name in ("train_step", "compute_loss"):
-        of_keras = getattr(keras.Model, name), getattr(keras.Sequential, name)
         own = getattr(type(made), name, None)
-        if own is not None and own not in of_keras:
+        if own is not None and not is_of_keras(own):
             raise ValueError(
                 f"{source} defines {name}, which skae does not call: the estimator's "
                 "loss is what trains. Add what it computes by self.add_loss(...) in "
@@ -163,13 +162,12 @@ def _check_own_training(made: Any, source: str) -> None:
 
 def _output_of(part: Layer, x: Any, name: str, what: str) -> Any:
     """Return the output of a part for "rows" or "codes"; this makes its weights."""
-    expected = getattr(part, "input_shape", None) if hasattr(part, "inputs") else None
-    expected = tuple(expected[1:]) if isinstance(expected, tuple) else None
     shape = tuple(x.shape[1:])
     message = f"{name} does not accept {what} of shape {shape}"
-    if expected is not None and not (
-        len(shape) == len(expected)
-        and all(n in (None, size) for n, size in zip(expected, shape, strict=True))
+    expected = getattr(part, "input_shape", None) if hasattr(part, "inputs") else None
+    expected = expected[1:] if isinstance(expected, tuple) else (None,) * len(shape)
+    if len(shape) != len(expected) or any(
+        n not in (None, size) for n, size in zip(expected, shape, strict=True)
     ):
         raise ValueError(
             f"{message}: it expects shape {expected}. {_ADVICE[what].format(expected)}"
@@ -221,10 +219,7 @@ _RECURRENT = frozenset({"LSTM", "GRU", "SimpleRNN"})
 
 
 def output_range_of(layer: Layer) -> tuple[float, float] | None:
-    """Return the (lowest, highest) value that a built Keras layer or model can return.
-
-    None where the last layer that makes numbers is not one of Keras's known ones.
-    """
+    """Return the (lowest, highest) value that a built decoder can return, if known."""
     import keras
 
     steps = [layer]

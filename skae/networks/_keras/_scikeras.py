@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from skae.networks._keras._network import KerasNetwork, signature_of
+from skae.networks._keras._network import KerasNetwork, listed, parameters_of
 from skae.networks._quiet import import_quietly
 
 if TYPE_CHECKING:
@@ -38,12 +38,7 @@ def is_scikeras_wrapper(value: Any) -> bool:
 
 
 def from_scikeras(wrapper: Any) -> tuple[KerasNetwork, Any, Any]:
-    """Return a wrapper's network, loss and optimizer; None leaves the estimator's.
-
-    The network is of the wrapper's function and its routed parameters
-    (``model__units``), or of its model. Warns where the wrapper sets what the estimator
-    alone decides.
-    """
+    """Return a wrapper's network, loss and optimizer; None leaves the estimator's."""
     name, params = type(wrapper).__name__, wrapper.get_params(deep=False)
     _warn_of_ignored(name, params)
     model = _model_of(wrapper)
@@ -83,8 +78,8 @@ def _warn_of_ignored(name: str, params: dict[str, Any]) -> None:
         ignored += [f"{prefix}__{key}" for key in routed if key not in used]
     if ignored:
         warnings.warn(
-            f"The SciKeras {name} sets {_listed(ignored)}, which has no effect: how "
-            "long and how to train is the estimator's alone. Set it there.",
+            f"The SciKeras {name} sets {listed(sorted(ignored))}, which has no effect: "
+            "how long and how to train is the estimator's alone. Set it there.",
             UserWarning,
             stacklevel=2,
         )
@@ -94,11 +89,6 @@ def _routed(prefix: str, params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that are routed to a place, by their names there."""
     start = f"{prefix}__"
     return {k.removeprefix(start): v for k, v in params.items() if k.startswith(start)}
-
-
-def _listed(names: Any) -> str:
-    """Return names as a message lists them."""
-    return ", ".join(map(repr, sorted(names)))
 
 
 # --------------------------------------------------------------------- compiled
@@ -119,9 +109,9 @@ def _compiled(kind: str, wrapper: str, params: dict[str, Any]) -> Any:
         return _instance(value, routed)
     if routed:
         raise ValueError(
-            f"The SciKeras {wrapper} routes {_listed(routed)} to its {kind}, but "
-            f"{kind} is {value!r}, which takes no parameters. Pass a class of Keras's "
-            "instead."
+            f"The SciKeras {wrapper} routes {listed(sorted(routed))} to its {kind}, "
+            f"but {kind} is {value!r}, which takes no parameters. Pass a class of "
+            "Keras's instead."
         )
     return value
 
@@ -141,10 +131,7 @@ def _optimizer_class(name: str, wrapper: str) -> type:
 
 
 def _instance(cls: type, params: dict[str, Any]) -> Any:
-    """Return an instance of a class; classes among its arguments get their own ones.
-
-    Names that are numbers stand for arguments by position, as SciKeras has them.
-    """
+    """Return an instance of a class; classes among its arguments get their own ones."""
     given = {
         key: _instance(value, _routed(key, params))
         if isinstance(value, type)
@@ -152,6 +139,7 @@ def _instance(cls: type, params: dict[str, Any]) -> Any:
         for key, value in params.items()
         if "__" not in key
     }
+    # Names that are numbers stand for arguments by position, as SciKeras has them.
     by_position = sorted((key for key in given if key.isdecimal()), key=int)
     return cls(*[given.pop(key) for key in by_position], **given)
 
@@ -161,11 +149,7 @@ def _instance(cls: type, params: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class _SciKerasBuilder:
-    """A wrapper's function, called with what SciKeras hands to it.
-
-    Its signature is the function's without ``meta``, ``compile_kwargs`` and ``params``,
-    and with the shapes of the data, from which it makes these.
-    """
+    """A wrapper's function; shapes of the data replace what SciKeras hands to it."""
 
     wrapper: str  # its name in messages
     function: Callable
@@ -176,8 +160,8 @@ class _SciKerasBuilder:
         """Return whether a model is a function that takes anything of SciKeras's."""
         if not (inspect.isroutine(model) or hasattr(model, "func")):
             return False
-        signature = signature_of(model)
-        return signature.takes_any or not signature.names.isdisjoint(_OF_SCIKERAS)
+        named, takes_any = parameters_of(model)
+        return takes_any or not named.keys().isdisjoint(_OF_SCIKERAS)
 
     @property
     def __name__(self) -> str:
@@ -193,7 +177,7 @@ class _SciKerasBuilder:
 
     def __call__(self, *, input_shape: tuple, output_shape: tuple, **given: Any) -> Any:
         """Return what the function builds for rows of these shapes."""
-        signature = signature_of(self.function)
+        named, takes_any = parameters_of(self.function)
         meta = {  # what SciKeras would have learned from X and y
             "n_features_in_": input_shape[0],
             "X_shape_": (None, *input_shape),
@@ -204,11 +188,11 @@ class _SciKerasBuilder:
         }
         values = {"meta": meta, "params": dict(self.params)}
         shapes = {"input_shape": input_shape, "output_shape": output_shape}
-        wants = {*_OF_SCIKERAS} if signature.takes_any else signature.names
-        if "compile_kwargs" in wants:
+        wanted = _OF_SCIKERAS if takes_any else named
+        if "compile_kwargs" in wanted:
             values["compile_kwargs"] = self._compile_kwargs()
-        given |= {name: values[name] for name in values if name in wants}
-        given |= {name: shapes[name] for name in shapes if name in signature.names}
+        given |= {name: values[name] for name in values if name in wanted}
+        given |= {name: shapes[name] for name in shapes if name in named}
         return self.function(**given)
 
     def _compile_kwargs(self) -> dict[str, Any]:

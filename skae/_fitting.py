@@ -170,7 +170,10 @@ def _check_same(known, asked):
 
 def _alike(one, other):
     """Return whether two networks are described by the same parameters."""
-    from skae._describe import CannotDescribeError, digest  # to continue a training
+    from skae._engine._digest import (  # to continue a training
+        CannotDescribeError,
+        digest,
+    )
 
     try:
         return digest(one, engine.keras_config) == digest(other, engine.keras_config)

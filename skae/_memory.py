@@ -1,8 +1,8 @@
 """Trainings that are remembered: each done once, whoever asks and however often.
 
 A ``joblib.Memory`` keeps the results. What it lacks is added here: a key made of
-contents (``skae._describe``), and one lock per key, so that workers that need the same
-network wait for the first one instead of training it again. Its own way of finding
+contents (``skae._engine._digest``), and one lock per key, so that workers that need the
+same network wait for the first one instead of training it again. Its own way of finding
 results again (``Memory.cache``) is not used: it forgets results in a folder where
 another process wrote first, and it asks for source code that a worker may not have.
 """
@@ -19,7 +19,7 @@ from joblib import wrap_non_picklable_objects
 from sklearn.utils.validation import check_memory
 
 from skae import _engine as engine
-from skae._describe import CannotDescribeError, digest, package_version
+from skae._engine._digest import CannotDescribeError, digest, package_version
 
 # A result depends on these versions, too, and on Python's.
 _PACKAGES = ("skae", "numpy", "scikit-learn", "scipy", "keras", "tensorflow")

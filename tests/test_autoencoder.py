@@ -260,7 +260,7 @@ found = [value.encode(X), value.reconstruct(X), detector.score_samples(X)]
 found += [detector.predict(X), value.reconstruct(X.astype(np.float32))]
 assert all(map(np.array_equal, found, expected))
 for package in {"filelock", "matplotlib", "pooch", "skae._engine._training",
-                "skae._describe", "skae._memory", "skae.networks._keras_network",
+                "skae._engine._digest", "skae._memory", "skae.networks._keras._network",
                 "skae.networks._plans", "sklearn.metrics", "sklearn.model_selection",
                 "sklearn.pipeline", "sklearn.preprocessing"} - before:
     assert package not in sys.modules, package

@@ -48,7 +48,6 @@ HOUSE = {
     "inspection": (1, {"sklearn", "matplotlib", "pandas"}),
     "datasets": (1, {"sklearn", "pooch", "pandas", "tqdm"}),
     "_scalers": (1, {"sklearn"}),
-    "_describe": (0, set()),
     "_lazy": (0, set()),
     "_missing": (0, set()),
     "_random": (0, set()),

@@ -27,9 +27,9 @@ from skae import (
     MeanStd,
     Quantile,
     ReconstructionOutlierDetector,
-    engine,
     outlier_f1,
 )
+from skae import _engine as engine
 from skae._memory import remembered
 
 

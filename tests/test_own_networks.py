@@ -23,6 +23,7 @@ import_quietly()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from skae._engine._effects import side_effect  # noqa: E402
 from skae._engine._models import seeded_global_state  # noqa: E402
 
 OPTIONS = {
@@ -218,6 +219,146 @@ def run(script, folder):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+class OfGraph(keras.Model):
+    """A class that is a functional model."""
+
+    def __init__(self):
+        keras.n_built += 1
+        inputs = keras.Input((6,))
+        code = keras.layers.Dense(2, name="latent")(inputs)
+        super().__init__(inputs, keras.layers.Dense(6)(code))
+
+
+class Counted(Tutorial):
+    def __init__(self):
+        keras.n_built += 1
+        super().__init__()
+
+
+class Derived(Counted):
+    """A subclass, with noise and a variable of TensorFlow's own."""
+
+    def build(self, input_shape):
+        self.noise = keras.layers.GaussianNoise(0.1)
+        self.n_calls = tf.Variable(0.0, trainable=False)
+
+    def call(self, x, training=False):
+        self.n_calls.assign_add(1.0)
+        return super().call(self.noise(x, training=training))
+
+
+class Stateful(Counted):
+    """Does something in Python that a compiled program would not repeat."""
+
+    n_calls = 0
+
+    def call(self, x):
+        self.n_calls += 1
+        return super().call(x)
+
+
+class Uncompilable(Counted):
+    def call(self, x):
+        output = super().call(x)
+        return output if float(output[0, 0]) < 1e9 else x
+
+
+def counted_pair(n_features):
+    keras.n_built += 1
+    return pair(n_features)
+
+
+@pytest.fixture
+def n_built(monkeypatch):
+    """Return a function that counts the models built in a call.
+
+    The number is in a module that is known by its version: no digest reads it.
+    """
+    from skae._engine import _cache
+
+    _cache.clear()
+    monkeypatch.setattr(keras, "n_built", 0, raising=False)
+
+    def n_built(function, *args):
+        before = keras.n_built
+        function(*args)
+        return keras.n_built - before
+
+    yield n_built
+    _cache.clear()
+
+
+@pytest.mark.parametrize(
+    ("model", "with_memory", "dtype"),
+    [
+        (Counted, False, "float64"),
+        (Counted, True, "float32"),
+        (Derived, True, "float64"),
+        (OfGraph, False, "float32"),
+        (counted_pair, True, "float64"),
+    ],
+)
+def test_a_model_is_built_once_to_train_and_once_to_score(
+    model, with_memory, dtype, X, n_built, tmp_path
+):
+    """The same one says its range and its weights, is probed, and trains."""
+    X = X.astype(dtype)
+    detector = ReconstructionOutlierDetector(
+        network=KerasNetwork(model),
+        memory=tmp_path if with_memory else None,
+        **OPTIONS | {"patience": 1},
+    )
+    assert n_built(detector.fit, X) == 2
+    first = detector.score_samples(X)
+    # Compiled by now: only fresh weights are needed, and none where memory has them.
+    assert n_built(detector.fit, X) == (0 if with_memory else 1)
+    assert n_built(detector.score_samples, X) == 0
+    assert np.array_equal(detector.score_samples(X), first)
+    assert n_built(clone(detector).set_params(random_state=1).fit, X) == 1
+    assert n_built(detector.score_samples, X[:3]) == 0
+
+
+@pytest.mark.parametrize("model", [Stateful, Uncompilable])
+def test_a_model_that_runs_uncompiled_is_not_built_again(model, X, n_built):
+    estimator = transformer(KerasNetwork(model))
+    with pytest.warns(UserWarning, match="trains uncompiled"):
+        assert n_built(estimator.fit, X) == 2
+    codes = estimator.transform(X)
+    with pytest.warns(UserWarning, match="trains uncompiled"):
+        assert n_built(estimator.fit, X) == 1
+    assert np.array_equal(estimator.transform(X), codes)
+
+
+def test_finding_a_side_effect_leaves_no_trace():
+    class Remembers(Tutorial):
+        def __init__(self):
+            super().__init__()
+            self.seen, self.n_calls, self.sizes = [], 0, (1, [2])
+            self.total = np.zeros(1)
+            self.steps = tf.Variable(0.0, trainable=False)
+            self.norm = keras.layers.BatchNormalization()
+
+        def call(self, x, training=False):
+            self.n_calls += 1
+            self.seen.append(self.n_calls)
+            self.sizes[1].append(3)
+            self.total += 1
+            self.steps.assign_add(1.0)
+            return super().call(self.norm(x, training=training))
+
+    def state(model):
+        of_python = [model.n_calls, [*model.seen], [*model.sizes[1]], model.total[0]]
+        return of_python, float(model.steps), [w.tolist() for w in model.get_weights()]
+
+    with seeded_global_state(0):
+        model = Remembers()
+        model(np.ones((1, 6), np.float32))
+        before = state(model)
+        assert "'seen' of Remembers" in side_effect(model, (6,))
+    assert state(model) == before
+    assert isinstance(model.sizes, tuple)
 
 
 def test_memory(X, prebuilt, tmp_path):

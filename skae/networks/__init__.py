@@ -6,12 +6,12 @@ _PLACES = {
     "skae.networks._base": ("Built", "Network"),
     "skae.networks._conv": ("ConvNetwork",),
     "skae.networks._dense": ("DenseNetwork",),
-    "skae.networks._keras_instances": ("describe_model",),
-    "skae.networks._keras_network": ("KerasNetwork",),
-    "skae.networks._output_range": ("output_range_of",),
+    "skae.networks._keras._copies": ("describe_model",),
+    "skae.networks._keras._network": ("KerasNetwork",),
+    "skae.networks._keras._parts": ("output_range_of",),
     "skae.networks._quiet": ("import_quietly", "without_chatter"),
     "skae.networks._recurrent": ("RecurrentNetwork",),
-    "skae.networks._resolve": ("as_network",),
+    "skae.networks._keras": ("as_network",),
     "skae.networks._variational": ("VariationalNetwork",),
 }
 

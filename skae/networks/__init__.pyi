@@ -1,12 +1,12 @@
 from skae.networks._base import Built, Network
 from skae.networks._conv import ConvNetwork
 from skae.networks._dense import DenseNetwork
-from skae.networks._keras_instances import describe_model
-from skae.networks._keras_network import KerasNetwork
-from skae.networks._output_range import output_range_of
+from skae.networks._keras import as_network
+from skae.networks._keras._copies import describe_model
+from skae.networks._keras._network import KerasNetwork
+from skae.networks._keras._parts import output_range_of
 from skae.networks._quiet import import_quietly, without_chatter
 from skae.networks._recurrent import RecurrentNetwork
-from skae.networks._resolve import as_network
 from skae.networks._variational import VariationalNetwork
 
 __all__ = [

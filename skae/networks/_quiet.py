@@ -1,10 +1,12 @@
-"""TensorFlow without its words on the terminal.
+"""TensorFlow without its output on the terminal.
 
 TensorFlow's C++ part writes to the process's standard error while it is loaded, and
 where the user has imported it, also when a graph is first run: no setting can silence
 it then. ``without_chatter`` holds that stream back, and lets through whatever is not
 TensorFlow's usual chatter.
 """
+
+from __future__ import annotations
 
 import contextlib
 import functools
@@ -14,6 +16,12 @@ import re
 import sys
 import tempfile
 import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # absl's log lines, whose source is a C++ file, and what belongs to them.
 _CHATTER = re.compile(
@@ -27,20 +35,14 @@ _holding = threading.RLock()
 
 
 @functools.cache
-def import_quietly():
-    """Import TensorFlow and Keras once, silently; later calls cost nothing.
-
-    Raises
-    ------
-    ImportError
-        Where Keras is set to another backend; before it is imported, where the
-        environment says so.
-    """
+def import_quietly() -> None:
+    """Import TensorFlow and Keras once, silently; another backend is an ImportError."""
+    # Raised before Keras is imported, where the environment says so.
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
         _check_backend(asked)
     with (
-        _same_random_state(),
+        same_random_states(),
         _low_level(),
         without_chatter(),
         _without_collections(),
@@ -56,7 +58,7 @@ def import_quietly():
     _check_backend(keras.backend.backend())
 
 
-def _check_backend(name):
+def _check_backend(name: str) -> None:
     """Raise an ImportError for a backend that is not TensorFlow."""
     if name != "tensorflow":
         raise ImportError(
@@ -67,23 +69,22 @@ def _check_backend(name):
 
 
 @contextlib.contextmanager
-def _same_random_state():
-    """Undo the draws of what Keras imports (rich takes one)."""
+def same_random_states() -> Iterator[None]:
+    """Undo the draws of a block from the process's random states (rich takes one)."""
     import random  # not to draw from it
 
-    before = random.getstate()
+    of_numpy = np.random  # whose state is put back, and which is not drawn from
+    before = random.getstate(), of_numpy.get_state()
     try:
         yield
     finally:
-        random.setstate(before)
+        random.setstate(before[0])
+        of_numpy.set_state(before[1])
 
 
 @contextlib.contextmanager
-def _without_collections():
-    """Let nothing look for garbage: of what is imported, all stays.
-
-    Looking at all of TensorFlow's objects again and again takes a tenth of its import.
-    """
+def _without_collections() -> Iterator[None]:
+    """Switch garbage collection off: what is imported stays; a tenth of the import."""
     if not gc.isenabled():
         yield
         return
@@ -95,7 +96,7 @@ def _without_collections():
 
 
 @contextlib.contextmanager
-def _low_level():
+def _low_level() -> Iterator[None]:
     """Ask TensorFlow's C++ part for errors only, unless the user has asked it."""
     if _LEVEL in os.environ:
         yield
@@ -108,11 +109,8 @@ def _low_level():
 
 
 @contextlib.contextmanager
-def without_chatter():
-    """Hold back file descriptor 2, then forward what is not chatter.
-
-    Everything is forwarded where the block raises: then the chatter says why.
-    """
+def without_chatter() -> Iterator[None]:
+    """Hold back file descriptor 2, then forward what is not chatter; all, on errors."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(_holding)  # two threads would put back each other's stream
         try:
@@ -140,7 +138,7 @@ def without_chatter():
             )
 
 
-def _flush_stderr():
+def _flush_stderr() -> None:
     """Write out what Python still holds of its standard error."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stderr.flush()

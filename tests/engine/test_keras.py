@@ -146,7 +146,7 @@ def test_only_optimizers_and_losses_have_a_stand_in(keras):
 
 
 def test_every_loss_of_keras_can_be_described(keras):
-    from skae._describe import digest
+    from skae._engine._digest import digest
 
     def described(*args, **kwargs):
         return digest(loss(*args, **kwargs), engine.keras_config)
@@ -161,7 +161,7 @@ def test_every_loss_of_keras_can_be_described(keras):
 
 
 def test_an_optimizer_without_configuration_is_trained_without_sharing(keras):
-    from skae._describe import CannotDescribeError
+    from skae._engine._digest import CannotDescribeError
 
     class Bare(keras.optimizers.SGD):
         def get_config(self):

@@ -267,4 +267,4 @@ def test_the_engine_knows_the_terms():
     network = VariationalNetwork(beta=3.0)
     assert network.terms((4, 5)) == {"kl": 3.0 / 20}
     architecture = engine.Architecture(network, (6,), (6,), 2)
-    assert engine.output_range(architecture) == (-np.inf, np.inf)
+    assert engine.UntrainedModels(architecture, 0).output_range() == (-np.inf, np.inf)

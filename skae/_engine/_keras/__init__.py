@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from skae._describe import CannotDescribeError, digest
 from skae._engine._data import needs_extremes
+from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import _pool
 from skae._engine._keras._callbacks import (
     make_callbacks,

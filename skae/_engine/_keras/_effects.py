@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skae._describe import CannotDescribeError, digest
+from skae._engine._digest import CannotDescribeError, digest
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic)
 _CONTAINERS = (list, tuple, dict, set)

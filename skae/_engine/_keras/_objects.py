@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skae._describe import CannotDescribeError
+from skae._engine._digest import CannotDescribeError
 from skae._engine._spec import TrainingSpec
 from skae.networks import describe_model
 

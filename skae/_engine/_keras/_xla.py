@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skae._describe import digest
+from skae._engine._digest import digest
 from skae._engine._keras import _pool
 from skae._engine._keras._models import assign
 from skae._engine._keras._objects import RowLoss, make_optimizer, observed_loss

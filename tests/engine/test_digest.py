@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from skae import _engine as engine
-from skae._describe import CannotDescribeError, digest, package_version
+from skae._engine._digest import CannotDescribeError, digest, package_version
 
 
 class Scaler(BaseEstimator):
@@ -691,7 +691,7 @@ def test_digests_are_the_same_in_another_process(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     here = [digest(value) for value in importlib.import_module("elsewhere").VALUES]
     script = (
-        "import sys, elsewhere; from skae._describe import digest; "
+        "import sys, elsewhere; from skae._engine._digest import digest; "
         "print(*map(digest, elsewhere.VALUES)); "
         "assert not {'keras', 'tensorflow'} & set(sys.modules)"
     )
@@ -706,9 +706,43 @@ def test_digests_are_the_same_in_another_process(tmp_path, monkeypatch):
     assert len(set(here)) == len(here)
 
 
+MAIN = """
+    import sys
+    from skae._engine._digest import digest
+    LIMITS = {"low", "high", "middle", "none"}
+    def loss(y, output, power=2):
+        return abs(y - output) ** power * len(LIMITS)
+    class Thing:
+        def call(self, x): return {name for name in LIMITS if name in x}
+    print(digest(loss), digest(Thing), digest(Thing().call))
+"""
+
+
+def test_digests_of_what_a_script_or_notebook_defines(tmp_path):
+    """Neither the file, as each cell has one of its own, nor the line counts."""
+
+    def digests(name, source, seed):
+        (tmp_path / name).write_text(textwrap.dedent(source))
+        done = subprocess.run(
+            [sys.executable, tmp_path / name],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        )
+        return done.stdout.split()
+
+    found = digests("one.py", MAIN, "1")
+    assert digests("cell.py", "\n\n" + MAIN, "2") == found
+    changed = digests("one.py", MAIN.replace('"none"', '"nil"'), "1")
+    assert all(one != other for one, other in zip(found, changed, strict=True))
+    changed = digests("one.py", MAIN.replace("power=2", "power=3"), "1")
+    assert (changed[0] != found[0], changed[1:]) == (True, found[1:])
+
+
 def test_a_users_file_with_the_name_of_a_standard_module_is_read(tmp_path):
     script = (
-        "import sys, queue; from skae._describe import digest; "
+        "import sys, queue; from skae._engine._digest import digest; "
         "assert 'tmp' in queue.__file__ or 'pytest' in queue.__file__; "
         "print(digest(queue.scale))"
     )

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from skae import _engine as engine
-from skae._describe import CannotDescribeError, digest
+from skae._engine._digest import CannotDescribeError, digest
 from skae.networks import KerasNetwork, describe_model, import_quietly
 
 import_quietly()
@@ -444,7 +444,7 @@ def test_unknown_parameter():
 def test_missing_parameter():
     with pytest.raises(
         ValueError,
-        match=r"build_with, .*, needs 'depth', which nobody gives. Pass "
+        match=r"build_with, .*, needs 'depth', which is not given. Pass "
         r"KerasNetwork\(build_with, depth=...\).",
     ):
         KerasNetwork(build_with).check()

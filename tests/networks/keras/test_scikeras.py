@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderTransformer, reconstruction_score
 from skae import _engine as engine
-from skae._describe import digest
+from skae._engine._digest import digest
 from skae.networks import as_network, import_quietly
 
 import_quietly()

@@ -5,9 +5,17 @@ registry, or not at all. Here each gets a name of its own within the configurati
 goes with it: two functions of one name stay two, and nothing need be registered.
 """
 
+from __future__ import annotations
+
 import re
 import types
 import warnings
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from keras.layers import Layer
+
+Models: TypeAlias = "Layer | tuple[Layer, Layer]"
 
 # What Keras raises where it cannot take a model apart or put it together.
 REFUSALS = (AttributeError, KeyError, NotImplementedError, OSError, TypeError)
@@ -21,8 +29,50 @@ class CannotCopyError(TypeError):
     """Keras cannot make a model from the configuration of another."""
 
 
-def configuration(model):
-    """Return the configuration of a model, and the objects that it names."""
+def is_layer(value: Any) -> bool:
+    """Return whether a value is a Keras layer or model; without importing Keras."""
+    return not isinstance(value, type) and any(
+        cls.__module__.startswith("keras.") and cls.__name__ == "Layer"
+        for cls in type(value).__mro__
+    )
+
+
+def is_pair(value: Any) -> bool:
+    """Return whether a value is a sequence of two."""
+    return isinstance(value, (tuple, list)) and len(value) == 2
+
+
+def as_models(value: Models) -> tuple[Layer, ...]:
+    """Return the models of a pair, or the one in a tuple."""
+    return tuple(value) if is_pair(value) else (value,)
+
+
+def has_own_call(model: Layer) -> bool:
+    """Return whether a model's class defines what it computes."""
+    return not is_of_keras(type(model).call)
+
+
+def layers_within(layer: Layer) -> list[Layer]:
+    """Return a layer and all layers inside it."""
+    return list(layer._flatten_layers())
+
+
+def model_name(model: Models) -> str:
+    """Return how messages name a model or a pair."""
+    if is_pair(model):
+        return f"({', '.join(map(model_name, model))})"
+    return f"<{type(model).__name__} {getattr(model, 'name', model)!r}>"
+
+
+def reason_of(exc: Exception) -> str:
+    """Return the first sentence of an exception that says what is wrong."""
+    text = _COLOURS.sub("", str(exc))
+    text = " ".join(_KERAS_PREFACE.sub("", text).split())
+    return text.partition(". ")[0].rstrip(".") or type(exc).__name__
+
+
+def configuration(model: Layer) -> tuple[dict, dict[str, Any]]:
+    """Return the configuration of a model, and the user's objects that it names."""
     import keras
 
     try:
@@ -35,58 +85,55 @@ def configuration(model):
     _name_objects(entry, model, named)
     for layer in layers_within(model):  # what a user's configuration may name, too
         cls = type(layer)
-        if not _is_of_keras(cls) and all(cls is not known for known in named.values()):
+        if not is_of_keras(cls) and all(cls is not known for known in named.values()):
             named.setdefault(keras.saving.get_registered_name(cls), cls)
     return entry["config"], named
 
 
-def _name_objects(entry, owner, named):
-    """Give the user's objects in a serialized object names of their own.
+def from_configuration(cls: type, config: dict, named: dict[str, Any]) -> Layer:
+    """Return a model of a configuration."""
+    import keras
 
-    Parameters
-    ----------
-    entry : dict
-        What Keras made of ``owner``; changed in place.
+    config = in_policy(config, "float32", "float32")  # a copy: Keras changes it
+    try:
+        with keras.saving.custom_object_scope(named):
+            return cls.from_config(config)
+    except REFUSALS as exc:
+        raise CannotCopyError(reason_of(exc)) from exc
 
-    owner : object
-        A layer, model, initializer or the like.
 
-    named : dict of str to object
-        Grows by what is found.
-    """
+def _name_objects(entry: dict, owner: Any, named: dict[str, Any]) -> None:
+    """Give the user's objects in a serialized owner new names, in place; note them."""
     entry.pop("compile_config", None)  # how to train is the estimator's
-    if not _is_of_keras(type(owner)):
-        entry["registered_name"] = _named(type(owner), named)
+    if not is_of_keras(type(owner)):
+        entry["registered_name"] = _name_in(named, type(owner))
     config = entry["config"]
     for inner_entry, layer in _inner_layers(config, owner):
         _name_objects(inner_entry, layer, named)
     for key, value in config.items():
         held = getattr(owner, key, None)
         if _stands_for_function(value, held, owner):
-            config[key] = {
-                "module": "builtins",
-                "class_name": "function",
-                "config": _named(held, named),
-                "registered_name": "function",
-            }
-        elif _is_entry_of(value, held):
-            _name_objects(value, held, named)
+            function = {"module": "builtins", "class_name": "function"}
+            function["config"] = _name_in(named, held)
+            config[key] = {**function, "registered_name": "function"}
         elif isinstance(value, list) and isinstance(held, (list, tuple)):
             for one, part in zip(value, held, strict=False):
                 if _is_entry_of(one, part):
                     _name_objects(one, part, named)
+        elif _is_entry_of(value, held):
+            _name_objects(value, held, named)
 
 
-def _stands_for_function(value, held, owner):
+def _stands_for_function(value: Any, held: Any, owner: Any) -> bool:
     """Return whether a value in a configuration stands for a user's function."""
-    if not isinstance(held, types.FunctionType) or _is_of_keras(held):
+    if not isinstance(held, types.FunctionType) or is_of_keras(held):
         return False
     # Users' own configurations may name a function in ways of their own.
     is_usual = isinstance(value, dict) and value.get("class_name") == "function"
-    return is_usual or _is_of_keras(type(owner))
+    return is_usual or is_of_keras(type(owner))
 
 
-def _inner_layers(config, owner):
+def _inner_layers(config: dict, owner: Any) -> list[tuple[dict, Layer]]:
     """Return (entry, layer) for the layers of a functional or Sequential model."""
     if not hasattr(owner, "layers") or has_own_call(owner) or "layers" not in config:
         return []
@@ -98,16 +145,13 @@ def _inner_layers(config, owner):
     return list(zip(entries[n_inputs:], owner.layers, strict=True))
 
 
-def _is_entry_of(value, held):
-    """Return whether a value is what Keras makes of an object when serializing it."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("config"), dict)
-        and value.get("class_name") == type(held).__name__
-    )
+def _is_entry_of(value: Any, held: Any) -> bool:
+    """Return whether a value is the serialized form of an object."""
+    is_entry = isinstance(value, dict) and isinstance(value.get("config"), dict)
+    return is_entry and value.get("class_name") == type(held).__name__
 
 
-def _named(value, named):
+def _name_in(named: dict[str, Any], value: Any) -> str:
     """Return the name that a value goes by, a new one where it has none."""
     for name, known in named.items():
         if known is value:
@@ -117,8 +161,8 @@ def _named(value, named):
     return name
 
 
-def in_policy(config, policy, dtype):
-    """Return a configuration whose float32 layers follow another dtype policy."""
+def in_policy(config: Any, policy: str, dtype: str) -> Any:
+    """Return a copy of a configuration whose float32 layers follow another policy."""
     if isinstance(config, (list, tuple)):
         return type(config)(in_policy(inner, policy, dtype) for inner in config)
     if not isinstance(config, dict):
@@ -134,37 +178,6 @@ def in_policy(config, policy, dtype):
     }
 
 
-def made(cls, config, named):
-    """Return a model of a configuration."""
-    import keras
-
-    # A copy: Keras changes what it reads.
-    config = in_policy(config, "float32", "float32")
-    try:
-        with keras.saving.custom_object_scope(named):
-            return cls.from_config(config)
-    except REFUSALS as exc:
-        raise CannotCopyError(reason_of(exc)) from exc
-
-
-def _is_of_keras(value):
+def is_of_keras(value: Any) -> bool:
     """Return whether a class or function is Keras's own."""
     return str(value.__module__).partition(".")[0] == "keras"
-
-
-def reason_of(exc):
-    """Return the first sentence of an exception that says what is wrong."""
-    text = _COLOURS.sub("", str(exc))
-    text = " ".join(_KERAS_PREFACE.sub("", text).split())
-    sentence = text.partition(". ")[0].rstrip(".")
-    return sentence or type(exc).__name__
-
-
-def has_own_call(model):
-    """Return whether a model's class defines what it computes."""
-    return not _is_of_keras(type(model).call)
-
-
-def layers_within(layer):
-    """Return a layer and all layers inside it."""
-    return list(layer._flatten_layers())

@@ -16,7 +16,7 @@ from skae import (
     ReconstructionOutlierDetector,
     reconstruction_score,
 )
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 

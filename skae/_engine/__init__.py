@@ -21,7 +21,7 @@ from skae._engine._job import (
 from skae._engine._losses import reads_probabilities
 from skae._engine._order import batch_orders
 from skae._engine._threads import OneBlasThread, run_in_threads
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 __all__ = [
     "Architecture",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 
 class TrainedNetwork:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from skae._describe import CannotDescribeError
-from skae.networks import describe_model
+from skae.networks._keras_instances import describe_model
 
 # ------------------------------------------------------------------- optimizers
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from skae._random import stream
-from skae.networks import output_range_of
+from skae.networks._output_range import output_range_of
 
 # Blocks of rows: about so many numbers in the widest layer, and so many rows.
 _BLOCK_NUMBERS = 1 << 23

@@ -8,20 +8,16 @@ move in long pieces.
 import numpy as np
 
 from skae._engine._numpy_layers import DenseLayer, Layer
-from skae.networks import (
+from skae.networks._numpy_maps import largest, repeat, to_maps, to_rows
+from skae.networks._plans import (
     ConvolutionPlan,
     DensePlan,
     MapPlan,
     PoolPlan,
     RepeatPlan,
     RowsPlan,
-    largest,
-    multiply,
-    multiply_rows,
-    repeat,
-    to_maps,
-    to_rows,
 )
+from skae.networks._products import multiply, multiply_rows
 
 
 class MapLayer(Layer):

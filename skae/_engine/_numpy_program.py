@@ -24,7 +24,7 @@ from skae._engine._numpy_stack import Stack
 from skae._engine._threads import OneBlasThread, Team, allowed_threads
 from skae._missing import entry_weights
 from skae._random import stream
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 # Fewer multiplications in a part of a batch are not worth the wait for a thread, since
 # threads wait for each other at each call of a function: convolutions make many.

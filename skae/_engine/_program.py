@@ -19,7 +19,7 @@ from skae._engine._objective import Objective
 from skae._engine._tensors import as_tensors, batch_of, data_signature
 from skae._engine._tracing import OF_EPOCH, OF_EPOCHS, traced, zeros
 from skae._engine._variables import Variables
-from skae.networks import without_chatter
+from skae.networks._quiet import without_chatter
 
 _NO_RATES = np.zeros(0, np.float32)
 

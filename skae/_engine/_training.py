@@ -18,7 +18,7 @@ from skae._engine._loop import Loop
 from skae._engine._numpy_program import numpy_program
 from skae._engine._rates import ONE_CYCLE, step_rates
 from skae._random import stream
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 # What a training draws beside its batch order: first counter of the stream.
 _STEPS, _VALIDATION, _LAYERS = 1, 2, 3

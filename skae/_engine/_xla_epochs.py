@@ -14,7 +14,7 @@ from skae._engine import _cache
 from skae._engine._keras import RowLoss
 from skae._engine._observed import observed_loss
 from skae._engine._tensors import batch_of, tensor_of
-from skae.networks import without_chatter
+from skae.networks._quiet import without_chatter
 
 
 def borrowed(plan, spec, optimizer, batch_size, data):

@@ -2,29 +2,4 @@
 
 from skae._lazy import lazy_names
 
-_PLACES = {
-    "skae.networks._activations": ("numpy_activation",),
-    "skae.networks._base": ("Built", "Network"),
-    "skae.networks._conv": ("ConvNetwork",),
-    "skae.networks._dense": ("DenseNetwork",),
-    "skae.networks._keras_instances": ("describe_model",),
-    "skae.networks._keras_network": ("KerasNetwork",),
-    "skae.networks._numpy_maps": ("largest", "repeat", "to_maps", "to_rows"),
-    "skae.networks._output_range": ("output_range_of",),
-    "skae.networks._plans": (
-        "ConvolutionPlan",
-        "DensePlan",
-        "MapPlan",
-        "PoolPlan",
-        "RepeatPlan",
-        "RowsPlan",
-        "StackPlan",
-    ),
-    "skae.networks._products": ("multiply", "multiply_rows"),
-    "skae.networks._quiet": ("import_quietly", "without_chatter"),
-    "skae.networks._recurrent": ("RecurrentNetwork",),
-    "skae.networks._resolve": ("as_network",),
-    "skae.networks._variational": ("VariationalNetwork",),
-}
-
-__all__, __getattr__, __dir__ = lazy_names(__name__, _PLACES)
+__all__, __getattr__, __dir__ = lazy_names(__name__)

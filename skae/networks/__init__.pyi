@@ -1,51 +1,6 @@
-from skae.networks._activations import numpy_activation
-from skae.networks._base import Built, Network
-from skae.networks._conv import ConvNetwork
-from skae.networks._dense import DenseNetwork
-from skae.networks._keras_instances import describe_model
-from skae.networks._keras_network import KerasNetwork
-from skae.networks._numpy_maps import largest, repeat, to_maps, to_rows
-from skae.networks._output_range import output_range_of
-from skae.networks._plans import (
-    ConvolutionPlan,
-    DensePlan,
-    MapPlan,
-    PoolPlan,
-    RepeatPlan,
-    RowsPlan,
-    StackPlan,
-)
-from skae.networks._products import multiply, multiply_rows
-from skae.networks._quiet import import_quietly, without_chatter
-from skae.networks._recurrent import RecurrentNetwork
-from skae.networks._resolve import as_network
-from skae.networks._variational import VariationalNetwork
-
-__all__ = [
-    "Built",
-    "ConvNetwork",
-    "ConvolutionPlan",
-    "DenseNetwork",
-    "DensePlan",
-    "KerasNetwork",
-    "MapPlan",
-    "Network",
-    "PoolPlan",
-    "RecurrentNetwork",
-    "RepeatPlan",
-    "RowsPlan",
-    "StackPlan",
-    "VariationalNetwork",
-    "as_network",
-    "describe_model",
-    "import_quietly",
-    "largest",
-    "multiply",
-    "multiply_rows",
-    "numpy_activation",
-    "output_range_of",
-    "repeat",
-    "to_maps",
-    "to_rows",
-    "without_chatter",
-]
+from skae.networks._base import Network as Network
+from skae.networks._conv import ConvNetwork as ConvNetwork
+from skae.networks._dense import DenseNetwork as DenseNetwork
+from skae.networks._keras_network import KerasNetwork as KerasNetwork
+from skae.networks._recurrent import RecurrentNetwork as RecurrentNetwork
+from skae.networks._variational import VariationalNetwork as VariationalNetwork

@@ -12,7 +12,9 @@ from sklearn.base import clone
 
 from skae import _engine as engine
 from skae._describe import CannotDescribeError, digest
-from skae.networks import KerasNetwork, describe_model, import_quietly
+from skae.networks import KerasNetwork
+from skae.networks._keras_instances import describe_model
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 

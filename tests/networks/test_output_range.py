@@ -2,7 +2,8 @@
 
 import pytest
 
-from skae.networks import import_quietly, output_range_of
+from skae.networks._output_range import output_range_of
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 

@@ -13,7 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from skae import AutoencoderTransformer, reconstruction_score
 from skae import _engine as engine
 from skae._describe import digest
-from skae.networks import as_network, import_quietly
+from skae.networks._quiet import import_quietly
+from skae.networks._resolve import as_network
 
 import_quietly()
 
@@ -341,7 +342,7 @@ def test_networks_of_wrappers_pickle_without_scikeras(tmp_path):
     make = (
         "import pickle, sys, mine\n"
         "from scikeras.wrappers import KerasRegressor\n"
-        "from skae.networks import as_network\n"
+        "from skae.networks._resolve import as_network\n"
         "network = as_network(KerasRegressor(mine.build, model__units=3)).network\n"
         "sys.stdout.buffer.write(pickle.dumps(network))\n"
     )

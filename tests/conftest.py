@@ -14,6 +14,35 @@ settings.load_profile("suite")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+TESTS = Path(__file__).parent
+# What `make check` leaves out: files and functions that take more than three seconds.
+SLOW = (
+    "datasets/test_heartbeats.py::"
+    "test_the_defaults_are_too_hard_for_pca_and_isolation_forest",
+    "engine/test_callbacks.py",
+    "engine/test_missing.py",
+    "engine/test_modes.py",
+    "test_benchmarks.py",
+    "test_detection_benchmark.py",
+    "test_promises.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m reads the markers
+def pytest_collection_modifyitems(items):
+    for item in items:
+        file = os.path.relpath(item.path, TESTS).replace(os.sep, "/")
+        if not {file, f"{file}::{getattr(item, 'originalname', None)}"}.isdisjoint(
+            SLOW
+        ):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def slow_tests():
+    """The list of slow tests, for the test that each is still there."""
+    return SLOW
+
 
 @pytest.fixture(autouse=True)
 def untouched_global_random_state(request):

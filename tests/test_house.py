@@ -220,3 +220,10 @@ def test_style(command):
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_slow_tests_exist(slow_tests):
+    for entry in slow_tests:
+        file, _, name = entry.partition("::")
+        text = (Path(__file__).parent / file).read_text()
+        assert not name or f"def {name}(" in text, f"conftest.SLOW: no {entry}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.model_selection  # noqa: F401  (its first import draws global numbers)
 from hypothesis import settings
 
 # The same examples in every run: what fails for one fails for all.

@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-import sklearn.model_selection  # noqa: F401  (its first import draws global numbers)
 
 import skae
 from skae.__main__ import build_parser

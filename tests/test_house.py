@@ -15,7 +15,7 @@ import skae
 ROOT = Path(skae.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# Room: (floor, what it may import from outside beside the standard library and NumPy).
+# Room: (floor, what it may import in addition to the standard library and NumPy).
 HOUSE = {
     "__main__": (6, {"sklearn", "pandas", "joblib", "tqdm", "matplotlib"}),
     "_cli": (6, {"sklearn", "pandas", "joblib", "tqdm", "matplotlib"}),

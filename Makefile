@@ -1,20 +1,22 @@
-# `make demo` runs the main job, `make test` the tests. Each makes and fills the virtual
-# environment .venv where that is still to do, and needs nothing else done before.
+# `make demo` runs the main job, `make check` the style checks and the fast tests, `make test`
+# all tests. Each makes and fills the virtual environment .venv where that is still to do, and
+# needs nothing else done before.
 
 PYTHON ?= python3
 export PYTHON
 
-.PHONY: demo test lint benchmarks clean
+.PHONY: demo check test benchmarks clean
 
 demo: .venv/.demo
 	@.venv/bin/python -m skae
 
-test: .venv/.test
-	@.venv/bin/python -m pytest -n 2
-
-lint: .venv/.test
+check: .venv/.test
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m ruff format --check .
+	@.venv/bin/python -m pytest -n 2 -m "not slow"
+
+test: .venv/.test
+	@.venv/bin/python -m pytest -n 2
 
 benchmarks: .venv/.benchmarks
 	@for one in tutorials defaults timings speed report; do \

@@ -25,7 +25,8 @@ from skae._validation import (
     check_sample_weight,
     is_checked,
 )
-from skae.networks import DenseNetwork, as_network
+from skae.networks import DenseNetwork
+from skae.networks._keras import as_network
 
 FLOATS = (np.float64, np.float32)
 

@@ -1,54 +1,42 @@
 """Packages whose names are imported when they are first used (PEP 562).
 
 A process that unpickles a detector and scores rows imports what that takes, and no
-more. Type checkers read the same names in the stub beside a package, ``__init__.pyi``.
+more. The stub of a package, ``__init__.pyi``, is the one list of its public names: type
+checkers read it, and so does `lazy_names`. It does without `ast` and `typing`, whose
+imports take longer than all of it.
 """
 
-import importlib
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def lazy_names(package, places, modules=()):
-    """Return ``__all__``, ``__getattr__`` and ``__dir__`` of a package.
 
-    Parameters
-    ----------
-    package : str
-        Its ``__name__``.
+def lazy_names(
+    package: str,
+) -> "tuple[list[str], Callable[[str], object], Callable[[], list[str]]]":
+    """Return ``__all__``, ``__getattr__`` and ``__dir__`` of a package with a stub."""
+    module = sys.modules[package]
+    home: dict[str, str] = {}
+    with open(f"{module.__path__[0]}/__init__.pyi", encoding="utf-8") as stub:
+        words = iter(stub.read().split())
+    for word in words:  # of lines "from a.b import C as C"
+        if word == "from":
+            source = next(words)
+        elif word == "as":
+            home[next(words).rstrip(",")] = source
 
-    places : dict of str to tuple of str
-        Maps modules to the public names that they define.
+    def get(name: str) -> object:
+        from importlib import import_module
 
-    modules : iterable of str, default=()
-        Names of the package's own public modules.
-
-    Returns
-    -------
-    public : list of str
-        All these names, sorted.
-
-    get : callable
-        Imports the object of a name; the package keeps it.
-
-    list_names : callable
-        Returns the names that are there and those that can be imported.
-    """
-    home = {name: module for module, names in places.items() for name in names}
-    modules = frozenset(modules)
-    public = sorted([*home, *modules])
-    kept = vars(sys.modules[package])
-
-    def get(name):
-        if name in home:
-            value = getattr(importlib.import_module(home[name]), name)
-        elif name in modules:
-            value = importlib.import_module(f"{package}.{name}")
-        else:
+        if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        kept[name] = value
+        if home[name] == package:
+            value = import_module(f"{package}.{name}")
+        else:
+            value = getattr(import_module(home[name]), name)
+        setattr(module, name, value)
         return value
 
-    def list_names():
-        return sorted({*kept, *public})
-
-    return public, get, list_names
+    return sorted(home), get, lambda: module.__all__

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.model_selection  # noqa: F401  (its first import draws global numbers)
 from hypothesis import settings
 
 # The same examples in every run: what fails for one fails for all.
@@ -13,6 +14,35 @@ settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+TESTS = Path(__file__).parent
+# What `make check` leaves out: files and functions that take more than three seconds.
+SLOW = (
+    "datasets/test_heartbeats.py::"
+    "test_the_defaults_are_too_hard_for_pca_and_isolation_forest",
+    "engine/test_callbacks.py",
+    "engine/test_missing.py",
+    "engine/test_modes.py",
+    "test_benchmarks.py",
+    "test_detection_benchmark.py",
+    "test_promises.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m reads the markers
+def pytest_collection_modifyitems(items):
+    for item in items:
+        file = os.path.relpath(item.path, TESTS).replace(os.sep, "/")
+        if not {file, f"{file}::{getattr(item, 'originalname', None)}"}.isdisjoint(
+            SLOW
+        ):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def slow_tests():
+    """The list of slow tests, for the test that each is still there."""
+    return SLOW
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +64,8 @@ def untouched_global_random_state(request):
 @pytest.fixture(scope="session")
 def data_folder():
     """Folder of the real data, or a skip that says where it was looked for."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SKAE_DATA", beside))
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKAE_DATA", default))
     if not (folder / "ecg5000.npz").is_file():
         pytest.skip(f"no real data: set SKAE_DATA (looked in {folder})")
     return folder

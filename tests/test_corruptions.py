@@ -38,7 +38,6 @@ def in_tensorflow(corruption, X, seed):
     """Return all rows as a compiled program damages them."""
     engine.import_quietly()
     import tensorflow as tf
-
     from skae._engine._draws import TensorDraw
 
     data = {"x": X.astype(np.float32)}

@@ -66,7 +66,7 @@ def users_folder(tmp_path_factory):
 
 @pytest.fixture
 def users_code(users_folder, monkeypatch):
-    from skae.networks import import_quietly
+    from skae.networks._quiet import import_quietly
 
     import_quietly()
     monkeypatch.syspath_prepend(str(users_folder))
@@ -353,7 +353,7 @@ def test_images_in_a_pipeline_of_tables():
 
 def one_layer(n_features, output_shape, latent_dim=2):
     """Build the smallest functional model there is, for targets of any shape."""
-    from skae.networks import import_quietly
+    from skae.networks._quiet import import_quietly
 
     import_quietly()
     import keras

@@ -16,13 +16,12 @@ from skae import (
     ReconstructionOutlierDetector,
     reconstruction_score,
 )
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
-
 from skae._engine._effects import side_effect  # noqa: E402
 from skae._engine._models import seeded_global_state  # noqa: E402
 

@@ -26,7 +26,7 @@ from skae._engine._spec import (
     TrainingSpec,
 )
 from skae._engine._threads import OneBlasThread, run_in_threads
-from skae.networks import import_quietly
+from skae.networks._quiet import import_quietly
 
 __all__ = [
     "Architecture",

@@ -95,7 +95,7 @@ class TrainedNetwork:
 
     def _in_keras(self, part: str, x: np.ndarray) -> Any:
         """Return the output of a part of the network, run by Keras."""
-        from skae.networks import import_quietly
+        from skae.networks._quiet import import_quietly
 
         import_quietly()
         from skae._engine._keras import _models

@@ -93,7 +93,7 @@ def acquired(
     start = time.perf_counter()
     trainer = NumpyTrainer(spec, schedule)
     if engine == "xla":
-        from skae.networks import import_quietly
+        from skae.networks._quiet import import_quietly
 
         import_quietly()
         from skae._engine._keras._xla import XlaTrainer

@@ -133,7 +133,7 @@ def _trainer(
             f"engine='numpy' cannot train this: {reason}. Use engine='auto', which "
             "leaves to Keras what NumPy cannot train."
         )
-    from skae.networks import import_quietly
+    from skae.networks._quiet import import_quietly
 
     import_quietly()
     from skae._engine import _keras

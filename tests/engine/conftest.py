@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skae import _engine as engine
-from skae.networks import Built, DenseNetwork, Network
+from skae.networks import DenseNetwork, Network
+from skae.networks._base import Built
 
 
 class RandomLayersNetwork(Network):

@@ -8,13 +8,13 @@ import pytest
 from skae import _engine as engine
 from skae.corruptions import GaussianNoise
 from skae.networks import (
-    Built,
     ConvNetwork,
     DenseNetwork,
     Network,
     RecurrentNetwork,
     VariationalNetwork,
 )
+from skae.networks._base import Built
 
 MODES = ("compiled", "xla", "uncompiled")
 NETWORKS = {

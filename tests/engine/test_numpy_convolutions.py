@@ -4,9 +4,15 @@ import itertools
 
 import numpy as np
 import pytest
-
 from skae._engine._numpy_convolutions import LAYERS
-from skae.networks import ConvolutionPlan, MapPlan, PoolPlan, RepeatPlan, RowsPlan
+from skae.networks._plans import (
+    ConvolutionPlan,
+    MapPlan,
+    PoolPlan,
+    RepeatPlan,
+    RowsPlan,
+)
+
 from skae.networks._conv import _pooled
 
 LENGTHS = [(1,), (8,), (9,), (4, 7), (5, 5), (3, 4, 5)]

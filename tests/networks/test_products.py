@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from skae.networks import multiply, multiply_rows
+from skae.networks._products import multiply, multiply_rows
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from skae._engine._keras._objects import keras_config
 from skae._engine._spec import Architecture
 from skae._layers._base import value_range
 from skae._random import stream
-from skae.networks import without_chatter
 from skae.networks._keras._parts import output_range_of
+from skae.networks._quiet import without_chatter
 
 # Blocks of rows: about so many numbers in the widest layer, and so many rows.
 _BLOCK_NUMBERS = 1 << 23

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from skae._engine._digest import CannotDescribeError
 from skae._engine._spec import TrainingSpec
-from skae.networks import describe_model
+from skae.networks._keras._copies import describe_model
 
 # ------------------------------------------------------------------- optimizers
 

@@ -28,7 +28,7 @@ from skae._engine._keras._models import (
 )
 from skae._engine._keras._objects import Objective, make_optimizer
 from skae._engine._spec import State, TrainingSpec
-from skae.networks import without_chatter
+from skae.networks._quiet import without_chatter
 
 _LARGE = 1 << 20  # bytes; copies of smaller arrays cost nothing
 _NO_RATES = np.zeros(0, np.float32)

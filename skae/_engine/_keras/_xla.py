@@ -22,7 +22,7 @@ from skae._engine._keras._objects import RowLoss, make_optimizer, observed_loss
 from skae._engine._keras._trainer import batch_of, tensor_of
 from skae._engine._numpy import NumpyTrainer
 from skae._engine._spec import TrainingSpec
-from skae.networks import without_chatter
+from skae.networks._quiet import without_chatter
 
 Array = np.ndarray
 

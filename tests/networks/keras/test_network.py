@@ -12,13 +12,14 @@ from sklearn.base import clone
 
 from skae import _engine as engine
 from skae._engine._digest import CannotDescribeError, digest
-from skae.networks import KerasNetwork, describe_model, import_quietly
+from skae.networks import KerasNetwork
+from skae.networks._keras._copies import describe_model
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
-
 from skae._engine._models import build_models, seeded_global_state  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from skae.networks import import_quietly, output_range_of
+from skae.networks._keras._parts import output_range_of
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 
 import keras  # noqa: E402
-
 from skae._engine._models import seeded_global_state  # noqa: E402
 
 INF = float("inf")

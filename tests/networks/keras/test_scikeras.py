@@ -13,12 +13,12 @@ from sklearn.model_selection import GridSearchCV
 from skae import AutoencoderTransformer, reconstruction_score
 from skae import _engine as engine
 from skae._engine._digest import digest
-from skae.networks import as_network, import_quietly
+from skae.networks._keras import as_network
+from skae.networks._quiet import import_quietly
 
 import_quietly()
 
 import keras  # noqa: E402
-
 from skae._engine._models import build_models, seeded_global_state  # noqa: E402
 
 _PATCHED = (
@@ -341,7 +341,7 @@ def test_networks_of_wrappers_pickle_without_scikeras(tmp_path):
     make = (
         "import pickle, sys, mine\n"
         "from scikeras.wrappers import KerasRegressor\n"
-        "from skae.networks import as_network\n"
+        "from skae.networks._keras import as_network\n"
         "network = as_network(KerasRegressor(mine.build, model__units=3)).network\n"
         "sys.stdout.buffer.write(pickle.dumps(network))\n"
     )

@@ -1,0 +1,135 @@
+"""What the pages show: their code runs, their commands and links exist.
+
+A Python block that begins with an import starts anew; any other one goes on where the
+block before it ended. A bare expression that is True or False has to be True.
+"""
+
+import ast
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+import skae
+from skae.__main__ import build_parser
+
+ROOT = Path(skae.__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+# Sections that take more than three seconds, TensorFlow's start counted.
+SLOW = {
+    "Use",
+    "Searching",
+    "Compare with IsolationForest in one call",
+    "Variational autoencoders",
+    "Your own Keras model",
+}
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "docs").is_dir(), reason="not a checkout: the pages are not installed"
+)
+
+
+def blocks(page, language):
+    """Yield (line, heading above, code) of each block of a page in a language."""
+    heading = None
+    pattern = r"^#+ (?P<heading>[^\n]+)$|^```(?P<language>\w*)\n(?P<code>.*?)^```$"
+    text = page.read_text()
+    for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
+        if match["heading"]:
+            heading = match["heading"]
+        elif match["language"] == language:
+            yield text.count("\n", 0, match.start("code")) + 1, heading, match["code"]
+
+
+def sessions():
+    """Yield one test per run of blocks that go on in each other."""
+    for page in PAGES:
+        runs = []
+        for line, heading, code in blocks(page, "python"):
+            if runs and not code.startswith(("import ", "from ")):
+                runs[-1][1].append((line, code))
+            else:
+                runs.append((heading, [(line, code)]))
+        for number, (heading, run) in enumerate(runs, start=1):
+            name = re.sub(r"\W+", "-", heading.lower())
+            marks = [pytest.mark.slow] if heading in SLOW else []
+            yield pytest.param(
+                page, run, id=f"{page.stem}-{number}-{name}", marks=marks
+            )
+
+
+def run_block(page, line, code, namespace):
+    """Run a block as code of its page, so that tracebacks show the page's lines."""
+    for statement in ast.parse(code).body:
+        ast.increment_lineno(statement, line - 1)
+        if isinstance(statement, ast.Expr):
+            tree = ast.Expression(statement.value)
+            value = eval(compile(tree, page, "eval"), namespace)
+            if isinstance(value, bool | np.bool | np.ndarray):
+                assert np.all(value), f"{page.name}:{statement.lineno} does not hold"
+        else:
+            exec(compile(ast.Module([statement], []), page, "exec"), namespace)
+
+
+@pytest.mark.parametrize(("page", "run"), list(sessions()))
+def test_python_blocks_run(page, run, tmp_path, monkeypatch, capfd):
+    """In a folder of their own; they print what their text prints, and no more."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    printed = io.StringIO()
+    with matplotlib.rc_context(), contextlib.redirect_stdout(printed):
+        for line, code in run:
+            run_block(page, line, code, namespace)
+    shown = capfd.readouterr()
+    assert (shown.out, shown.err) == ("", "")
+    asks = any("print(" in code for _, code in run)
+    assert bool(printed.getvalue()) == asks
+
+
+def test_every_block_is_found_and_a_false_claim_fails(tmp_path):
+    texts = [page.read_text() for page in PAGES]
+    n_runs = [len(session.values[1]) for session in sessions()]
+    assert sum(n_runs) == sum(text.count("```python\n") for text in texts) > 10
+    page = tmp_path / "page.md"
+    run_block(page, 1, "a = 3\na == 3\n", {})
+    with pytest.raises(AssertionError, match=r"page\.md:2 does not hold"):
+        run_block(page, 1, "a = 3\na == 4\n", {})
+
+
+def commands():
+    for page in PAGES:
+        for line, _, code in blocks(page, "sh"):
+            for number, command in enumerate(code.splitlines(), start=line):
+                yield pytest.param(command, id=f"{page.stem}-{number}")
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_commands_exist(command):
+    """Programs are files of this repository, and take the options that are shown."""
+    words = shlex.split(command, comments=True)
+    if words[0] == "make":
+        assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
+        return
+    assert re.search(r"\bpython$", words[0]), "not a command that the test knows"
+    if words[1:3] == ["-m", "skae"]:
+        build_parser().parse_args(words[3:])  # exits where an option does not exist
+    else:
+        assert (ROOT / words[1]).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", file.read_text(), re.M)
+            anchors = [
+                re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles
+            ]
+            assert anchor in anchors, f"{page.name} links to {target}"

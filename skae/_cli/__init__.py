@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skae import __version__
 
@@ -113,14 +113,14 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _integer(
     expected: str, low: int, high: float = math.inf, other: int | str | None = None
-) -> Callable[[str], int | str]:
+) -> Callable[[str], Any]:
     """Return a function from text to an integer within limits, or to `other`."""
 
-    def convert(text: str) -> int | str:
+    def convert(text: str) -> Any:
         if text == str(other):
             return other
         try:
-            value = int(text)
+            value: float = int(text)
         except ValueError:
             value = -math.inf
         if not low <= value <= high:

@@ -84,10 +84,7 @@ def milliseconds_per_row(predict: Callable[[pd.DataFrame], Any], X: Any) -> floa
 def score_table(
     winner: Found, X: pd.DataFrame, y: Labels | None = None
 ) -> pd.DataFrame:
-    """Return score, flag and the column with the largest error of each row, in order.
-
-    A score is minus the reconstruction error; values are in the units of X.
-    """
+    """Return the score, the flag and the column of largest error of each row."""
     scaler, detector = winner.pipeline["scale"], winner.detector
     scaled = scaler.transform(X)
     top = detector.explain(scaled, top_k=1)
@@ -131,10 +128,8 @@ def _number(key: str, value: float) -> str:
 def save_figures(
     winner: Found, X: pd.DataFrame, y: Labels | None, folder: Path
 ) -> list[Path]:
-    """Draw the loss curve, the errors with the threshold, and two reconstructions.
-
-    Figures are made without pyplot: no window opens, and the backend stays.
-    """
+    """Draw the loss curve, the errors with the threshold, and two reconstructions."""
+    # Figures are made without pyplot: no window opens, and the backend stays.
     errors = -winner.pipeline.score_samples(X)
     loss, histogram = (
         Figure((7.0, 4.0), layout="constrained").subplots() for _ in range(2)
@@ -146,7 +141,7 @@ def save_figures(
     display.plot(histogram, normalize=y is not None)
     rows = "all rows" if y is None else "the test rows"
     histogram.set_title(f"Reconstruction errors of {rows}")
-    pictures = {
+    pictures: dict[str, Any] = {
         "loss_curve.png": loss.figure,
         "error_histogram.png": histogram.figure,
         "reconstructions.png": _reconstructions(winner, X, y, errors),
@@ -183,7 +178,11 @@ def _reconstructions(
     figure = Figure((9.0, 6.4 + 0.07 * longest), layout="constrained")
     axes = figure.subplots(2, 1)
     unit = "value" if in_own_units else "standardized value"
-    looks = {"titles": titles, "feature_names": names, "value_name": unit}
+    looks: dict[str, Any] = {
+        "titles": titles,
+        "feature_names": names,
+        "value_name": unit,
+    }
     ReconstructionDisplay(rows, reconstruction, **looks).plot(axes)
     axes[0].tick_params(labelbottom=False)
     axes[0].set_xlabel("")
@@ -191,11 +190,8 @@ def _reconstructions(
 
 
 def typical_rows(errors: Floats, y: Labels | None) -> list[int]:
-    """Return the positions of a normal and of an abnormal row.
-
-    With labels, of each class the row whose error is its median: neither the best nor
-    the worst that there is to show. Without, those with the least and largest error.
-    """
+    """Return the positions of a normal and of an abnormal row."""
+    # With labels those of median error: neither the best nor the worst to be shown.
     if y is None:
         return [int(np.argmin(errors)), int(np.argmax(errors))]
     classes = [np.flatnonzero(y == label) for label in (1, -1)]

@@ -74,12 +74,13 @@ def _run_labelled(
     table: Table, say: Say, folder: Path, network: dict[str, Any], n_jobs: int
 ) -> None:
     """Compare the autoencoder with its rivals on rows that were held out."""
+    y: Any = table.y
     seed, rows = network["seed"], np.arange(len(table.X))
     train, test = train_test_split(
-        rows, test_size=TEST_FRACTION, stratify=table.y, random_state=seed
+        rows, test_size=TEST_FRACTION, stratify=y, random_state=seed
     )
     X_train, X_test = table.X.iloc[train], table.X.iloc[test]
-    y_train, y_test = table.y[train], table.y[test]
+    y_train, y_test = y[train], y[test]
     n_folds = min(N_FOLDS, int(np.sum(y_train == -1)))
     cv = InlierKFold(n_folds, shuffle=True, random_state=seed)
     # No fold trains on fewer rows than this.
@@ -90,7 +91,7 @@ def _run_labelled(
         search(one, X_train, y_train, scoring=outlier_f1, cv=cv, n_jobs=n_jobs)
         for one in contenders(widths, THRESHOLDS, **network)
     ]
-    compared = report.compare(found, table.X, table.y, (train, test))
+    compared = report.compare(found, table.X, y, (train, test))
     scores = report.score_table(found[0], X_test, y_test)
     compared.to_csv(folder / "table.csv")
     scores.to_csv(folder / "scores.csv", index=False)

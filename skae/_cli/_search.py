@@ -131,10 +131,7 @@ def contenders(
     memory: str | None,
     seed: int,
 ) -> list[Contender]:
-    """Return name, detector and grid of the autoencoder and of its rivals.
-
-    Without thresholds, each keeps its default.
-    """
+    """Return the autoencoder and its rivals; without thresholds they keep their own."""
     autoencoder = ReconstructionOutlierDetector(
         # The pipeline scales, for all contenders alike.
         scaler=None,
@@ -166,10 +163,7 @@ def search(
     n_jobs: int,
     choose: Callable[[Floats, list[Params]], int] | None = None,
 ) -> Found:
-    """Search a grid under a progress bar; fit the best candidate on the normal rows.
-
-    The best has the highest mean score, or is what `choose` returns.
-    """
+    """Search a grid, and fit the best (or chosen) candidate on the normal rows."""
     name, detector, grid = contender
     candidates = list(ParameterGrid(grid))
     folds = list(cv.split(X, y))
@@ -258,14 +252,11 @@ def _progress_bar(total: int, name: str) -> Iterator[Any]:
 def narrowest_that_keeps(
     means: Floats, candidates: list[Params], *, baseline: float
 ) -> int:
-    """Return the narrowest code that explains nearly as much as the best candidate.
-
-    Without labels, no score says which width finds outliers best. Reconstruction alone
-    would take the widest code nearly always, and with it one that reconstructs outliers
-    as well. So the code is as narrow as it can be while it keeps `KEPT_SHARE` of what
-    the best candidate explains beyond `baseline`, the score of predicting the mean.
-    Where no candidate explains anything, the best is taken.
-    """
+    """Return the narrowest code that explains nearly as much as the best candidate."""
+    # Without labels, no score says which width finds outliers best. Reconstructions are
+    # nearly always best with the widest code, those of outliers as well. So the code is
+    # as narrow as it can be while it keeps a share of what the best one explains beyond
+    # the score of predicting the mean. Where none explains anything, the best is taken.
     explained = means - baseline
     best = int(np.argmax(explained))
     if explained[best] <= 0:

@@ -208,11 +208,7 @@ def _notes(X: pd.DataFrame, *, header: bool, has_labels: bool) -> tuple[str, ...
 def outlier_labels(
     column: pd.Series, outlier_label: str | None = None
 ) -> tuple[NDArray[np.int64], str]:
-    """Return +1 and -1 for labels, and in words which rows are outliers.
-
-    Numbers compare as numbers, whatever their spelling: 0, 0.0 and "0" are one label.
-    Without an outlier label it is the rarer one of two.
-    """
+    """Return +1 and -1 for labels (None: the rarer of two is -1), and why in words."""
     if column.isna().any():
         raise InputError(
             f"Column {column.name!r} lacks {column.isna().sum()} of {len(column)} "
@@ -220,8 +216,8 @@ def outlier_labels(
         )
     keys = [label_key(value) for value in column]
     counts = Counter(keys)
-    listed = [f"{_label_text(key)} ({n} rows)" for key, n in counts.most_common(10)]
-    listed = ", ".join(listed) + (", ..." if len(counts) > 10 else "")
+    frequent = [f"{_label_text(key)} ({n} rows)" for key, n in counts.most_common(10)]
+    listed = ", ".join(frequent) + (", ..." if len(counts) > 10 else "")
     if len(counts) < 2:
         raise InputError(
             f"Column {column.name!r} holds only one label, {_label_text(keys[0])}, but "
@@ -264,7 +260,7 @@ def outlier_labels(
 
 
 def label_key(value: Any) -> float | str:
-    """Return what a label compares by: its number, else its text."""
+    """Return a label's number, else its text: 0, 0.0 and "0" are one label."""
     if isinstance(value, (bool, np.bool_)):
         return str(value)
     try:

@@ -15,7 +15,9 @@ import numpy as np
 from skae._validation import Interval, validate_params
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
@@ -164,7 +166,7 @@ def _baseline(time: Floats, rng: np.random.Generator) -> Floats:
     return size * np.sin(2 * np.pi * (BREATHING * time + start))
 
 
-def _check_kinds(kinds: ArrayLike | None) -> list[str]:
+def _check_kinds(kinds: Iterable[str] | None) -> list[str]:
     """Return the names of the kinds of outlier to make."""
     names = list(KINDS) if kinds is None else list(dict.fromkeys(map(str, kinds)))
     unknown = [name for name in names if name not in KINDS]
@@ -193,7 +195,7 @@ def make_heartbeats(
     *,
     n_timesteps: int = 140,
     outlier_fraction: float = 0.2,
-    kinds: ArrayLike | None = None,
+    kinds: Iterable[str] | None = None,
     noise: float = 0.025,
     random_state: int | np.random.RandomState | np.random.Generator | None = None,
     return_kinds: bool = False,

@@ -19,9 +19,7 @@ from sklearn.utils import Bunch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    Arrays = dict[str, NDArray[Any]]
+    Arrays = dict[str, Any]  # NumPy's, by name
     DataHome = str | os.PathLike[str] | None
 
 N_TRIES = 3
@@ -89,7 +87,7 @@ class DataSet:
 def content_hash(arrays: Arrays, *, any_row_order: bool = False) -> str:
     """Return a digest of names, dtypes, shapes and values, however they are stored."""
     digest = hashlib.sha256()
-    contents = []
+    contents: list[Any] = []
     for name in sorted(arrays):
         array = arrays[name]
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
@@ -114,7 +112,7 @@ def load_arrays(
     names: Sequence[str],
     data_home: DataHome = None,
     download_if_missing: bool = True,
-) -> list[NDArray[Any]]:
+) -> list[Any]:
     """Return the named arrays of a data set, downloading it if it is not there."""
     home = find_data_home(data_home)
     path = home / data_set.filename
@@ -204,9 +202,7 @@ def _close_failed(response: Any, **kwargs: Any) -> None:
         response.close()
 
 
-def _read_npz(
-    path: Path, data_set: DataSet, names: Sequence[str]
-) -> list[NDArray[Any]]:
+def _read_npz(path: Path, data_set: DataSet, names: Sequence[str]) -> list[Any]:
     """Return the named arrays of a file, or raise where they are not as expected."""
     cause, problems = None, []
     with open(path, "rb") as file:

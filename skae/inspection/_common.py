@@ -5,7 +5,7 @@ Nothing here imports matplotlib at module level, so that ``import skae`` stays l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -144,18 +144,16 @@ def check_kind(kind: str, row_shape: tuple[int, ...]) -> str:
     return kind
 
 
-def image_aspect(row_shape: tuple[int, ...]) -> str:
+def image_aspect(row_shape: tuple[int, ...]) -> Literal["equal", "auto"]:
     """Return square pixels for pictures, and stretched ones for long thin arrays."""
     height, width = row_shape[:2]
     return "equal" if max(height, width) <= 3 * min(height, width) else "auto"
 
 
 def count_bins(spread: float, values: Floats, max_bins: int = 80) -> int:
-    """Count the bins of Freedman and Diaconis's width for `values` that fill `spread`.
-
-    Extreme values change the number of bins, not their width: it stays between
-    Sturges's number and `max_bins`, which `numpy.histogram_bin_edges` does not bound.
-    """
+    """Count the bins of Freedman and Diaconis's width that fill `spread`."""
+    # Extreme values change the number of bins, not their width: it stays between
+    # Sturges's number and `max_bins`, which `numpy.histogram_bin_edges` does not bound.
     width = 2 * np.ptp(np.quantile(values, [0.25, 0.75])) / np.cbrt(values.size)
     n_bins = max_bins if max_bins * width < spread else np.ceil(spread / width)
     return int(np.clip(n_bins, np.ceil(np.log2(values.size)) + 1, max_bins))
@@ -163,7 +161,7 @@ def count_bins(spread: float, values: Floats, max_bins: int = 80) -> int:
 
 def histogram_edges(
     groups: Sequence[Floats],
-    bins: int | str | ArrayLike = "auto",
+    bins: Any = "auto",
     *,
     log: bool = False,
 ) -> Floats:

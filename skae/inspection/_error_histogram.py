@@ -214,13 +214,14 @@ def _groups(errors: Floats, y: ArrayLike | None) -> list[tuple[Floats, Any, str]
     """Return the values, the colour and the legend entry of each histogram."""
     if y is None:
         return [(errors, common.BLUE, f"all rows ({len(errors)})")]
-    y = check_outlier_labels(common.check_same_rows(y, len(errors), "y", "errors"))
+    y = common.check_same_rows(y, len(errors), "y", "errors")
+    labels: NDArray[Any] = check_outlier_labels(y)
     return [
         (
-            errors[y == label],
+            errors[labels == label],
             color,
-            f"{common.LABEL_WORDS[label]}s ({np.sum(y == label)})",
+            f"{common.LABEL_WORDS[label]}s ({np.sum(labels == label)})",
         )
         for label, color in common.LABEL_COLORS.items()
-        if (y == label).any()
+        if (labels == label).any()
     ]

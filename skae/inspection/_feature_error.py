@@ -117,20 +117,21 @@ class FeatureErrorDisplay:
             This display.
         """
         errors = np.asarray(self.errors, dtype=np.float64)
+        how: str = kind
         if kind == "auto":
             is_short = errors.ndim == 1 and errors.size <= MAX_BAR_FEATURES
-            kind = "bars" if is_short else common.kind_of_rows(errors.shape)
-        common.check_kind(kind, errors.shape)
+            how = "bars" if is_short else common.kind_of_rows(errors.shape)
+        common.check_kind(how, errors.shape)
         names = self.feature_names
         self.bars_ = self.lines_ = self.image_ = None
-        if kind == "bars":
+        if how == "bars":
             n_bars = min(top_k, errors.size)
             ax = common.axes_or_new(ax, (6.0, 0.9 + 0.32 * n_bars))
             self.bars_ = _draw_bars(ax, errors, names, n_bars)
-        elif kind == "line":
+        elif how == "line":
             ax = common.axes_or_new(ax, (7.0, 3.2))
             self.lines_ = _draw_lines(ax, errors, names)
-        elif kind == "table":
+        elif how == "table":
             ax = common.axes_or_new(ax, (6.0, 4.0))
             self.image_ = _draw_table(ax, errors, names, self.row_names, top_k)
         else:
@@ -193,7 +194,7 @@ class FeatureErrorDisplay:
             feature_names = common.find_feature_names(X, detector)
         n_samples, row_names = num_samples(X), None
         if row is None:
-            row_names = list(X.index) if hasattr(X, "iloc") else None
+            row_names = list(getattr(X, "index", ())) if hasattr(X, "iloc") else None
             kind = "table" if kind == "auto" else kind
         elif -n_samples <= row < n_samples:
             X = safe_indexing(X, [row % n_samples])

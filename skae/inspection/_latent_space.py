@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
-    from matplotlib.colorbar import Colorbar
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
     # Name, rows and colour of each category.
-    Groups = list[tuple[str | None, Any, Any]]
+    Groups = list[tuple[Any, Any, Any]]
 
 # As many categories have colours of their own; of more, the rarest are drawn as one.
 MAX_CATEGORIES = 10
@@ -115,7 +114,7 @@ class LatentSpaceDisplay:
                 f"codes has {codes.shape[1]} columns, but one or two can be drawn. "
                 "Pass two of them, or use from_estimator, which projects them."
             )
-        y = self.y
+        y: Any = self.y
         if y is not None:
             common.check_same_rows(y, len(codes), "y", "codes")
             y = column_or_1d(np.asarray(y))
@@ -123,15 +122,16 @@ class LatentSpaceDisplay:
         y_name = str(getattr(self.y, "name", None) or "y")
         has_categories = y is not None and _is_categorical(y)
         has_numbers = y is not None and not has_categories
-        groups = (
-            _categories(y) if has_categories else [(None, slice(None), common.BLUE)]
-        )
+        groups: Groups = [(None, slice(None), common.BLUE)]
+        if has_categories:
+            groups = _categories(y)
         style = _point_style(len(codes)) | (scatter_kwargs or {})
         is_new = ax is None
         ax = common.axes_or_new(ax, (6.0, 4.4))
         self.scatters_, self.histograms_, self.colorbar_ = [], [], None
         if codes.shape[1] == 2 and has_numbers:
-            self.scatters_ = [ax.scatter(*codes.T, c=y, **{"cmap": "viridis"} | style)]
+            style = {"c": y, "cmap": "viridis"} | style
+            self.scatters_ = [ax.scatter(*codes.T, **style)]
             self.colorbar_ = _add_colorbar(ax, self.scatters_[0], y_name)
         elif codes.shape[1] == 2:
             self.scatters_ = _draw_points(ax, codes, groups, style)
@@ -266,7 +266,7 @@ def _categories(y: NDArray[Any]) -> Groups:
             (common.LABEL_WORDS[label], y == label, color)
             for label, color in common.LABEL_COLORS.items()
         ]
-    groups = []
+    groups: Groups = []
     if len(values) > MAX_CATEGORIES:
         frequent = np.sort(np.argsort(-counts, kind="stable")[: MAX_CATEGORIES - 1])
         rare = np.delete(values, frequent)
@@ -294,16 +294,18 @@ def _draw_points(
     ]
 
 
-def _add_colorbar(ax: Axes, points: PathCollection, name: str) -> Colorbar:
+def _add_colorbar(ax: Axes, points: PathCollection, name: str) -> Any:
     """Add a colour bar, opaque whatever the points are."""
-    colorbar = ax.figure.colorbar(points, ax=ax, label=name)
+    colorbar: Any = ax.figure.colorbar(points, ax=ax, label=name)
     colorbar.solids.set_alpha(1)
     return colorbar
 
 
 def _add_legend(ax: Axes, scatters: list[PathCollection], *, outside: bool) -> None:
     """Name the categories, outside the axes in a figure of our own."""
-    place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if outside else {}
-    legend = ax.legend(frameon=not outside, **({"loc": "best"} | place))
+    place: dict[str, Any] = {"loc": "best"}
+    if outside:
+        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    legend: Any = ax.legend(frameon=not outside, **place)
     for handle in legend.legend_handles if scatters else ():
         handle.set(sizes=[30], alpha=1)

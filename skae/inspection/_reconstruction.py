@@ -160,9 +160,11 @@ class ReconstructionDisplay:
                 rows[name] = common.to_row_shape(other, shape, name)
         if self.titles is not None:
             common.check_same_rows(self.titles, len(rows["input"]), "titles", "X")
-        kind = common.kind_of_rows(shape) if kind == "auto" else kind
-        self.lines_, self.images_, self.bands_ = None, None, []
-        if common.check_kind(kind, shape) == "line":
+        how = common.kind_of_rows(shape) if kind == "auto" else kind
+        self.lines_: Any = None
+        self.images_: Any = None
+        self.bands_: list[Any] = []
+        if common.check_kind(how, shape) == "line":
             self._draw_lines(ax, rows, with_error=with_error)
         else:
             self._draw_images(ax, rows, with_error=with_error)
@@ -280,15 +282,14 @@ class ReconstructionDisplay:
         # Names that would overlap if they were written side by side are turned.
         crowded = names is not None and sum(map(len, names)) + len(names) > 40
         size = {1: 7.0, 2: 5.0}.get(n_columns, 4.2), 3.2 if n_channels == 1 else 2.0
-        extra = 0, 0.07 * max(map(len, names)) if crowded else 0
+        extra = 0, 0.07 * crowded * max(map(len, names or [""]))
         axes = _panel_axes(ax, n_samples * n_channels, n_columns, size, extra)
         by_channel = axes.reshape(n_channels, n_samples)
         self.axes_ = axes if n_channels == 1 else by_channel
-        marker = "." if names else None
-        styles = _line_styles(rows)
+        marker, styles = "." if names else None, _line_styles(rows)
         self.lines_ = {name: [] for name in styles}
         for sample, channel in np.ndindex(n_samples, n_channels):
-            panel = by_channel[channel, sample]
+            panel: Any = by_channel[channel, sample]
             drawn = {name: part[sample, :, channel] for name, part in rows.items()}
             for name, style in styles.items():
                 line = panel.plot(drawn[name], label=name, marker=marker, **style)
@@ -431,7 +432,7 @@ def _hide_inner_labels(axes: NDArray[Any], n_columns: int) -> None:
 def _as_pictures(rows: Rows) -> tuple[Rows, dict[str, Any]]:
     """Return what `imshow` draws of each array, and the keywords that all share."""
     inputs = rows["input"]
-    low, high = np.nanmin(inputs), np.nanmax(inputs)
+    low, high = float(np.nanmin(inputs)), float(np.nanmax(inputs))
     if inputs.ndim == 4 and inputs.shape[-1] == 3:
         for ceiling in (1.0, 255.0):  # the values of full colour
             if low >= 0 and high <= ceiling:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skae import DenseNetwork, GaussianNoise, ReconstructionOutlierDetector, SwapNoise
-from skae._latent_error import LatentMeasure
+from skae._row_errors import LatentScorer
 
 # What says how odd a row's place is, of its distances by rows, codes and crowd.
 PLACES = {
@@ -18,26 +18,24 @@ PLACES = {
 
 
 @dataclass(frozen=True)
-class OtherMeasure(LatentMeasure):
+class OtherScorer(LatentScorer):
     """The default error with another of the PLACES."""
 
     place: str = ""
 
-    def _of(self, squared, *distances):
-        scaled = (s * one for s, one in zip(self.scales, distances, strict=True))
-        odd = np.maximum(PLACES[self.place](*scaled), self.floor)
-        return np.sqrt(squared * odd)
+    def _joined(self, squared, distances):
+        scaled = np.moveaxis(self.scales[:, :, None] * distances, 1, 0)
+        far = np.maximum(PLACES[self.place](*scaled), self.floors[:, None])
+        return np.sqrt(squared * far)
 
 
 class OtherPlace(ReconstructionOutlierDetector):
     """The default detector with another of the PLACES, which subclasses name."""
 
-    def _learned_measures(self, table):
-        measures, _ = super()._learned_measures(table)
-        measures = [OtherMeasure(**vars(one), place=self.place) for one in measures]
-        shared = measures[0].shared(self.autoencoder_, table.X)
-        pairs = zip(measures, self.autoencoders_, strict=True)
-        return measures, [one.of_rows(of, table.X, shared) for one, of in pairs]
+    def _set_scorer(self, scorer, rows):
+        other = OtherScorer(**vars(scorer), place=self.place)
+        errors = other.errors(rows.X)
+        super()._set_scorer(replace(other, train_errors=errors), rows)
 
 
 class RowsOnly(OtherPlace):

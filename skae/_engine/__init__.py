@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-def train(spec, rows, validation, schedule, state, seed, mode="auto"):
+def train(spec, rows, validation, schedule, state, seed, mode="auto", *, engine="auto"):
     """Train a network.
 
     Parameters
@@ -98,6 +98,16 @@ def train(spec, rows, validation, schedule, state, seed, mode="auto"):
     """
     from skae._engine import _training
 
+    if engine == "keras":
+        mode = "compiled"
+    elif engine == "numpy":
+        from skae._engine._numpy_program import numpy_program
+
+        if schedule.callbacks or numpy_program(spec, schedule, len(rows.x)) is None:
+            raise ValueError(
+                "engine='numpy', but the network, the loss, the optimizer or the "
+                "callbacks need Keras. Use engine='auto'."
+            )
     return _training.train(spec, rows, validation, schedule, state, seed, mode)
 
 

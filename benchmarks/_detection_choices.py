@@ -32,10 +32,10 @@ class OtherScorer(LatentScorer):
 class OtherPlace(ReconstructionOutlierDetector):
     """The default detector with another of the PLACES, which subclasses name."""
 
-    def _set_scorer(self, scorer, rows):
-        other = OtherScorer(**vars(scorer), place=self.place)
-        errors = other.errors(rows.X)
-        super()._set_scorer(replace(other, train_errors=errors), rows)
+    def fit(self, X, y=None, sample_weight=None, **params):
+        super().fit(X, y, sample_weight, **params)
+        self._scorer = OtherScorer(**vars(self._scorer), place=self.place)
+        return self.fit_threshold(X, y)
 
 
 class RowsOnly(OtherPlace):
@@ -71,10 +71,10 @@ class NoCodes(OtherPlace):
 class ManySteps(ReconstructionOutlierDetector):
     """Twice as many steps."""
 
-    @property
-    def _budget(self):
-        budget = super()._budget
-        return replace(budget, steps=2 * budget.steps)
+    def _settings(self):
+        settings = super()._settings()
+        budget = replace(settings.budget, steps=2 * settings.budget.steps)
+        return replace(settings, budget=budget)
 
 
 _CHANGES = {

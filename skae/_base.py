@@ -1,21 +1,35 @@
-"""What the three estimators share: parameters and checks.
+"""What the three estimators share: parameters, checks and the methods that train.
 
 The class is abstract: it has no ``__init__`` and no ``fit``. Its methods check the
 input and hand it to functions and values that trust it.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, validate_data
 
-from skae._impute import MissingValues
-from skae._missing import advising_allow_nan
-from skae._sample import Sampling
-from skae._settings import Budget, Settings, wanted_rate
-from skae._training import Training
+from skae._autoencoder import (
+    Autoencoder,
+    NoMemory,
+    Passes,
+    Settings,
+    Table,
+    Training,
+    Watching,
+    resolved_rate,
+    train,
+    train_pass,
+)
+from skae._missing import advising_allow_nan, counted_rows
+from skae._random import seed_from
+from skae._row_errors import feature_names
 from skae._validation import (
     HasMethods,
     Interval,
@@ -23,21 +37,46 @@ from skae._validation import (
     check_is_fitted,
     check_parameters,
     check_sample_weight,
+    container_adapter,
     is_checked,
 )
 from skae.networks import DenseNetwork
 from skae.networks._keras import as_network
 
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
 FLOATS = (np.float64, np.float32)
+# What to pass where a value has no parameters.
+_KINDS = {
+    "threshold": "rule such as MeanStd(1.0)",
+    "corruption": "corruption such as GaussianNoise(0.1)",
+    "network": "network such as DenseNetwork()",
+    "scaler": "scikit-learn transformer such as StandardScaler()",
+}
 
 
-class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
+def _can_sample(estimator: BaseAutoencoder) -> bool:
+    """Return whether rows can be drawn; raise an AttributeError where not."""
+    if getattr(estimator.network, "can_sample", False):
+        return True
+    raise AttributeError(
+        "sample needs codes of a known distribution. Fit with "
+        f"network=VariationalNetwork(); network is {estimator.network!r}."
+    )
+
+
+class BaseAutoencoder(BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
-    #: What ``epochs="auto"`` gives.
-    _budget = Budget()
+    # The objects for which None stands, by parameter.
+    _defaults: ClassVar[dict[str, Any]] = {"network": DenseNetwork}
+    # Whether entries may be missing, as the last ``fit`` found ``allow_nan``.
+    _allows_nan = False
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
         "network": "no_validation",  # as_network says more about what is wrong
         "scaler": [
@@ -61,13 +100,14 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
         "memory": [str, PathLike, HasMethods(["cache"]), None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
+        "engine": [StrOptions({"auto", "keras", "numpy"})],
         "verbose": ["verbose"],
         "allow_nan": ["boolean"],
     }
 
     # ------------------------------------------------------------ parameters
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> BaseAutoencoder:
         """Set parameters of this estimator, nested ones included.
 
         A nested name on a parameter that is None (``network__hidden_units``) first puts
@@ -95,8 +135,8 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
         own = self.get_params(deep=False)
         for owner in {name.partition("__")[0] for name in nested} & own.keys():
             value = getattr(self, owner)
-            if value is None and owner in self._default_objects():
-                setattr(self, owner, self._default_objects()[owner]())
+            if value is None and owner in self._defaults:
+                setattr(self, owner, self._defaults[owner]())
             elif not hasattr(value, "set_params"):
                 raise ValueError(
                     f"{owner} is {value!r}, which has no parameters; pass a "
@@ -104,55 +144,49 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
                 )
         return super().set_params(**nested)
 
-    def _default_objects(self):
-        """Return the classes of the objects that None stands for."""
-        return {"network": DenseNetwork}
-
-    def _settings(self):
+    def _settings(self) -> Settings:
         """Return the training parameters, nested objects checked."""
         network = self.network
         if network is None:
-            network = self._default_objects()["network"]()
-        wanted = as_network(network, type(self).__name__)
+            network = self._defaults["network"]()
+        given = as_network(network, type(self).__name__)
         # A copy: what the user sets later does not reach the fitted estimator.
-        network = clone(wanted.network)
+        network = clone(given.network)
         check_parameters(network)
-        corruption = self._wanted_corruption(network)
-        if not (corruption is None or isinstance(corruption, str)):
-            check_parameters(corruption)
-        optimizer = self.optimizer if wanted.optimizer is None else wanted.optimizer
+        if not (self.corruption is None or isinstance(self.corruption, str)):
+            check_parameters(self.corruption)
+        optimizer = self.optimizer if given.optimizer is None else given.optimizer
         return Settings(
-            latent_dim=self._wanted_width(network),
+            latent_dim=self.latent_dim,
             network=network,
             scaler=self.scaler,
-            loss=self.loss if wanted.loss is None else wanted.loss,
+            loss=self.loss if given.loss is None else given.loss,
             optimizer=optimizer,
-            learning_rate=wanted_rate(self.learning_rate, optimizer, self.callbacks),
+            learning_rate=resolved_rate(self.learning_rate, optimizer, self.callbacks),
             epochs=self.epochs,
             batch_size=self.batch_size,
             validation_fraction=self.validation_fraction,
             patience=self.patience,
-            corruption=corruption,
-            # One value where it is not used: networks are then shared.
-            budget=self._budget if self.epochs == "auto" else Budget(),
+            corruption=self.corruption,
+            engine=self.engine,
             allow_nan=self.allow_nan,
         )
 
-    def _wanted_corruption(self, network):
-        """Return the corruption, "auto" for one that fits the data, or None."""
-        return self.corruption
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.allow_nan
+        return tags
 
-    def _wanted_width(self, network):
-        """Return the width of the code, or None for the network's own."""
-        return self.latent_dim
-
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a network."""
         return hasattr(self, "autoencoder_")
 
     # ---------------------------------------------------------------- checks
 
-    def _check_X(self, X, *, reset=False, min_samples=1):
+    def _check_X(
+        self, X: ArrayLike, *, reset: bool = False, min_samples: int = 1
+    ) -> NDArray:
         """Return X as a float array of the fitted row shape."""
         unnamed = not reset and not hasattr(self, "feature_names_in_")
         if unnamed and is_checked(X, self.input_shape_, min_samples):
@@ -172,7 +206,7 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
                 order="C",  # blocks of rows, and the same bits whatever the layout was
                 allow_nd=True,
                 ensure_min_samples=min_samples,
-                ensure_all_finite=self._finite(),
+                ensure_all_finite=self._finiteness(),
             )
         if 0 in X.shape[1:]:
             raise ValueError(
@@ -184,7 +218,7 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
             self._check_row_shape(X.shape[1:])
         return X
 
-    def _check_row_shape(self, shape):
+    def _check_row_shape(self, shape: tuple[int, ...]) -> None:
         """Raise a ValueError where it is not that of the rows of ``fit``."""
         if shape != self.input_shape_:
             raise ValueError(
@@ -192,7 +226,7 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
                 f"fitted on rows of shape {self.input_shape_}. Pass rows of that shape."
             )
 
-    def _check_codes(self, codes, name):
+    def _check_codes(self, codes: ArrayLike, name: str) -> NDArray:
         """Return codes as a float array of the network's width."""
         codes = check_array(codes, dtype=FLOATS, input_name=name)
         if codes.shape[1] != self.autoencoder_.width:
@@ -203,7 +237,7 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
             )
         return codes
 
-    def _check_weight(self, sample_weight, X):
+    def _check_weight(self, sample_weight: ArrayLike | None, X: NDArray) -> Any:
         """Return the weights as float64, or None."""
         if sample_weight is None:
             return None
@@ -211,9 +245,66 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
 
-    # ---------------------------------------------------------- fitted network
+    def _finiteness(self) -> bool | str:
+        """Return what scikit-learn's checks are to demand of numbers."""
+        return "allow-nan" if self._allows_nan else True
 
-    def to_keras(self):
+    def _counted(self, table: Table, at_least: int) -> Table:
+        """Return a table without the rows that do not count in training."""
+        return counted_rows(table, allow_nan=self._allows_nan, at_least=at_least)
+
+    # -------------------------------------------------------------- training
+
+    def _memory_of(self, training: Training) -> Any:
+        """Return what keeps the networks of a training, and what follows from them."""
+        if self.memory is None or self.callbacks or self.warm_start:
+            return NoMemory()
+        # Few use it, and it needs packages.
+        from skae._autoencoder._memory import TrainingMemory
+
+        training.settings.network.check_portable()
+        parts = training.rows, training.validation
+        tables = [None if part is None else vars(part) for part in parts]
+        content = [vars(training.settings), *tables, training.seed]
+        return TrainingMemory(self.memory, self.random_state, content)
+
+    def _train(
+        self, training: Training, memory: Any = None, n_networks: int = 1
+    ) -> list[Autoencoder]:
+        """Return trained networks."""
+        return train(
+            training,
+            Watching(self.callbacks, self.verbose),
+            n_networks=n_networks,
+            known=getattr(self, "_networks", ()) if self.warm_start else (),
+            memory=self._memory_of(training) if memory is None else memory,
+        )
+
+    def _train_pass(
+        self, settings: Settings, rows: Table, n_networks: int = 1
+    ) -> list[Autoencoder]:
+        """Return the networks after one pass over some rows."""
+        known = getattr(self, "_networks", [])
+        passes = getattr(self, "_passes", None) or Passes(seed_from(self.random_state))
+        watching = Watching(self.callbacks, self.verbose)
+        networks, self._passes = train_pass(
+            settings, rows, watching, passes, n_networks=n_networks, known=known
+        )
+        return networks
+
+    def _set_networks(self, networks: list[Autoencoder]) -> None:
+        """Set the attributes that tell of the networks: of the first, where several."""
+        self._networks = networks
+        first = self.autoencoder_ = networks[0]
+        self.history_ = first.history
+        self.n_iter_ = len(first.history["loss"])
+        self.scaler_ = first.scaler
+        self.latent_shape_ = first.latent_shape
+        self.reconstruction_err_, self.r2_ = first.train_mse, first.train_r2
+
+    # -------------------------------------------------------- fitted network
+
+    def to_keras(self) -> keras.Model:
         """Return the trained network as a Keras model.
 
         Returns
@@ -225,10 +316,88 @@ class BaseAutoencoder(Training, MissingValues, Sampling, BaseEstimator):
         check_is_fitted(self)
         return self.autoencoder_.to_keras()
 
+    def impute(self, X: ArrayLike) -> NDArray | pd.DataFrame:
+        """Fill missing entries (NaN) in with the network's output.
 
-_KINDS = {
-    "threshold": "rule such as MeanStd(1.0)",
-    "corruption": "corruption such as GaussianNoise(0.1)",
-    "network": "network such as DenseNetwork()",
-    "scaler": "scikit-learn transformer such as StandardScaler()",
-}
+        One pass: the network gets the training mean where an entry is missing, and what
+        it puts there is taken over. Needs ``allow_nan=True``. A network that practised
+        this fills in better: train it with ``corruption=MaskingNoise(0.2)``, about the
+        share that is missing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows with missing entries.
+
+        Returns
+        -------
+        rows : ndarray of X's shape
+            Observed entries as they were, in X's units. A DataFrame with X's index and
+            columns where ``set_output`` or scikit-learn's configuration
+            ``transform_output`` says so, and X is 2-D.
+
+        Raises
+        ------
+        ValueError
+            Where the network's output has another shape than X.
+        """
+        check_is_fitted(self)
+        adapter = container_adapter("transform", self)
+        rows = self._check_X(X)
+        shapes = self.autoencoder_.architecture
+        if shapes.output_shape != shapes.input_shape:
+            raise ValueError(
+                f"impute needs a network that gives rows of X's shape "
+                f"{shapes.input_shape}, but this {type(self).__name__} was fitted on "
+                f"targets of shape {shapes.output_shape}. Fit on clean rows of X's "
+                "shape."
+            )
+        missing = np.isnan(rows)
+        if missing.any():
+            rows = np.where(missing, self.autoencoder_.reconstruct(rows), rows)
+        if adapter is None or rows.ndim != 2:
+            return rows
+        names = getattr(self, "feature_names_in_", feature_names(rows.shape[1:]))
+        return adapter.create_container(rows, X, columns=names)
+
+    @available_if(_can_sample)
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[np.float64]:
+        """Draw new rows; only with a `VariationalNetwork`.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Determines the rows; None gives others every time.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, *input_shape_)
+            float64, in the units of the training rows (a denoiser's: of its targets).
+            Their codes are standard normal.
+
+        Raises
+        ------
+        ValueError
+            Where n_samples is not a positive integer, or the fitted network is not
+            variational.
+        """
+        check_is_fitted(self)
+        if not self.autoencoder_.architecture.network.can_sample:
+            raise ValueError(
+                "network was set after fit, and the fitted one cannot draw rows. Fit "
+                "again with network=VariationalNetwork()."
+            )
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                "The 'n_samples' parameter of sample must be a positive integer. Got "
+                f"{n_samples!r} instead."
+            )
+        rng = np.random.default_rng(seed_from(random_state))
+        codes = rng.normal(size=(n_samples, self.autoencoder_.width))
+        return self.autoencoder_.decode(codes)

@@ -1,14 +1,25 @@
 """DenoisingRegressor: from damaged rows to clean ones."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from skae._autoencoder import Table, Training
 from skae._base import FLOATS, BaseAutoencoder
-from skae._fitting import Table
 from skae._missing import advising_allow_nan, goodness_of_observed, has_missing
+from skae._random import seed_from
 from skae._validation import check_is_fitted, fit_context
 from skae.corruptions import corrupt
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import joblib
+    from numpy.typing import ArrayLike, NDArray
 
 # ``score(X)`` damages X the same way at every call.
 _SCORE_SEED = 0
@@ -25,71 +36,60 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     latent_dim : int or None, default=None
         Width of the code. None is the network's own: min(32, n_features) for a
         `DenseNetwork`, 32 for a `RecurrentNetwork`, the map for a `ConvNetwork`.
-
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork()``; its parameters can be set and
         searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
         Keras model.
-
     scaler : {"standard", "minmax", "common"}, transformer or None, default="standard"
         Applied inside; network, loss and corruption work on the scaled values.
         "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
         X. "common": every value of a row is centred, and all columns, or those of a
         channel, have one scale: for values in the same unit. A scikit-learn
         transformer needs ``inverse_transform``, and is cloned.
-
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
-
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras name, or an instance, which is copied.
-
     learning_rate : float, "auto", "one_cycle" or None, default=None
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number beside an instance is an
+        of Keras sets the rate, and None for others. A number with an instance is an
         error.
-
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 4,000 steps,
         at least 10.
-
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
-
     validation_fraction : float or None, default=0.05
         Share of the rows, at least one, that is held out to watch the loss. None trains
         on all rows. Unused where ``fit`` is given `X_val`.
-
     patience : int or None, default=30
         Epochs without a new lowest validation loss (training loss, where there is no
         validation) before training stops and the best weights are restored. None trains
         all epochs and keeps the last weights.
-
     corruption : corruption or None, default=None
         Damage done to the inputs, afresh at every step, in scaled space, for instance
         ``GaussianNoise(0.2)``.
-
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
-
     memory : str, Path, joblib.Memory or None, default=None
         Where trained networks are kept. With an int `random_state`, a network that was
         trained before on the same rows with the same parameters is used again, across
         candidates of a search, calls and processes. Not used with `callbacks`,
         `warm_start` or ``partial_fit``.
-
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights and the scaler of the previous fit.
-
     random_state : int, RandomState instance or None, default=None
         Determines weights, validation rows, batch order and corruption. With an int,
         fits are bit-identical on the same machine. None is different every time; the
         global random state is neither read nor changed.
-
+    engine : {"auto", "keras", "numpy"}, default="auto"
+        Where the network trains. "auto": in NumPy where all layers can, else in Keras.
+        "keras": in Keras whatever the network, on a GPU where TensorFlow sees one.
+        "numpy": in NumPy; where something stands against it, ``fit`` raises and says
+        what.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
-
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
         errors, which average what is observed, and ``impute`` fills them in.
@@ -98,34 +98,25 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     ----------
     autoencoder_ : object
         The trained network with its scalers, a value that pickles without Keras.
-
     history_ : dict of str to list of float
-        ``loss`` and, with validation rows, ``val_loss`` of every epoch; beside them
-        what the network adds to the loss, ``kl`` of a `VariationalNetwork` say.
-
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch; also what the
+        network adds to the loss, such as ``kl`` of a `VariationalNetwork`.
     n_iter_ : int
         Number of passes made.
-
     scaler_ : object
         The fitted scaler; its ``transform`` and ``inverse_transform`` take rows of X's
         shape.
-
     input_shape_ : tuple of int
         Shape of one row of X.
-
     n_features_in_ : int
         ``X.shape[1]``.
-
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X, where they are all strings.
-
     latent_shape_ : tuple of int
         Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
-
     reconstruction_err_ : float
         Mean squared error of predictions on the training rows (inputs undamaged), in
         y's units; on 10,000 of them, evenly spread, where there are more.
-
     r2_ : float
         The same as a coefficient of determination, as ``score`` counts it.
 
@@ -158,29 +149,32 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     (1797, 64)
     """
 
-    _parameter_constraints = {**BaseAutoencoder._parameter_constraints}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseAutoencoder._parameter_constraints
+    }
 
     def __init__(
         self,
-        latent_dim=None,
+        latent_dim: int | None = None,
         *,
-        network=None,
-        scaler="standard",
-        loss="mse",
-        optimizer="adam",
-        learning_rate=None,
-        epochs="auto",
-        batch_size=128,
-        validation_fraction=0.05,
-        patience=30,
-        corruption=None,
-        callbacks=None,
-        memory=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        allow_nan=False,
-    ):
+        network: Any = None,
+        scaler: Any = "standard",
+        loss: Any = "mse",
+        optimizer: Any = "adam",
+        learning_rate: float | str | None = None,
+        epochs: int | str = "auto",
+        batch_size: int = 128,
+        validation_fraction: float | None = 0.05,
+        patience: int | None = 30,
+        corruption: Any = None,
+        callbacks: list[Any] | None = None,
+        memory: str | PathLike[str] | joblib.Memory | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        engine: str = "auto",
+        verbose: int = 0,
+        allow_nan: bool = False,
+    ) -> None:
         self.latent_dim = latent_dim
         self.network = network
         self.scaler = scaler
@@ -196,25 +190,31 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         self.memory = memory
         self.warm_start = warm_start
         self.random_state = random_state
+        self.engine = engine
         self.verbose = verbose
         self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> DenoisingRegressor:
         """Learn to predict clean rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Noisy rows, or clean ones where `y` is None.
-
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target. None: X is clean, and `corruption` damages
             it.
-
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
-
         X_val, y_val : array-like, default=None
             Rows that watch the loss instead of a part of X and y.
 
@@ -230,21 +230,25 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         """
         X = self._check_X(X, reset=True, min_samples=2)
         y = self._check_y(y, X)
-        self._target_ndim = X.ndim if y is None else y.ndim
+        table = Table(X, _as_rows(y), self._check_weight(sample_weight, X))
         validation = self._check_validation(X_val, y_val, y)
-        weight = self._check_weight(sample_weight, X)
-        self._fit_network(Table(X, _as_rows(y), weight), validation)
+        rows = self._counted(table, at_least=2)
+        seed = seed_from(self.random_state)
+        networks = self._train(Training(self._settings(), rows, validation, seed))
+        self._passes, self._target_ndim = None, X.ndim if y is None else y.ndim
+        self._set_networks(networks)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> DenoisingRegressor:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Noisy rows, or clean ones where `y` is None.
-
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target.
 
@@ -256,11 +260,13 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
         y = self._check_y(y, X)
+        rows = self._counted(Table(X, _as_rows(y)), at_least=1)
+        networks = self._train_pass(self._settings(), rows)
         self._target_ndim = X.ndim if y is None else y.ndim
-        self._partial_fit_network(Table(X, _as_rows(y)))
+        self._set_networks(networks)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray:
         """Return clean rows for noisy ones.
 
         Parameters
@@ -277,7 +283,12 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         check_is_fitted(self)
         return self._as_targets(self.autoencoder_.reconstruct(self._check_X(X)))
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the coefficient of determination R² of the predictions.
 
         Rows are flattened, and features count by their variance, so that nearly
@@ -287,11 +298,9 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         ----------
         X : array-like of shape (n_samples, *input_shape_)
             Noisy rows, or clean ones where `y` is None.
-
         y : array-like of the shape of ``predict(X)``, default=None
             Clean rows. None: X is clean, and is damaged by `corruption` with a fixed
             seed before it is predicted.
-
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -323,7 +332,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
             multioutput="variance_weighted",
         )
 
-    def _restore_damaged(self, X):
+    def _restore_damaged(self, X: NDArray) -> NDArray:
         """Return predictions for X after the corruption, which acts in scaled space."""
         autoencoder = self.autoencoder_
         damaged = corrupt(
@@ -332,11 +341,12 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         scaled = autoencoder.reconstruct_scaled(damaged)
         return self._as_targets(autoencoder.target_scaler.inverse_transform(scaled))
 
-    def _as_targets(self, rows):
+    def _as_targets(self, rows: NDArray) -> NDArray:
         """Return rows with the number of dimensions that y had."""
         return rows[:, 0] if self._target_ndim == 1 else rows
 
-    def _require_corruption(self):
+    def _require_corruption(self) -> None:
+        """Raise a ValueError where nothing damages X."""
         if self.corruption is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but "
@@ -344,7 +354,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 "for instance corruption=GaussianNoise(0.1)."
             )
 
-    def _check_y(self, y, X):
+    def _check_y(self, y: ArrayLike | None, X: NDArray) -> NDArray | None:
         """Return targets as a float array of any number of dimensions, or None."""
         if y is None:
             self._require_corruption()
@@ -356,12 +366,14 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 ensure_2d=False,
                 allow_nd=True,
                 input_name="y",
-                ensure_all_finite=self._finite(),
+                ensure_all_finite=self._finiteness(),
             )
         check_consistent_length(X, y)
         return y
 
-    def _check_validation(self, X_val, y_val, y):
+    def _check_validation(
+        self, X_val: ArrayLike | None, y_val: ArrayLike | None, y: NDArray | None
+    ) -> Table | None:
         """Return the validation table, or None."""
         if X_val is None:
             return None
@@ -372,21 +384,22 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 f"{given} is given, but {missing} is None. Pass both, or neither."
             )
         if y_val is None:
-            return Table(X_val)
+            return self._counted(Table(X_val), at_least=1)
         y_val = self._check_y(y_val, X_val)
         if y_val.shape[1:] != y.shape[1:]:
             raise ValueError(
                 f"y_val has rows of shape {y_val.shape[1:]}, but y has rows of shape "
                 f"{y.shape[1:]}. Pass targets of the same kind."
             )
-        return Table(X_val, _as_rows(y_val))
+        return self._counted(Table(X_val, _as_rows(y_val)), at_least=1)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.corruption is None
         return tags
 
 
-def _as_rows(y):
-    """Return targets with at least one axis beside the first."""
+def _as_rows(y: NDArray | None) -> NDArray | None:
+    """Return targets of at least two dimensions."""
     return y[:, np.newaxis] if y is not None and y.ndim == 1 else y

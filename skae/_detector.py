@@ -1,36 +1,58 @@
-"""ReconstructionOutlierDetector: what does not reconstruct is odd."""
+"""ReconstructionOutlierDetector: rows that do not reconstruct are outliers."""
+
+from __future__ import annotations
 
 import functools
-from math import prod
+from dataclasses import replace
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from sklearn.base import OutlierMixin, clone
 
-from skae import _engine as engine
-from skae._base_detector import BaseDetector
-from skae._coding import Coding
-from skae._errors import learned_measures, measure_of
-from skae._explanation import check_top_k, explanation_table
-from skae._fitting import Table
-from skae._latent_error import learned_latent_measures, rows_to_compare
-from skae._settings import Budget
+from skae._autoencoder import (
+    NoMemory,
+    Settings,
+    Table,
+    Training,
+    Watching,
+    detector_settings,
+    is_dense,
+    train,
+)
+from skae._base import BaseAutoencoder
+from skae._random import seed_from
+from skae._row_errors import (
+    ErrorScorer,
+    LatentScorer,
+    check_error,
+    explanation_table,
+    latest_rows,
+    learn_scorer,
+)
 from skae._validation import (
     Interval,
     StrOptions,
     check_is_fitted,
+    check_parameters,
     fit_context,
     normal_rows,
 )
 from skae.networks import DenseNetwork
-from skae.thresholds import Contamination
+from skae.thresholds import Contamination, as_threshold_rule, conformal_p_values
+from skae.thresholds import _calibration as calibration
 
-# Default sizes: of hidden layers and of the code, and of other networks' code.
-_DENSE_UNITS, _DENSE_WIDTHS, _OTHER_WIDTH = (256, 64), (8, 32), 4
-_ERRORS = ("mse", "mae", "standardized", "negative_elbo")
-_parameters = BaseDetector._parameter_constraints
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import joblib
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+_constraints = BaseAutoencoder._parameter_constraints
 
 
-class ReconstructionOutlierDetector(Coding, BaseDetector):
+class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
     Trained on normal rows, the network reconstructs them well and others badly; a
@@ -45,12 +67,10 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         model it is the model's own.
         None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
         `RecurrentNetwork`, the map for a `ConvNetwork`.
-
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork(hidden_units=(256, 64))``; its parameters
         can be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
         takes your own Keras model.
-
     scaler : str, transformer or None, default="auto"
         Applied inside; network, loss and corruption work on the scaled values.
         "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
@@ -59,74 +79,63 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         n-D, and where neighbouring columns of 2-D X are so much alike that rows are
         series, spectra or images; else "standard". A scikit-learn transformer needs
         ``inverse_transform``, and is cloned.
-
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
-
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras name, or an instance, which is copied.
-
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number beside an instance is an
+        of Keras sets the rate, and None for others. A number with an instance is an
         error.
-
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 1,500 steps,
         or 700 steps for each of several networks, but at least 10 and at most 60;
         fewer where rows have copies.
-
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
-
     validation_fraction : float or None, default=None
         Share of the rows, at least one, that is held out to watch the loss. None trains
         on all rows. Unused where ``fit`` is given `X_val`.
-
     patience : int or None, default=None
         Epochs without a new lowest validation loss (training loss, where there is no
         validation) before training stops and the best weights are restored. None trains
         all epochs and keeps the last weights.
-
     corruption : corruption, "auto" or None, default="auto"
         Damage done to the inputs, afresh at every step, in scaled space. "auto" is
         noise of a strength that differs from row to row, ``GaussianNoise((0.1, 2.0))``
         times the columns' standard deviation, with a `DenseNetwork`, and None with
         other networks.
-
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
-
     memory : str, Path, joblib.Memory or None, default=None
-        Where trained networks are kept. With an int `random_state`, a network that was
-        trained before on the same rows with the same parameters is used again, across
-        candidates of a search, calls and processes. Not used with `callbacks`,
-        `warm_start` or ``partial_fit``.
-
+        Where trained networks, and the errors that follow from them, are kept. With an
+        int `random_state`, what was computed before from the same rows and parameters
+        is used again, across candidates of a search, calls and processes. Not used with
+        `callbacks`, `warm_start` or ``partial_fit``.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights and the scaler of the previous fit.
-
     random_state : int, RandomState instance or None, default=None
         Determines weights, validation rows, batch order and corruption. With an int,
         fits are bit-identical on the same machine. None is different every time; the
         global random state is neither read nor changed.
-
+    engine : {"auto", "keras", "numpy"}, default="auto"
+        Where networks train. "auto": in NumPy where all layers can, else in Keras.
+        "keras": in Keras whatever the network, on a GPU where TensorFlow sees one.
+        "numpy": in NumPy; where something stands against it, ``fit`` raises and says
+        what.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
-
     threshold : rule, float or None, default=None
         How the threshold is learned from errors. None is ``Contamination(0.1)``, a
         float is used as it is; searchable, as ``threshold=[MeanStd(1),
         Quantile(0.95)]`` and as ``threshold__fraction``.
-
     threshold_on : {"auto", "train", "validation", "cv"}, default="auto"
         Whose errors the rule sees. "train": the training rows'. "validation": those of
         a fifth of the rows, or as many as the rule needs, which are held out: they
         neither train nor choose an epoch. "cv": every row's, from the one of five more
         networks that is trained without it. "auto": "validation" for rules that
         promise a rate or that need labels, else "train".
-
     error : str, default="auto"
         Error of a row, in scaled space. "mse", "mae": mean squared or absolute error of
         its reconstruction. "standardized": mean squared after dividing by each
@@ -136,13 +145,11 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         nearest, or, for codes, from the nearest tenth. "negative_elbo": with a
         `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
         "latent" with a `DenseNetwork`, else "standardized".
-
     n_networks : int or "auto", default="auto"
         Networks that are trained, one after the other, from other seeds; a row's error
-        is the mean of theirs. All else is said by the first: codes, reconstructions,
+        is the mean of theirs. All else is the first one's: codes, reconstructions,
         ``history_``. "auto" is 2 with ``error="latent"``, else 1; and 1 where
         `callbacks` watch the training or `patience` may stop it.
-
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
         errors, which average what is observed, and ``impute`` fills them in.
@@ -150,57 +157,40 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     Attributes
     ----------
     autoencoder_ : object
-        The trained network with its scalers, a value that pickles without Keras; the
-        first of ``autoencoders_``.
-
+        The first of ``autoencoders_``.
     autoencoders_ : list of object
-        All of them, `n_networks`.
-
+        The trained networks with their scalers, values that pickle without Keras.
     history_ : dict of str to list of float
-        ``loss`` and, with validation rows, ``val_loss`` of every epoch; beside them
-        what the network adds to the loss, ``kl`` of a `VariationalNetwork` say.
-
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch; also what the
+        network adds to the loss, such as ``kl`` of a `VariationalNetwork`.
     n_iter_ : int
         Number of passes made.
-
     scaler_ : object
         The fitted scaler; it transforms, and back, rows of X's shape.
-
     input_shape_ : tuple of int
         Shape of one row of X.
-
     n_features_in_ : int
         ``X.shape[1]``.
-
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X, where they are all strings.
-
     latent_shape_ : tuple of int
         Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
-
     reconstruction_err_ : float
         Mean reconstruction error of the training rows, in scaled space.
-
     r2_ : float
         Share of the variance, in X's units, that is kept of (10,000) training rows.
-
     train_errors_ : ndarray of shape (n_training_rows,)
         Reconstruction errors of the rows that were trained on, float64; the rows of
         `validation_fraction` are among them, rows with ``y == -1`` are not.
-
     calibration_errors_ : ndarray of shape (n_calibration_rows,)
         Errors that the threshold was learned from: ``train_errors_``, or those of the
         rows that `threshold_on` says; outliers' last, where the rule needs labels.
-
     threshold_rule_ : rule
         The fitted clone of the rule.
-
     threshold_ : float
         Errors above it are outliers.
-
     offset_ : float
         ``-threshold_``, on the scale of ``score_samples``.
-
     feature_scale_ : ndarray of shape input_shape_ or None
         Mean squared training error of each feature; None unless
         ``error="standardized"``.
@@ -221,11 +211,11 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     with :math:`e` the mean squared error, :math:`r` and :math:`d` the mean squared
     distances of the scaled row and of its code to the 5 nearest ones of other training
-    rows (of 5,000 of them, where there are more, or as many as 16 MB hold; copies of a
+    rows (of 5,000 of them, where there are more, or as many as 32 MB hold; copies of a
     row count once), and :math:`D` that of the code to the nearest tenth, at least 5, of
     500 of them, at random. r, d and D are in units of their medians over the training
-    rows times the mean of e, and at least a thousandth of that. D tells small crowds of
-    rows that are alike, outliers among the training rows say, from the others.
+    rows times the mean of e, and at least a thousandth of that. D detects small groups
+    of rows that are alike, such as outliers among the training rows.
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
     ratio [3]_ along the rows is below 0.5, and below 1 once they are standardised, and
@@ -261,15 +251,23 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
     True
     """
 
-    _parameter_constraints = {
-        **_parameters,
-        "latent_dim": [*_parameters["latent_dim"], StrOptions({"auto"})],
+    _defaults: ClassVar[dict[str, Any]] = {
+        "network": functools.partial(DenseNetwork, hidden_units=(256, 64)),
+        "threshold": Contamination,
+    }
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **_constraints,
+        "latent_dim": [*_constraints["latent_dim"], StrOptions({"auto"})],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
-        "scaler": [*_parameters["scaler"], StrOptions({"auto"})],
-        "corruption": [*_parameters["corruption"], StrOptions({"auto"})],
-        "error": [StrOptions({"auto", "latent", *_ERRORS})],
+        "scaler": [*_constraints["scaler"], StrOptions({"auto"})],
+        "corruption": [*_constraints["corruption"], StrOptions({"auto"})],
+        "error": [
+            StrOptions({"auto", "latent", "mse", "mae"}),
+            StrOptions({"standardized", "negative_elbo"}),
+        ],
         "n_networks": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
@@ -278,29 +276,30 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
 
     def __init__(
         self,
-        latent_dim="auto",
+        latent_dim: int | str | None = "auto",
         *,
-        network=None,
-        scaler="auto",
-        loss="mse",
-        optimizer="adam",
-        learning_rate="auto",
-        epochs="auto",
-        batch_size=128,
-        validation_fraction=None,
-        patience=None,
-        corruption="auto",
-        callbacks=None,
-        memory=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        threshold=None,
-        threshold_on="auto",
-        error="auto",
-        n_networks="auto",
-        allow_nan=False,
-    ):
+        network: Any = None,
+        scaler: Any = "auto",
+        loss: Any = "mse",
+        optimizer: Any = "adam",
+        learning_rate: float | str | None = "auto",
+        epochs: int | str = "auto",
+        batch_size: int = 128,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        corruption: Any = "auto",
+        callbacks: list[Any] | None = None,
+        memory: str | PathLike[str] | joblib.Memory | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        engine: str = "auto",
+        verbose: int = 0,
+        threshold: Any = None,
+        threshold_on: str = "auto",
+        error: str = "auto",
+        n_networks: int | str = "auto",
+        allow_nan: bool = False,
+    ) -> None:
         self.latent_dim = latent_dim
         self.network = network
         self.scaler = scaler
@@ -316,6 +315,7 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         self.memory = memory
         self.warm_start = warm_start
         self.random_state = random_state
+        self.engine = engine
         self.verbose = verbose
         self.threshold = threshold
         self.threshold_on = threshold_on
@@ -323,26 +323,32 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         self.n_networks = n_networks
         self.allow_nan = allow_nan
 
+    # -------------------------------------------------------------------- fitting
+
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> ReconstructionOutlierDetector:
         """Train on the normal rows and learn the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Training rows.
-
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` train neither network nor scaler, and are shown to
             rules that need labels alone; all others, whatever their label, count as
             normal. None: all rows are normal.
-
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
-
         X_val : array-like of shape (n_val, *X.shape[1:]), default=None
             Rows that watch the loss instead of a part of X.
-
         y_val : array-like of shape (n_val,), default=None
             Rows of X_val with ``y_val == -1`` are left out.
 
@@ -357,24 +363,51 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
             Before any training: where the rule needs more rows than can be held out,
             or outliers that y does not name.
         """
-        rule = self._check_rule()
-        self._check_error()
+        rule, kind = self._check_rule(), self._check_error()
         X = self._check_X(X, reset=True, min_samples=2)
-        weight = self._check_weight(sample_weight, X)
-        normal = normal_rows(y, X, "y", at_least=2)
+        table = Table(X, None, self._check_weight(sample_weight, X))
+        is_normal = normal_rows(y, X, "y", at_least=2)
+        outliers = calibration.known_outliers(rule, table, y, is_normal)
+        normal = self._counted(table.take(is_normal), at_least=2)
         validation = None
         if X_val is not None:
             X_val = self._check_X(X_val)
-            validation = Table(X_val[normal_rows(y_val, X_val, "y_val", at_least=1)])
-        outliers = self._known_outliers(rule, X, y, normal, weight)
-        weight = None if weight is None else weight[normal]
-        table = Table(X[normal], None, weight)
-        self._passed = None
-        self._fit_and_calibrate(rule, table, outliers, validation)
+            is_normal = normal_rows(y_val, X_val, "y_val", at_least=1)
+            validation = self._counted(Table(X_val).take(is_normal), at_least=1)
+
+        source = calibration.source_of(rule, self.threshold_on)
+        split_seed = None if source == "train" else seed_from(self.random_state)
+        if source == "validation" and self.warm_start and self.__sklearn_is_fitted__():
+            raise ValueError(
+                "warm_start=True continues a network that may have trained on rows "
+                "that are to be held out now. Use warm_start=False, threshold_on='cv', "
+                "or threshold_on='train' and then fit_threshold(X) with other rows."
+            )
+        rows, held = calibration.divide(normal, rule, source, split_seed)
+        seed, n_networks = seed_from(self.random_state), self._n_networks()
+        training = Training(self._settings(), rows, validation, seed)
+        memory = self._memory_of(training)
+
+        networks = self._train(training, memory, n_networks)
+        scorer = learn_scorer(kind, networks, rows, memory=memory)
+        if source == "cv":
+            learn = functools.partial(self._scorer_of_fold, kind, training, n_networks)
+            split = normal, outliers, split_seed
+            calibrated = functools.partial(calibration.cross_fitted, learn, *split)
+        else:
+            split = normal, held, outliers
+            calibrated = functools.partial(calibration.calibrate, scorer, *split)
+        tables = [None if one is None else vars(one) for one in (held, outliers)]
+        seen = memory.recall(["errors", source, *kind, n_networks, *tables], calibrated)
+        self._passes = self._compared = None
+        self._set_scorer(scorer, rows)
+        self._learn_threshold(rule, source, seen)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> ReconstructionOutlierDetector:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         The threshold stays current. With errors of training rows, it is learned from
@@ -388,7 +421,6 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Training rows.
-
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
 
@@ -397,16 +429,190 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
         self : object
             The fitted estimator.
         """
-        rule = self._check_rule()
-        first = not hasattr(self, "autoencoder_")
-        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
-        normal = normal_rows(y, X, "y", at_least=2 if first else 1)
-        if getattr(self, "_passed", None) is None:
-            self._passed = X[:0]
-        self._partial_fit_and_calibrate(rule, X, y, normal)
+        rule, kind = self._check_rule(), self._check_error()
+        is_first = not hasattr(self, "autoencoder_")
+        at_least = 2 if is_first else 1
+        X = self._check_X(X, reset=is_first, min_samples=at_least)
+        is_normal = normal_rows(y, X, "y", at_least=at_least)
+        rows = normal = self._counted(Table(X).take(is_normal), at_least=1)
+
+        seen, source = None, calibration.source_of(rule, self.threshold_on)
+        if source == "train" or is_first:
+            outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
+            part = "train" if source == "train" else "validation"
+            split_seed = None if part == "train" else seed_from(self.random_state)
+            rows, held = calibration.divide(normal, rule, part, split_seed)
+        else:
+            labels = X, y, is_normal
+            seen = calibration.latest(self._scorer, self._calibration, rule, *labels)
+
+        networks = self._train_pass(self._settings(), rows, self._n_networks())
+        earlier = getattr(self, "_compared", None)
+        self._compared = latest_rows(X[:0] if earlier is None else earlier, rows.X)
+        scorer = learn_scorer(kind, networks, rows, self._compared)
+        if seen is None:
+            seen = calibration.calibrate(scorer, normal, held, outliers)
+        self._set_scorer(scorer, rows)
+        self._learn_threshold(rule, source, seen)
         return self
 
-    def feature_errors(self, X):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_threshold(
+        self, X: ArrayLike | None = None, y: ArrayLike | None = None
+    ) -> ReconstructionOutlierDetector:
+        """Learn the threshold again, by the present rule, without training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_), default=None
+            Rows whose errors the rule sees; new ones, where its promise should hold.
+            None: the rows of ``fit`` that `threshold_on` says.
+        y : array-like of shape (n_samples,), default=None
+            Labels of X. Rows with ``y == -1`` are left out, unless the rule needs
+            labels.
+
+        Returns
+        -------
+        self : object
+            The estimator with a new ``threshold_``.
+
+        Raises
+        ------
+        ValueError
+            Where y is given without X, or X is None and the rule needs errors that the
+            fit did not keep.
+        """
+        check_is_fitted(self)
+        rule = self._check_rule()
+        if X is None:
+            if y is not None:
+                raise ValueError(
+                    "y is given without X. Pass the rows that y labels, or neither to "
+                    "use the rows of fit."
+                )
+            seen = calibration.kept_for(rule, self.threshold_on, self._calibrations)
+        else:
+            X = self._check_X(X)
+            is_normal = normal_rows(y, X, "y", at_least=1)
+            outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
+            rows = Table(X).take(is_normal)
+            seen = calibration.calibrate(self._scorer, rows, rows, outliers)
+        self._set_threshold(rule, seen)
+        return self
+
+    def fit_predict(
+        self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any
+    ) -> NDArray[np.int64]:
+        """Fit, and return the labels of the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            As in ``fit``: rows with ``y == -1`` do not train.
+        **fit_params : dict
+            What else ``fit`` takes.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            +1 for inliers and -1 for outliers.
+        """
+        return self.fit(X, y, **fit_params).predict(X)
+
+    # ------------------------------------------------------------ scores and labels
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return minus the reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            float64, in scaled space; high is normal.
+        """
+        check_is_fitted(self)
+        return -self._scorer.errors(self._check_X(X))
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return ``score_samples(X) - offset_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+            Negative for outliers.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return +1 for inliers and -1 for outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            +1 where the decision function is at least 0, else -1.
+        """
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def p_values(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return how likely an error as large as each row's is for a normal row.
+
+        They come from the errors that the threshold was learned from, those of normal
+        rows (``calibration_errors_``), which must be of rows that did not train the
+        network: fit with ``threshold_on="validation"``, the default of `Conformal`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,)
+            Conformal p-values, as `skae.conformal_p_values` defines them; small for
+            outliers. `skae.benjamini_hochberg` selects the outliers of a batch.
+
+        Raises
+        ------
+        ValueError
+            Where the threshold was learned from errors of training rows.
+
+        Notes
+        -----
+        Of normal rows exchangeable with the held-out ones, at most a share alpha has
+        a p-value of alpha or less, on average over fits. With ``threshold_on="cv"``,
+        and after ``partial_fit``, that holds about, not exactly: the errors come from
+        other networks than those of X.
+        """
+        check_is_fitted(self)
+        X = self._check_X(X)
+        if not self._calibration.held_out:
+            raise ValueError(
+                "p_values needs errors of rows that did not train the network, but "
+                f"{self.threshold_rule_!r} saw those of the training rows. Fit with "
+                "threshold_on='validation' or 'cv', or call fit_threshold(X) with "
+                "other normal rows."
+            )
+        normal = self._calibration.normal()
+        errors = self._scorer.errors(X)
+        return conformal_p_values(errors, normal.errors, normal.weight)
+
+    def feature_errors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return each feature's part of the reconstruction error.
 
         Parameters
@@ -420,16 +626,15 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
             float64; the sum over a row is ``-score_samples``.
         """
         check_is_fitted(self)
-        return self._feature_errors(self._check_X(X))
+        return self._scorer.feature_errors(self._check_X(X))
 
-    def explain(self, X, top_k=5):
-        """Return which features made rows odd.
+    def explain(self, X: ArrayLike, top_k: int = 5) -> pd.DataFrame:
+        """Return the features with the largest errors of each row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
             Rows.
-
         top_k : int, default=5
             Number of features per row, largest error first.
 
@@ -446,105 +651,132 @@ class ReconstructionOutlierDetector(Coding, BaseDetector):
             Where top_k is not a positive integer.
         """
         check_is_fitted(self)
-        check_top_k(top_k)
         index = getattr(X, "index", None)
         X = self._check_X(X, min_samples=0)  # perhaps no row was flagged
         return explanation_table(
             X,
             self.autoencoder_.reconstruct(X),
-            self._feature_errors(X),
+            self._scorer.feature_errors(X),
             index=index,
             names=getattr(self, "feature_names_in_", None),
             top_k=top_k,
         )
 
-    # ------------------------------------------------- twins that trust their input
+    # ----------------------------------------------------- through the first network
 
-    @np.errstate(over="ignore")
-    def _errors(self, X):
-        """Return the reconstruction error of each row, infinite for absurd ones."""
-        return self._mean("of_rows", X)
+    def reconstruct(self, X: ArrayLike) -> NDArray:
+        """Return the reconstruction of rows.
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def _feature_errors(self, X):
-        """Return each value's part of its row's error."""
-        return self._mean("of_features", X)
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
 
-    def _mean(self, method, X):
-        """Return the mean of what a method of the networks' measures makes of rows."""
-        pairs = list(zip(self.autoencoders_, self._error_measures, strict=True))
-        with engine.OneBlasThread():  # once for all networks
-            shared = pairs[0][1].shared(pairs[0][0], X)
-            first, *others = (getattr(one, method)(of, X, shared) for of, one in pairs)
-        return sum(others, first) / len(pairs)
+        Returns
+        -------
+        rows : ndarray of X's shape
+            In X's units.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.reconstruct(self._check_X(X))
 
-    def _measure(self, table):
-        """Set the errors of the training rows, and what describes them."""
-        super()._measure(table)
-        if self._error() == "latent" and self._passed is not None:
-            self._passed = rows_to_compare(self._passed, table.X)
-        self._error_measures, errors = self._learned_measures(table)
-        self.train_errors_ = np.mean(errors, axis=0)
-        self.feature_scale_ = getattr(self._error_measures[0], "feature_scale", None)
-        self._train_weight = table.weight
-        self.reconstruction_err_ = float(
-            np.average(self.train_errors_, weights=table.weight)
-        )
+    def encode(self, X: ArrayLike) -> NDArray:
+        """Return the codes of rows.
 
-    def _learned_measures(self, table):
-        """Return the measures of the networks, and the errors of training rows."""
-        measure = self._check_error()
-        if self._error() == "latent":
-            training = (table.X, table.weight, self._passed)
-            return learned_latent_measures(self.autoencoders_, *training)
-        return learned_measures(measure, self.autoencoders_, table.X, table.weight)
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
 
-    def _check_error(self):
-        """Return how errors are measured, but for what the training rows say."""
-        return measure_of(self._error(), self.loss, self.network)
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, width)
+            The latent codes.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.encode(self._check_X(X))
 
-    def _error(self):
-        """Return the kind of error: "auto" is resolved."""
+    def decode(self, codes: ArrayLike) -> NDArray:
+        """Return the rows that codes stand for.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n_samples, width)
+            Latent codes, as ``encode`` returns them.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, *input_shape_)
+            In X's units.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.decode(self._check_codes(codes, "codes"))
+
+    # ------------------------------------------------------------- the steps of fit
+
+    def _settings(self) -> Settings:
+        """Return the training parameters, "auto" resolved."""
+        settings = super()._settings()
+        return detector_settings(settings, self.input_shape_, self._n_networks())
+
+    def _error(self) -> str:
+        """Return the name of the error."""
         if self.error != "auto":
             return self.error
-        return "latent" if _is_dense(self.network) else "standardized"
+        return "latent" if is_dense(self.network) else "standardized"
 
-    def _n_networks(self):
+    def _n_networks(self) -> int:
+        """Return how many networks are trained."""
         if self.n_networks != "auto":
             return self.n_networks
         is_watched = self.callbacks or self.patience is not None
         return 2 if self._error() == "latent" and not is_watched else 1
 
-    @property
-    def _budget(self):
-        # More epochs learn few rows by heart, outliers among them.
-        steps = 700 if self._n_networks() > 1 else 1500
-        return Budget(steps=steps, most_epochs=60)
+    def _check_error(self) -> Any:
+        """Return how errors are measured, but for what the training rows say."""
+        return check_error(self._error(), self.loss, self.network)
 
-    def _known_networks(self):
-        return getattr(self, "autoencoders_", [])
+    def _check_rule(self) -> Any:
+        """Return the threshold rule, its parameters checked before any training."""
+        rule = as_threshold_rule(self.threshold)
+        check_parameters(rule)
+        calibration.source_of(rule, self.threshold_on)
+        return rule
 
-    def _set_networks(self, autoencoders):
-        super()._set_networks(autoencoders)
-        self.autoencoders_ = autoencoders
+    def _scorer_of_fold(
+        self, kind: Any, training: Training, n_networks: int, rows: Table, seed: int
+    ) -> ErrorScorer | LatentScorer:
+        """Return the scorer of networks that are trained on some rows alone."""
+        training = replace(training, rows=rows, seed=seed)
+        is_repeatable = isinstance(self.random_state, Integral)
+        memory = self._memory_of(training) if is_repeatable else NoMemory()
+        watching = Watching(self.callbacks, self.verbose)
+        networks = train(training, watching, n_networks=n_networks, memory=memory)
+        return learn_scorer(kind, networks, rows, memory=memory)
 
-    def _wanted_width(self, network):
-        if self.latent_dim != "auto":
-            return self.latent_dim
-        if _is_dense(network):
-            return int(np.clip(prod(self.input_shape_) // 4, *_DENSE_WIDTHS))
-        return _OTHER_WIDTH if network.draws_weights else None
+    def _set_scorer(self, scorer: ErrorScorer | LatentScorer, rows: Table) -> None:
+        """Set the attributes that tell of networks and errors."""
+        self._set_networks(scorer.networks)
+        self.autoencoders_ = scorer.networks
+        self._scorer = scorer
+        self.feature_scale_ = scorer.feature_scale
+        self.train_errors_ = errors = scorer.train_errors
+        self.reconstruction_err_ = float(np.average(errors, weights=rows.weight))
+        seen = calibration.Calibration(errors, rows.weight, held_out=False)
+        self._calibrations = {"train": seen}  # what fit_threshold may use again
 
-    def _wanted_corruption(self, network):
-        if self.corruption != "auto":
-            return self.corruption
-        return "auto" if _is_dense(network) else None
+    def _learn_threshold(
+        self, rule: Any, source: str, seen: calibration.Calibration
+    ) -> None:
+        """Fit the rule to errors, which are kept for ``fit_threshold``."""
+        self._calibrations[source] = seen
+        self._calibration = seen  # also where the rule fails: another may be tried
+        self._set_threshold(rule, seen)
 
-    def _default_objects(self):
-        network = functools.partial(DenseNetwork, hidden_units=_DENSE_UNITS)
-        return {"network": network, "threshold": Contamination}
-
-
-def _is_dense(network):
-    """Return whether the defaults for dense networks hold: they were chosen on them."""
-    return network is None or isinstance(network, DenseNetwork)
+    def _set_threshold(self, rule: Any, seen: calibration.Calibration) -> None:
+        """Fit the rule to errors, and set the attributes that tell of it."""
+        self.threshold_rule_ = seen.fit(clone(rule))
+        self.threshold_ = float(self.threshold_rule_.threshold_)
+        self.offset_ = -self.threshold_
+        self._calibration = seen
+        self.calibration_errors_ = seen.shown_to(rule).errors

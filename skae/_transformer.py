@@ -1,17 +1,28 @@
 """AutoencoderTransformer: an autoencoder in the place of PCA."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
+from skae._autoencoder import Table, Training
 from skae._base import BaseAutoencoder
-from skae._coding import Reconstructing
-from skae._fitting import Table
 from skae._missing import check_rows_observed
+from skae._random import seed_from
 from skae._validation import check_is_fitted, fit_context
 from skae.metrics._reconstruction import _reconstruction_error
 
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import joblib
+    from numpy.typing import ArrayLike, NDArray
+
 
 class AutoencoderTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, Reconstructing, BaseAutoencoder
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAutoencoder
 ):
     """Dimensionality reduction by an autoencoder.
 
@@ -24,71 +35,60 @@ class AutoencoderTransformer(
     latent_dim : int or None, default=None
         Width of the code. None is the network's own: min(32, n_features) for a
         `DenseNetwork`, 32 for a `RecurrentNetwork`, the map for a `ConvNetwork`.
-
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork()``; its parameters can be set and
         searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
         Keras model.
-
     scaler : {"standard", "minmax", "common"}, transformer or None, default="standard"
         Applied inside; network, loss and corruption work on the scaled values.
         "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
         X. "common": every value of a row is centred, and all columns, or those of a
         channel, have one scale: for values in the same unit. A scikit-learn
         transformer needs ``inverse_transform``, and is cloned.
-
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
-
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A Keras name, or an instance, which is copied.
-
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number beside an instance is an
+        of Keras sets the rate, and None for others. A number with an instance is an
         error.
-
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 4,000 steps,
         at least 10.
-
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
-
     validation_fraction : float or None, default=0.05
         Share of the rows, at least one, that is held out to watch the loss. None trains
         on all rows. Unused where ``fit`` is given `X_val`.
-
     patience : int or None, default=30
         Epochs without a new lowest validation loss (training loss, where there is no
         validation) before training stops and the best weights are restored. None trains
         all epochs and keeps the last weights.
-
     corruption : corruption or None, default=None
         Damage done to the inputs, afresh at every step, in scaled space, for instance
         ``GaussianNoise(0.2)``.
-
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
-
     memory : str, Path, joblib.Memory or None, default=None
         Where trained networks are kept. With an int `random_state`, a network that was
         trained before on the same rows with the same parameters is used again, across
         candidates of a search, calls and processes. Not used with `callbacks`,
         `warm_start` or ``partial_fit``.
-
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights and the scaler of the previous fit.
-
     random_state : int, RandomState instance or None, default=None
         Determines weights, validation rows, batch order and corruption. With an int,
         fits are bit-identical on the same machine. None is different every time; the
         global random state is neither read nor changed.
-
+    engine : {"auto", "keras", "numpy"}, default="auto"
+        Where the network trains. "auto": in NumPy where all layers can, else in Keras.
+        "keras": in Keras whatever the network, on a GPU where TensorFlow sees one.
+        "numpy": in NumPy; where something stands against it, ``fit`` raises and says
+        what.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
-
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
         errors, which average what is observed, and ``impute`` fills them in.
@@ -97,37 +97,27 @@ class AutoencoderTransformer(
     ----------
     autoencoder_ : object
         The trained network with its scalers, a value that pickles without Keras.
-
     history_ : dict of str to list of float
-        ``loss`` and, with validation rows, ``val_loss`` of every epoch; beside them
-        what the network adds to the loss, ``kl`` of a `VariationalNetwork` say.
-
+        ``loss`` and, with validation rows, ``val_loss`` of every epoch; also what the
+        network adds to the loss, such as ``kl`` of a `VariationalNetwork`.
     n_iter_ : int
         Number of passes made.
-
     scaler_ : object
         The fitted scaler; its ``transform`` and ``inverse_transform`` take rows of X's
         shape.
-
     input_shape_ : tuple of int
         Shape of one row of X.
-
     n_features_in_ : int
         ``X.shape[1]``.
-
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns of X, where they are all strings.
-
     latent_shape_ : tuple of int
         Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
-
     reconstruction_err_ : float
         Mean squared error of the training rows, in X's units; of 10,000 of them, evenly
         spread, where there are more.
-
     r2_ : float
         Share of the same rows' variance that reconstruction keeps.
-
     n_components_ : int
         Width of what ``transform`` returns.
 
@@ -161,29 +151,32 @@ class AutoencoderTransformer(
     (1797, 64)
     """
 
-    _parameter_constraints = {**BaseAutoencoder._parameter_constraints}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseAutoencoder._parameter_constraints
+    }
 
     def __init__(
         self,
-        latent_dim=None,
+        latent_dim: int | None = None,
         *,
-        network=None,
-        scaler="standard",
-        loss="mse",
-        optimizer="adam",
-        learning_rate="auto",
-        epochs="auto",
-        batch_size=128,
-        validation_fraction=0.05,
-        patience=30,
-        corruption=None,
-        callbacks=None,
-        memory=None,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        allow_nan=False,
-    ):
+        network: Any = None,
+        scaler: Any = "standard",
+        loss: Any = "mse",
+        optimizer: Any = "adam",
+        learning_rate: float | str | None = "auto",
+        epochs: int | str = "auto",
+        batch_size: int = 128,
+        validation_fraction: float | None = 0.05,
+        patience: int | None = 30,
+        corruption: Any = None,
+        callbacks: list[Any] | None = None,
+        memory: str | PathLike[str] | joblib.Memory | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        engine: str = "auto",
+        verbose: int = 0,
+        allow_nan: bool = False,
+    ) -> None:
         self.latent_dim = latent_dim
         self.network = network
         self.scaler = scaler
@@ -199,27 +192,32 @@ class AutoencoderTransformer(
         self.memory = memory
         self.warm_start = warm_start
         self.random_state = random_state
+        self.engine = engine
         self.verbose = verbose
         self.allow_nan = allow_nan
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> AutoencoderTransformer:
         """Train encoder and decoder.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Training rows.
-
         y : Ignored
             Not used, present for API consistency by convention.
-
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
-
         X_val : array-like of shape (n_val, *X.shape[1:]), default=None
             Rows that watch the loss instead of a part of X.
-
         y_val : Ignored
             Not used, present for API consistency by convention.
 
@@ -229,20 +227,26 @@ class AutoencoderTransformer(
             The fitted estimator.
         """
         X = self._check_X(X, reset=True, min_samples=2)
-        validation = None if X_val is None else Table(self._check_X(X_val))
-        weight = self._check_weight(sample_weight, X)
-        self._fit_network(Table(X, None, weight), validation)
+        table = Table(X, None, self._check_weight(sample_weight, X))
+        rows, validation = self._counted(table, at_least=2), None
+        if X_val is not None:
+            validation = self._counted(Table(self._check_X(X_val)), at_least=1)
+        seed = seed_from(self.random_state)
+        networks = self._train(Training(self._settings(), rows, validation, seed))
+        self._passes = None
+        self._set_networks(networks)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> AutoencoderTransformer:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Training rows.
-
         y : Ignored
             Not used, present for API consistency by convention.
 
@@ -253,10 +257,11 @@ class AutoencoderTransformer(
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
-        self._partial_fit_network(Table(X))
+        rows = self._counted(Table(X), at_least=1)
+        self._set_networks(self._train_pass(self._settings(), rows))
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Return the codes of rows.
 
         Parameters
@@ -272,7 +277,7 @@ class AutoencoderTransformer(
         check_is_fitted(self)
         return self.autoencoder_.encode(self._check_X(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray:
         """Return the rows that codes stand for.
 
         Parameters
@@ -288,7 +293,23 @@ class AutoencoderTransformer(
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(X, "X"))
 
-    def score_samples(self, X):
+    def reconstruct(self, X: ArrayLike) -> NDArray:
+        """Return the reconstruction of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *input_shape_)
+            Rows.
+
+        Returns
+        -------
+        rows : ndarray of X's shape
+            In X's units.
+        """
+        check_is_fitted(self)
+        return self.autoencoder_.reconstruct(self._check_X(X))
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return minus the mean squared reconstruction error of each row.
 
         Parameters
@@ -309,7 +330,7 @@ class AutoencoderTransformer(
         output = self.autoencoder_.reconstruct(X)
         return -_reconstruction_error(X, output, "mse", allow_nan=allows_nan)
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Return the mean of ``score_samples``.
 
         In X's units whatever the scaler, so that a search can compare scalers, too.
@@ -318,7 +339,6 @@ class AutoencoderTransformer(
         ----------
         X : array-like of shape (n_samples, *input_shape_)
             Rows.
-
         y : Ignored
             Not used, present for API consistency by convention.
 
@@ -330,16 +350,18 @@ class AutoencoderTransformer(
         return float(self.score_samples(X).mean())
 
     @property
-    def n_components_(self):
+    def n_components_(self) -> int:
         """Width of what ``transform`` returns."""
         check_is_fitted(self)
         return self.autoencoder_.width
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
+        """Width of what ``transform`` returns, as scikit-learn asks for it."""
         return self.n_components_
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.preprocessing import RobustScaler
 
-from skae import DenseNetwork, ReconstructionOutlierDetector, _autoencoder
+from skae import DenseNetwork, ReconstructionOutlierDetector
 from skae import _engine as engine
-from skae._autoencoder import Autoencoder, blocks
-from skae._errors import ErrorMeasure
+from skae._autoencoder import Autoencoder
+from skae._autoencoder._value import blocks
+from skae._row_errors import ErrorScorer, check_error
 from skae._scalers import make_scaler
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -159,7 +160,7 @@ def test_blocks_cover_every_row_once(n, row_size):
 
 
 @pytest.mark.parametrize("block_size", [1, 7 * 50, 7 * 100, 1 << 30])
-def test_results_do_not_depend_on_the_size_of_blocks(X, monkeypatch, block_size):
+def test_results_do_not_depend_on_the_size_of_blocks(X, block_size):
     y = X[:, :2]
     value, pair = made(X), made(X, y)
     codes = value.encode(X)
@@ -175,51 +176,51 @@ def test_results_do_not_depend_on_the_size_of_blocks(X, monkeypatch, block_size)
         ]
 
     expected = results()
-    monkeypatch.setattr(_autoencoder, "_BLOCK_SIZE", block_size)
+    value.block_size = pair.block_size = block_size
     for found, wanted in zip(results(), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
 
 
 @pytest.fixture
 def in_threads(monkeypatch):
-    """Let blocks be small and shared by two threads; a list of how many there were."""
+    """A list that grows by the number of blocks whenever threads share them."""
     lists, run = [], engine.run_in_threads
 
     def counted(tasks):
         lists.append(len(tasks))
         run(tasks)
 
-    monkeypatch.setattr(_autoencoder, "_BLOCK_SIZE", 1)
     monkeypatch.setattr(engine, "run_in_threads", counted)
-    monkeypatch.setattr(engine._threads, "allowed_threads", lambda: 2)
     return lists
 
 
 @FLOATS
-def test_threads_share_many_blocks_and_change_no_bit(X, in_threads, monkeypatch, dtype):
+def test_threads_share_many_blocks_and_change_no_bit(X, in_threads, dtype):
     X, value = X.astype(dtype), made(X)
-    measure, codes = ErrorMeasure("mse"), value.encode(X)
-    in_threads.clear()
+    scorer = ErrorScorer([value], check_error("mse", "mse", None), (None,))
+    codes, value.block_size = value.encode(X), 1
 
     def results():
         return [
             value.encode(X),
             value.decode(codes),
             value.reconstruct(X),
-            measure.of_rows(value, X),
-            measure.of_features(value, X),
+            scorer.errors(X),
+            scorer.feature_errors(X),
         ]
 
     shared = results()
     assert in_threads == [10] * 5  # blocks of 32 rows
-    monkeypatch.setattr(_autoencoder, "_MANY_BLOCKS", 11)
+    value.many_blocks = 11
     for found, alone in zip(shared, results(), strict=True):
         assert np.array_equal(found, alone)
     assert len(in_threads) == 5
 
 
 def test_users_scalers_stay_in_one_thread(X, in_threads):
-    made(X, scaler=RobustScaler()).reconstruct(X)
+    value = made(X, scaler=RobustScaler())
+    value.block_size = 1
+    value.reconstruct(X)
     assert in_threads == []
 
 
@@ -259,9 +260,10 @@ value = detector.autoencoder_
 found = [value.encode(X), value.reconstruct(X), detector.score_samples(X)]
 found += [detector.predict(X), value.reconstruct(X.astype(np.float32))]
 assert all(map(np.array_equal, found, expected))
-for package in {"filelock", "matplotlib", "pooch", "skae._engine._training",
-                "skae._engine._digest", "skae._memory", "skae.networks._keras._network",
-                "skae.networks._plans", "sklearn.metrics", "sklearn.model_selection",
+for package in {"filelock", "matplotlib", "pooch", "skae._engine._train",
+                "skae._engine._digest", "skae._autoencoder._memory",
+                "skae.networks._keras._network", "skae._engine._numpy",
+                "sklearn.metrics", "sklearn.model_selection",
                 "sklearn.pipeline", "sklearn.preprocessing"} - before:
     assert package not in sys.modules, package
 assert repr(detector) and detector._repr_html_()

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-import skae._training
 from skae import (
     BestF,
     Conformal,
@@ -22,9 +21,10 @@ from skae import (
     conformal_p_values,
     outlier_f1,
 )
-from skae._calibration import hold_out
-from skae._fitting import Table
+from skae import _engine as engine
+from skae._autoencoder import Table
 from skae.thresholds import ThresholdRule
+from skae.thresholds._calibration import Calibration, hold_out
 
 PROMISING = [Conformal(0.1), PeaksOverThreshold(0.05, 0.5), FalseAlarmRate(0.1)]
 
@@ -67,13 +67,13 @@ def same_network(one, other):
 @pytest.fixture
 def trainings(monkeypatch):
     """A list that grows by one with every training."""
-    made, real = [], skae._training.fit_autoencoder
+    made, real = [], engine.train
 
-    def counted(*args):
+    def counted(*args, **options):
         made.append(1)
-        return real(*args)
+        return real(*args, **options)
 
-    monkeypatch.setattr(skae._training, "fit_autoencoder", counted)
+    monkeypatch.setattr(engine, "train", counted)
     return made
 
 
@@ -500,16 +500,22 @@ def test_partial_fit_sees_errors_of_rows_before_it_trains_on_them(X):
     assert len(detector.partial_fit(X[90:91]).calibration_errors_) == 43
 
 
-def test_partial_fit_keeps_the_latest_errors(X, monkeypatch):
-    monkeypatch.setattr("skae._calibration.WINDOW", 40)
+def test_partial_fit_keeps_the_latest_errors(X):
     detector = quick(threshold=Conformal(0.2)).partial_fit(X[:60])
-    for start in (60, 80, 100):
-        now = -detector.score_samples(X[start : start + 20])
-        detector.partial_fit(X[start : start + 20])
-    assert len(detector.calibration_errors_) == 40
+    many = X[np.arange(10_005) % len(X)]
+    for rows in (many, X[60:80]):
+        now = -detector.score_samples(rows)
+        detector.partial_fit(rows)
+    assert len(detector.calibration_errors_) == 10_000
     np.testing.assert_array_equal(detector.calibration_errors_[-20:], now)
-    needy = quick(threshold=Conformal(0.02)).partial_fit(X)
-    assert len(needy.partial_fit(X[:5]).calibration_errors_) == 49
+
+
+@pytest.mark.parametrize(("alpha", "n_kept"), [(0.2, 40), (0.02, 49)])
+def test_as_many_errors_are_kept_as_a_rule_needs(alpha, n_kept):
+    seen = Calibration(np.arange(60.0), np.ones(60), np.arange(60) % 2 == 0)
+    kept = seen.latest(Conformal(alpha), most=40)
+    np.testing.assert_array_equal(kept.errors, np.arange(60.0 - n_kept, 60))
+    assert len(kept.weight) == len(kept.outlier) == n_kept
 
 
 def test_partial_fit_after_fit_begins_with_its_errors(X):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skae import ReconstructionOutlierDetector
-from skae._explanation import explanation_table, feature_names
+from skae._row_errors import explanation_table, feature_names
 
 
 def table(errors, *, index=None, names=None, top_k=2, X=None):

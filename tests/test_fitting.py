@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skae import _engine as engine
-from skae._fitting import Progress, Table, Watching, fit_autoencoder
-from skae._settings import Budget, Settings
+from skae._autoencoder import Budget, Settings, Table, Training, Watching
+from skae._autoencoder._train import Progress, train_autoencoder
 from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 
@@ -41,8 +41,9 @@ def asked(monkeypatch):
     """Return the list of what the engine was asked for; it trains nothing."""
     calls = []
 
-    def train(spec, rows, validation, schedule, state, seed):
+    def train(spec, rows, validation, schedule, state, seed, **options):
         calls.append((spec, rows, validation, schedule, state, seed))
+        assert options == {"engine": "auto"}
         history = {"loss": [1.0] * schedule.epochs}
         weights = state.weights or engine.initial_weights(spec.architecture, seed)
         trained = engine.State(weights, state.optimizer)
@@ -57,7 +58,8 @@ def fit(table, validation=None, *, seed=0, progress=None, watching=None, **chang
     table = table if isinstance(table, Table) else Table(table)
     settings = replace(SETTINGS, **changes)
     watching = watching or Watching()
-    return fit_autoencoder(settings, table, validation, seed, watching, progress)
+    training = Training(settings, table, validation, seed)
+    return train_autoencoder(training, watching, progress or Progress())
 
 
 # ---------------------------------------------------------------------- scaling
@@ -76,11 +78,10 @@ def test_the_engine_gets_scaled_float32(dtype, asked, X):
     assert state.optimizer is None
 
 
-def test_scaling_in_blocks_is_scaling(asked, monkeypatch, X):
-    fit(X)
-    monkeypatch.setattr("skae._autoencoder._BLOCK_SIZE", 1)
-    fit(np.repeat(X, 3, axis=0))
-    assert np.array_equal(np.repeat(asked[0][1].x, 3, axis=0), asked[1][1].x)
+def test_scaling_in_blocks_is_scaling(asked, X):
+    fit(X, scaler="minmax")
+    fit(np.tile(X, (1000, 1)), scaler="minmax")
+    assert np.array_equal(np.tile(asked[0][1].x, (1000, 1)), asked[1][1].x)
 
 
 def test_targets_of_the_rows_shape_share_the_scaler(asked, X):
@@ -180,7 +181,7 @@ def test_one_pass_is_one_epoch_over_all_rows():
     assert one.loss == settings.loss
 
 
-def test_the_design_is_what_the_settings_say(asked, X):
+def test_the_specification_is_what_the_settings_say(asked, X):
     noise = GaussianNoise(0.1)
     callbacks = [lambda: None]
     fit(
@@ -340,7 +341,7 @@ def test_a_diverged_training_is_explained(X):
 def explained(X, monkeypatch, table=None, **changes):
     """Return the message of a training that diverges in its first epoch."""
 
-    def train(*args):
+    def train(*args, **options):
         raise engine.TrainingDivergedError(
             name="val_loss",
             value=np.inf,

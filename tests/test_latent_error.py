@@ -16,7 +16,10 @@ from skae import (
     ReconstructionOutlierDetector,
     reconstruction_error,
 )
-from skae._latent_error import _typical
+from skae._autoencoder import resolved_rate
+from skae._row_errors import LatentScorer, latest_rows
+from skae._row_errors._neighbors import Neighbors
+from skae._row_errors._scorer import _typical
 
 FAST = {"epochs": 20, "random_state": 0}
 
@@ -64,16 +67,14 @@ def median(values):
 
 
 def joined(squared, scaled):
-    """Return the error, and by which of the distances places are odd."""
-    rows, codes, crowd = scaled
+    """Return the error, and where it is by the nearest neighbours."""
+    rows, codes, wide = scaled
     near = (rows + codes) / 2
-    return np.sqrt(squared * np.maximum(near, crowd)), near > crowd
+    return np.sqrt(squared * np.maximum(near, wide)), near > wide
 
 
 @pytest.mark.parametrize("spread", [1, 0.1, 5])
-def test_it_is_a_geometric_mean_of_error_and_how_odd_the_place_is(
-    fitted_one, X, spread
-):
+def test_it_is_a_geometric_mean_of_error_and_distance(fitted_one, X, spread):
     rows = spread * np.random.default_rng(1).normal(size=(30, 6))
     squared, *distances = parts(fitted_one, X, X)
     mean, medians = squared.mean(), [median(distance) for distance in distances]
@@ -103,24 +104,24 @@ def test_what_is_typical_of_distances(weight):
     assert _typical(distances, weight) == pytest.approx(mean)
 
 
-def test_a_crowd_of_outliers_among_the_training_rows_stands_out():
+def test_a_group_of_outliers_among_the_training_rows_stands_out():
     rng = np.random.default_rng(0)
-    crowd = 4 + 0.05 * rng.normal(size=(12, 6))
-    X = np.concatenate([rng.normal(size=(400, 6)), crowd])
+    outliers = 4 + 0.05 * rng.normal(size=(12, 6))
+    X = np.concatenate([rng.normal(size=(400, 6)), outliers])
     y = np.repeat([1, -1], [400, 12])
     detector = ReconstructionOutlierDetector(random_state=0).fit(X)
-    measures = detector._error_measures
+    codes = [one.encode(X) for one in detector.autoencoders_]
+    scorer = LatentScorer.learn(detector.autoencoders_, X)
     near, far = (
-        np.mean([part(m).distances(a.encode(X)) for a, m in pairs], axis=0)
-        for part in (lambda m: m.codes, lambda m: m.crowd)
-        for pairs in [list(zip(detector.autoencoders_, measures, strict=True))]
+        np.mean([one.distances(c) for one, c in zip(kept, codes, strict=True)], axis=0)
+        for kept in (scorer.codes, scorer.wide)
     )
     assert roc_auc_score(y == -1, far) > 0.95 > roc_auc_score(y == -1, near)
 
 
 @pytest.mark.parametrize("error", ["latent", "mse", "standardized"])
 @pytest.mark.parametrize("size", [1e100, 1e200, 1e308])
-def test_absurd_rows_are_the_oddest(error, size, X):
+def test_absurd_rows_have_the_largest_errors(error, size, X):
     detector = ReconstructionOutlierDetector(error=error, **FAST).fit(X)
     rows = np.concatenate([np.full((1, 6), size), X[:3]])
     scores = detector.score_samples(rows)
@@ -164,8 +165,8 @@ def test_rows_may_lie_far_from_zero(X):
         for rows in (X, X + 1e5)
     )
     distances = [
-        one._error_measures[0].shared(one.autoencoder_, rows)
-        for one, rows in ((near, X[:50]), (far, X[:50] + 1e5))
+        LatentScorer.learn([one.autoencoder_], rows).rows.distances(rows - rows.mean(0))
+        for one, rows in ((near, X), (far, X + 1e5))
     ]
     np.testing.assert_allclose(*distances, rtol=1e-4)
 
@@ -173,28 +174,23 @@ def test_rows_may_lie_far_from_zero(X):
 @pytest.mark.parametrize("n", [1, 3])
 def test_distances_of_rows_are_found_once_for_all_networks(n, X, monkeypatch):
     detector = ReconstructionOutlierDetector(n_networks=n, **FAST).fit(X)
-    kept = [measure.rows for measure in detector._error_measures]
-    assert all(one is kept[0] for one in kept)
-    asked, found = [], type(kept[0]).distances
-    monkeypatch.setattr(
-        type(kept[0]), "distances", lambda self, x: asked.append(self) or found(self, x)
-    )
+    widths, found = [], Neighbors.distances
+
+    def counted(self, codes):
+        widths.append(codes.shape[1])
+        return found(self, codes)
+
+    monkeypatch.setattr(Neighbors, "distances", counted)
     detector.score_samples(X)
-    assert sum(one is kept[0] for one in asked) == 1
+    assert sorted(widths) == [6, *[8] * n]
 
 
-def test_of_wide_rows_fewer_are_kept(monkeypatch):
-    from skae import _latent_error
-
-    monkeypatch.setattr(_latent_error, "_MOST_NUMBERS", 6000)
+def test_of_wide_rows_fewer_are_kept():
     X = np.random.default_rng(0).normal(size=(50, 20, 15))
     detector = ReconstructionOutlierDetector(**FAST).fit(X)
-    (kept, codes) = (
-        getattr(detector._error_measures[0], name).codes for name in ("rows", "codes")
-    )
-    assert kept.shape == (20, 300)
-    assert kept.dtype == np.float32
-    assert len(codes) == 50
+    scorer = LatentScorer.learn(detector.autoencoders_, X, most_numbers=6000)
+    assert scorer.rows.codes.shape == (20, 300)
+    assert [len(one.codes) for one in scorer.codes] == [50, 50]
 
 
 def test_pickles_and_single_rows_score_alike(fitted, X):
@@ -205,18 +201,32 @@ def test_pickles_and_single_rows_score_alike(fitted, X):
     np.testing.assert_allclose(alone, scores[:50], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [6, 20, 60])
+def test_rows_of_tight_modes_score_alone_as_together(width, dtype):
+    rng = np.random.default_rng(0)
+    modes = rng.uniform(size=(4, width))[rng.integers(4, size=500)]
+    X = (modes + 1e-4 * rng.normal(size=modes.shape)).astype(dtype)
+    detector = ReconstructionOutlierDetector(**FAST).fit(X[:400])
+    together = detector.score_samples(X[350:])
+    alone = np.concatenate([detector.score_samples(row[None]) for row in X[350:]])
+    np.testing.assert_allclose(alone, together, rtol=1e-7)
+    few = [detector.score_samples(X[i : i + 7]) for i in range(350, 497, 7)]
+    np.testing.assert_allclose(np.concatenate(few), together[:147], rtol=1e-7)
+
+
 def test_rows_that_repeat_each_other_are_told_by_their_reconstruction(X):
     repeated = np.repeat(X[:20], 10, axis=0)
     detector = ReconstructionOutlierDetector(**FAST).fit(repeated)
     assert (-detector.score_samples(repeated) > 0).all()
 
 
-def test_constant_rows_and_odd_ones():
+def test_constant_rows_and_others():
     X = np.ones((30, 3))
     detector = ReconstructionOutlierDetector(**FAST).fit(X)
-    odd, same = detector.score_samples(np.array([[9.0, 1, 1], [1, 1, 1]]))
-    assert np.isfinite([odd, same]).all()
-    assert odd < same
+    other, same = detector.score_samples(np.array([[9.0, 1, 1], [1, 1, 1]]))
+    assert np.isfinite([other, same]).all()
+    assert other < same
 
 
 def test_weights_count_copies_among_neighbours(X):
@@ -307,22 +317,20 @@ def test_parameters_of_the_default_network_can_be_set(X):
 
 
 def test_the_rate_of_an_optimizer_or_callback_is_left_alone(X):
-    from skae._settings import wanted_rate
-
     class LearningRateScheduler:
         pass
 
     class Own(LearningRateScheduler):
         pass
 
-    assert wanted_rate("auto", "adam", None) == "one_cycle"
-    assert wanted_rate("auto", "Adam", [object()]) == "one_cycle"
-    assert wanted_rate("auto", "sgd", None) is None
-    assert wanted_rate("auto", object(), None) is None
-    assert wanted_rate("auto", "adam", [Own()]) is None
-    assert wanted_rate(0.1, "adam", None) == 0.1
-    assert wanted_rate(None, "adam", None) is None
-    assert wanted_rate("one_cycle", "sgd", None) == "one_cycle"
+    assert resolved_rate("auto", "adam", None) == "one_cycle"
+    assert resolved_rate("auto", "Adam", [object()]) == "one_cycle"
+    assert resolved_rate("auto", "sgd", None) is None
+    assert resolved_rate("auto", object(), None) is None
+    assert resolved_rate("auto", "adam", [Own()]) is None
+    assert resolved_rate(0.1, "adam", None) == 0.1
+    assert resolved_rate(None, "adam", None) is None
+    assert resolved_rate("one_cycle", "sgd", None) == "one_cycle"
 
 
 def test_a_pass_at_a_time_has_a_constant_rate(X):
@@ -333,7 +341,7 @@ def test_a_pass_at_a_time_has_a_constant_rate(X):
     assert np.array_equal(auto.transform(X), own.transform(X))
 
 
-def test_a_cycle_beside_an_instance_is_an_error(X):
+def test_a_cycle_with_an_instance_is_an_error(X):
     import keras
 
     detector = ReconstructionOutlierDetector(
@@ -351,7 +359,9 @@ def test_passes_compare_with_the_rows_of_earlier_ones(X):
     for chunk in np.split(X, 4):
         detector.partial_fit(chunk)
     squared, *distances = parts(detector, X, X)
-    scales = detector._error_measures[0].scales
+    # In units of the latest rows, which alone have errors of training.
+    mean, latest = squared[-50:].mean(), [one[-50:] for one in distances]
+    scales = [mean / median(one) for one in latest]
     scaled = (scale * one for scale, one in zip(scales, distances, strict=True))
     expected, _ = joined(squared, scaled)
     np.testing.assert_allclose(-detector.score_samples(X), expected, rtol=1e-5)
@@ -361,27 +371,17 @@ def test_rows_that_pass_again_are_compared_once(X):
     once, again = (ReconstructionOutlierDetector(random_state=0) for _ in range(2))
     once.partial_fit(X)
     again.partial_fit(X).partial_fit(X)
-    for one in (once, again):
-        for measure in one._error_measures:
-            kept = measure.rows, measure.codes, measure.crowd
-            assert [len(one.codes) for one in kept] == 3 * [len(X)]
     assert (again.train_errors_ > 0).all()
+    rows = latest_rows(latest_rows(X[:0], X), X)
+    assert np.array_equal(rows, X)
 
 
-def test_only_the_latest_rows_are_kept(X, monkeypatch):
-    from skae import _latent_error
-
-    monkeypatch.setattr(_latent_error, "MOST_CODES", 60)
-    detector = ReconstructionOutlierDetector(random_state=0)
+def test_only_the_latest_rows_are_kept(X):
+    kept = X[:0]
     for chunk in np.split(X, 4):
-        detector.partial_fit(chunk)
-    rows, codes = (
-        getattr(detector._error_measures[0], name).codes for name in ("rows", "codes")
-    )
-    latest = detector.scaler_.transform(X[-60:])
-    center = detector._error_measures[0].center
-    np.testing.assert_allclose(rows, latest - center, atol=1e-6)
-    np.testing.assert_allclose(codes, detector.encode(X[-60:]), atol=1e-12)
+        kept = latest_rows(kept, chunk, most=60)
+    assert np.array_equal(kept, X[-60:])
+    assert np.array_equal(latest_rows(kept, X[-70:-50], most=60)[-20:], X[-70:-50])
 
 
 def test_a_fit_forgets_the_rows_of_passes(X):

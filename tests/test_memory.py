@@ -14,14 +14,17 @@ import pandas as pd
 import pytest
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.preprocessing import RobustScaler
 
 from skae import (
     AutoencoderTransformer,
+    BestF,
+    Conformal,
     Contamination,
     DenoisingRegressor,
     DenseNetwork,
+    FalseAlarmRate,
     GaussianNoise,
     InlierKFold,
     MeanStd,
@@ -30,7 +33,9 @@ from skae import (
     outlier_f1,
 )
 from skae import _engine as engine
-from skae._memory import remembered
+from skae._autoencoder import _memory
+from skae._autoencoder._memory import TrainingMemory
+from skae._row_errors._neighbors import Neighbors
 
 
 def _rows():
@@ -116,7 +121,7 @@ def trainings(monkeypatch):
     """A list that grows at every training, which leaves the weights as they start."""
     made = []
 
-    def train(spec, rows, validation, schedule, state, seed):
+    def train(spec, rows, validation, schedule, state, seed, **options):
         made.append(spec)
         weights = engine.initial_weights(spec.architecture, seed)
         state = engine.State(weights, state.optimizer)
@@ -288,6 +293,64 @@ def test_different_estimators_share_networks(detector, X, trainings):
     assert len(trainings) == 1
 
 
+# ------------------------------------------------- what follows from the networks
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A list that grows whenever distances to training rows or codes are found."""
+    calls, found = [], Neighbors.distances
+
+    def counted(self, codes):
+        calls.append(len(codes))
+        return found(self, codes)
+
+    monkeypatch.setattr(Neighbors, "distances", counted)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"threshold": [MeanStd(1), MeanStd(2), Quantile(0.9), 0.5]},
+        {"threshold": [Conformal(0.2), Conformal(0.3)]},
+        {"threshold": [MeanStd(1), Conformal(0.2)], "threshold_on": ["cv"]},
+        {"threshold": [BestF(), FalseAlarmRate(0.2)]},
+        {"threshold": [BestF(), BestF(2)], "threshold_on": ["train", "cv"]},
+    ],
+    ids=["train", "validation", "cv", "labels", "labels by source"],
+)
+def test_a_further_threshold_measures_no_distance(memory, X, y, rules, measured):
+    params = {"epochs": 1, "memory": memory, "random_state": 0}
+    seen = set()
+    for chosen in ParameterGrid(rules):
+        detector = ReconstructionOutlierDetector(**params, **chosen).fit(X, y)
+        assert bool(measured) == (chosen.get("threshold_on") not in seen)
+        seen.add(chosen.get("threshold_on"))
+        plain = ReconstructionOutlierDetector(**{**params, "memory": None}, **chosen)
+        plain.fit(X, y)
+        assert plain.threshold_ == detector.threshold_
+        assert plain.reconstruction_err_ == detector.reconstruction_err_
+        assert plain.r2_ == detector.r2_
+        for name in ("train_errors_", "calibration_errors_"):
+            assert np.array_equal(getattr(plain, name), getattr(detector, name))
+        assert np.array_equal(plain.score_samples(X), detector.score_samples(X))
+        measured.clear()
+
+
+def test_other_errors_and_numbers_of_networks_are_learned_anew(memory, X):
+    params = {"epochs": 1, "random_state": 0, "latent_dim": 2}
+    for error in ("latent", "standardized", "mse"):
+        for n in (1, 2):
+            pair = [
+                ReconstructionOutlierDetector(
+                    **params, error=error, n_networks=n, memory=place
+                ).fit(X)
+                for place in (memory, None)
+            ]
+            assert np.array_equal(*(one.score_samples(X) for one in pair))
+
+
 # ------------------------------------------------------------ never from memory
 
 
@@ -353,6 +416,11 @@ def test_what_cannot_be_told_apart_is_trained_anew(memory, X, trainings):
 
 
 # ---------------------------------------------------------- the function itself
+
+
+def remembered(memory, random_state, content, compute):
+    """Return ``compute()``, or what it returned before for the same content."""
+    return TrainingMemory(memory, random_state, content).recall(["one"], compute)
 
 
 def remember(memory, content, result=None, random_state=0):
@@ -456,7 +524,7 @@ def test_seeds_and_versions_are_part_of_the_key(tmp_path, monkeypatch):
     assert remember(tmp_path, 1)[1]
     assert remember(tmp_path, 1, random_state=1)[1]
     assert not remember(tmp_path, 1, random_state=np.int32(1))[1]
-    monkeypatch.setattr("skae._memory.package_version", lambda package: "another")
+    monkeypatch.setattr(_memory, "package_version", lambda package: "another")
     assert remember(tmp_path, 1)[1]
 
 
@@ -508,8 +576,10 @@ def test_a_folder_that_was_used_elsewhere_is_read(tmp_path):
     remember(tmp_path / "second", 1)
     shutil.move(tmp_path / "second", tmp_path / "third")
     script = (
-        "import sys; from pathlib import Path; from skae._memory import remembered; "
-        "print(remembered(Path(sys.argv[1]), 0, 1, lambda: 'computed'))"
+        "import sys; from pathlib import Path; "
+        "from skae._autoencoder._memory import TrainingMemory; "
+        "memory = TrainingMemory(Path(sys.argv[1]), 0, 1); "
+        "print(memory.recall(['one'], lambda: 'computed'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "third")],

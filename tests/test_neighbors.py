@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from skae import _neighbors
-from skae._neighbors import Neighbors, WideNeighbors
+from skae._row_errors._neighbors import Neighbors, WideNeighbors
 
 
 def by_scikit_learn(codes, others, n=5):
@@ -56,18 +55,17 @@ def test_copies_of_a_row_count_once(width, n, rng):
     assert (repeated.distances(known) > 0).all()
 
 
-def test_a_row_alone_is_no_odder_than_others(rng):
+def test_a_single_training_row_is_at_no_distance(rng):
     codes = rng.normal(size=(1, 4))
     assert Neighbors.of(codes).distances(codes).tolist() == [0.0]
 
 
-def test_many_codes_are_a_sample(rng, monkeypatch):
-    monkeypatch.setattr(_neighbors, "MOST_CODES", 100)
+def test_many_codes_are_a_sample(rng):
     codes = rng.normal(size=(1000, 2))
-    neighbors = Neighbors.of(codes)
+    neighbors = Neighbors.of(codes, most=100)
     assert neighbors.codes.shape == (100, 2)
     assert len(np.unique(neighbors.codes, axis=0)) == 100
-    again = Neighbors.of(codes)
+    again = Neighbors.of(codes, most=100)
     assert np.array_equal(neighbors.codes, again.codes)
 
 
@@ -83,6 +81,38 @@ def test_codes_of_any_size(kind, size, width, rng):
     if size < 1e150:
         expected = size**2 * kind.of(known).distances(known)
         np.testing.assert_allclose(scaled, expected, rtol=1e-9)
+
+
+def tight_modes(rng, n, width, dtype=np.float64, spread=1e-4):
+    """Return rows of five modes whose spread is a share of the range."""
+    modes = rng.uniform(size=(5, width))
+    rows = modes[rng.integers(5, size=n)] + spread * rng.normal(size=(n, width))
+    return rows.astype(dtype)
+
+
+@pytest.mark.parametrize("spread", [1e-4, 1e-6])
+@pytest.mark.parametrize("width", [8, 20, 140])
+def test_the_nearest_of_tight_modes(width, spread, rng):
+    rows = tight_modes(rng, 900, width, spread=spread)
+    known, codes = rows[:600], rows[600:]
+    found = Neighbors.of(known).distances(codes)
+    np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-9)
+
+
+def test_the_nearest_among_many_at_the_same_distance(rng):
+    """Neither precision tells which they are, and it does not matter."""
+    known = np.unique(rng.integers(3, size=(1500, 12)).astype(float), axis=0)
+    codes = rng.integers(3, size=(200, 12)) + 0.25
+    found = Neighbors.of(known).distances(codes)
+    np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-12)
+
+
+def test_the_nearest_of_codes_far_from_all_others(rng):
+    known = np.concatenate([rng.normal(size=(900, 20)), np.full((9, 20), 1e6)])
+    known[-9:] += 1e-3 * rng.normal(size=(9, 20))
+    codes = np.concatenate([rng.normal(size=(20, 20)), np.full((3, 20), 1e6 + 1e-3)])
+    found = Neighbors.of(known).distances(codes)
+    np.testing.assert_allclose(found, by_scikit_learn(codes, known), rtol=1e-9)
 
 
 @pytest.mark.parametrize("width", [8, 16])
@@ -104,10 +134,10 @@ def test_distances_that_float32_cannot_tell_apart(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-# ----------------------------------------------------------------------- the crowd
+# ------------------------------------------------------------------ wide neighbours
 
 
-def n_of_crowd(n):
+def n_counted(n):
     return max(5, round(0.1 * n))
 
 
@@ -116,22 +146,22 @@ def n_of_crowd(n):
 def test_the_nearest_tenth(n, width, rng):
     known, codes = rng.normal(size=(n, width)), rng.normal(size=(300, width))
     found = WideNeighbors.of(known).distances(codes)
-    expected = by_scikit_learn(codes, known, n_of_crowd(n))
+    expected = by_scikit_learn(codes, known, n_counted(n))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n", [2, 5, 6, 7, 90])
-def test_a_row_does_not_belong_to_its_own_crowd(n, rng):
+def test_a_row_is_no_wide_neighbour_of_itself(n, rng):
     codes = rng.normal(size=(n, 6))
     found = WideNeighbors.of(codes).distances(codes)
     for i in (0, n - 1):
         others = np.delete(codes, i, axis=0)
-        expected = by_scikit_learn(codes[i : i + 1], others, n_of_crowd(n))
+        expected = by_scikit_learn(codes[i : i + 1], others, n_counted(n))
         assert found[i] == pytest.approx(expected[0], rel=1e-9)
 
 
 @pytest.mark.parametrize("n", [3, 80, 200])
-def test_weights_count_copies_in_a_crowd(n, rng):
+def test_weights_count_copies_among_wide_neighbours(n, rng):
     known, codes = rng.normal(size=(n, 4)), rng.normal(size=(20, 4))
     weight = rng.integers(1, 3, size=n)
     repeated = WideNeighbors.of(np.repeat(known, weight, axis=0))
@@ -141,7 +171,7 @@ def test_weights_count_copies_in_a_crowd(n, rng):
         np.testing.assert_allclose(weighted.distances(rows), expected, rtol=1e-9)
 
 
-def test_only_ratios_of_small_weights_count_in_a_crowd(rng):
+def test_only_ratios_of_small_weights_count(rng):
     known, codes = rng.normal(size=(80, 4)), rng.normal(size=(20, 4))
     small = WideNeighbors.of(known, np.full(80, 1 / 80)).distances(codes)
     assert np.array_equal(small, WideNeighbors.of(known).distances(codes))
@@ -155,22 +185,8 @@ def test_rows_are_encoded_where_they_are_kept(kind, rng):
     assert {tuple(code) for code in codes} < {tuple(code) for code in X.sum(axis=2)}
 
 
-def test_a_crowd_is_a_sample(rng, monkeypatch):
-    monkeypatch.setattr(_neighbors, "_MOST_OF_CROWD", 100)
-    crowd = WideNeighbors.of(rng.normal(size=(1000, 2)), np.arange(1, 1001))
-    assert crowd.codes.shape == (100, 2)
-    assert len(np.unique(crowd.codes, axis=0)) == 100
-
-
-@pytest.mark.parametrize("size", [1e-30, 1e30, 1e100, 1e200])
-def test_crowds_of_any_size(size, rng):
-    known = rng.normal(size=(700, 3))
-    found = WideNeighbors.of(known).distances(size * rng.normal(size=(9, 3)))
-    assert np.isfinite(found).all()
-
-
-def test_rows_alone_are_as_far_from_a_crowd_as_in_a_batch(rng):
-    known, codes = rng.normal(size=(2000, 16)), rng.normal(size=(600, 16))
-    crowd = WideNeighbors.of(known)
-    alone = [crowd.distances(codes[i : i + 1])[0] for i in range(0, 600, 37)]
-    np.testing.assert_allclose(crowd.distances(codes)[::37], alone, rtol=1e-13)
+def test_many_wide_codes_are_a_sample(rng):
+    weight = np.arange(1, 1001)
+    wide = WideNeighbors.of(rng.normal(size=(1000, 2)), weight, most=100)
+    assert wide.codes.shape == (100, 2)
+    assert len(np.unique(wide.codes, axis=0)) == 100

@@ -8,9 +8,15 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skae import Conformal, ConvNetwork, ReconstructionOutlierDetector, outlier_roc_auc
-from skae import _training as training
-from skae._training import _seeds
+from skae import (
+    Conformal,
+    ConvNetwork,
+    DenseNetwork,
+    ReconstructionOutlierDetector,
+    outlier_roc_auc,
+)
+from skae import _engine as engine
+from skae._autoencoder._train import network_seeds
 
 
 class Watcher(keras.callbacks.Callback):
@@ -35,7 +41,7 @@ def detector(**params):
 
 def alone(X, error, n):
     """Return detectors of one network each, from the seeds of n."""
-    seeds = _seeds(0, n)
+    seeds = network_seeds(0, n)
     assert len(set(seeds)) == n
     return [detector(error=error, n_networks=1, random_state=s).fit(X) for s in seeds]
 
@@ -87,18 +93,17 @@ def test_what_auto_is(params, n, X):
     [(1, (60, 60)), (25, (28, 60)), (50, (14, 30)), (200, (10, 10))],
 )
 def test_each_of_several_has_a_smaller_budget(n_steps, epochs):
-    several, one = (
-        ReconstructionOutlierDetector(8, n_networks=n)._settings() for n in (2, 1)
-    )
-    X = np.arange(n_steps * several.batch_size).reshape(-1, 1)
-    assert (several.n_epochs(X), one.n_epochs(X)) == epochs
+    X = np.arange(4.0 * n_steps).reshape(-1, 1)
+    params = {"epochs": "auto", "batch_size": 4, "network": DenseNetwork(())}
+    several, one = (detector(n_networks=n, **params).fit(X) for n in (2, 1))
+    assert (several.n_iter_, one.n_iter_) == epochs
 
 
 @pytest.mark.parametrize(("copies", "epochs"), [(1, 60), (2, 30), (4, 15), (10, 10)])
 def test_copies_of_rows_count_as_epochs(copies, epochs):
-    settings = ReconstructionOutlierDetector(8)._settings()
     X = np.repeat(np.random.default_rng(0).normal(size=(100, 3)), copies, axis=0)
-    assert settings.n_epochs(X) == epochs
+    fitted = detector(epochs="auto", network=DenseNetwork(())).fit(X)
+    assert fitted.n_iter_ == epochs
 
 
 def test_fits_repeat_to_the_bit_and_pickle(X):
@@ -111,7 +116,7 @@ def test_fits_repeat_to_the_bit_and_pickle(X):
 
 def test_memory_keeps_every_network(X, tmp_path, monkeypatch):
     first = detector(n_networks=3, memory=tmp_path).fit(X)
-    monkeypatch.setattr(training, "fit_autoencoder", None)
+    monkeypatch.setattr(engine, "train", None)
     again = detector(n_networks=3, memory=tmp_path, threshold=1.0).fit(X)
     fewer = detector(n_networks=2, memory=tmp_path).fit(X)
     assert np.array_equal(first.score_samples(X), again.score_samples(X))
@@ -131,7 +136,7 @@ def test_a_warm_start_continues_every_network(X):
 
 def test_passes_are_those_of_each_network_alone(X):
     several = detector(n_networks=2)
-    each = [detector(n_networks=1, random_state=seed) for seed in _seeds(0, 2)]
+    each = [detector(n_networks=1, random_state=seed) for seed in network_seeds(0, 2)]
     for chunk in np.split(X, 3):
         for one in (several, *each):
             one.partial_fit(chunk)

@@ -96,18 +96,6 @@ def initial_weights(architecture: Architecture, seed: int) -> list[np.ndarray]:
     return NetworkRunner(architecture, models).fresh_weights(seed)
 
 
-def output_range(architecture: Architecture) -> Range | None:
-    """Return the (lowest, highest) value of a network's output; None is unknown."""
-    from skae._layers._base import value_range
-
-    if architecture.layers is not None:
-        return value_range(architecture.layers[1])
-    import_quietly()
-    from skae._engine._keras._models import build_models
-
-    return build_models(architecture).output_range
-
-
 def keras_config(value: Any) -> Any:
     """Return what describes an optimizer, loss or layer of Keras; None for others."""
     if not any(c.__module__.startswith("keras.") for c in type(value).__mro__):

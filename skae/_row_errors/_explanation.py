@@ -1,41 +1,33 @@
 """The table behind ``ReconstructionOutlierDetector.explain``."""
 
+from __future__ import annotations
+
 from math import prod
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
 
-def check_top_k(top_k):
-    """Raise a ValueError where top_k is not a positive integer."""
+
+def explanation_table(
+    X: NDArray,
+    reconstruction: NDArray,
+    errors: NDArray[np.float64],  # which sum to a row's
+    *,
+    index: pd.Index | None,  # labels of the rows; None counts them
+    names: Any,  # of the features of 2-D X; None makes them ("x3", "x[3, 0]")
+    top_k: int,
+) -> pd.DataFrame:
+    """Return the features with the largest errors of each row."""
     if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
         raise ValueError(
             "The 'top_k' parameter of explain must be a positive integer. Got "
             f"{top_k!r} instead."
         )
-
-
-def explanation_table(X, reconstruction, errors, *, index, names, top_k):
-    """Return the features with the largest errors of each row.
-
-    Parameters
-    ----------
-    X, reconstruction, errors : ndarray of shape (n, *shape)
-        Values and reconstructions in the input space; errors that sum to a row's.
-
-    index : Index or None
-        Labels of the rows; None counts them.
-
-    names : sequence of str or None
-        Names of the features of 2-D X; None makes them ("x3", "x[3, 0]").
-
-    top_k : int
-        Number of features per row, at most all of them.
-
-    Returns
-    -------
-    table : DataFrame of shape (n * top_k, 7)
-    """
     import pandas as pd
 
     n, shape = len(X), X.shape[1:]
@@ -46,7 +38,8 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
     keys = np.where(np.isnan(X), np.inf, -errors).reshape(flat_shape)
     order = np.argsort(keys, axis=1, kind="stable")[:, :top_k]
 
-    def chosen(values):
+    def chosen(values: NDArray) -> NDArray:
+        """Return the values of the chosen features."""
         return np.take_along_axis(values.reshape(flat_shape), order, axis=1).ravel()
 
     # Infinite errors, of absurd values, share alike what there is.
@@ -71,7 +64,7 @@ def explanation_table(X, reconstruction, errors, *, index, names, top_k):
     )
 
 
-def feature_names(shape):
+def feature_names(shape: tuple[int, ...]) -> NDArray:
     """Return a name for every value of a row: "x3", or "x[3, 0]" for n-D rows."""
     if len(shape) == 1:
         return np.array([f"x{i}" for i in range(shape[0])], dtype=object)

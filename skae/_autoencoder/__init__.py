@@ -1,0 +1,39 @@
+"""From checked arrays to a trained autoencoder, a value: no estimator, no checks.
+
+`Settings` are an estimator's training parameters, `Training` is all that trained
+networks follow from, `train` trains them and `Autoencoder` is what comes out.
+"""
+
+from skae._autoencoder._settings import (
+    Budget,
+    Settings,
+    detector_settings,
+    is_dense,
+    resolved_rate,
+)
+from skae._autoencoder._train import (
+    NoMemory,
+    Passes,
+    Table,
+    Training,
+    Watching,
+    train,
+    train_pass,
+)
+from skae._autoencoder._value import Autoencoder
+
+__all__ = [
+    "Autoencoder",
+    "Budget",
+    "NoMemory",
+    "Passes",
+    "Settings",
+    "Table",
+    "Training",
+    "Watching",
+    "detector_settings",
+    "is_dense",
+    "resolved_rate",
+    "train",
+    "train_pass",
+]

@@ -1,0 +1,274 @@
+"""The trained autoencoder as a value.
+
+It knows arrays and networks, not estimators: no validation, no parameters to set. Its
+methods trust their input. It pickles without Keras, and scores without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import functools
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skae import _engine as engine
+from skae._missing import goodness_of_observed, has_missing
+from skae._scalers import is_affine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+# Rows are handled in blocks of about this many numbers: scoring a large array needs
+# little memory in addition to the array, and what a layer writes is still in the
+# processor's cache when the next one reads it.
+BLOCK_SIZE = 1 << 17
+# Every call of Keras costs, so that its blocks are larger by this factor.
+_MORE_IN_KERAS = 2
+# With fewer blocks, starting threads is not worth it.
+MANY_BLOCKS = 8
+
+
+class Autoencoder:
+    """A trained network with its scalers and the history of its training."""
+
+    block_size, many_blocks = BLOCK_SIZE, MANY_BLOCKS
+
+    def __init__(
+        self,
+        forward: engine.TrainedNetwork,
+        scaler: Any,  # fitted; inputs pass it
+        target_scaler: Any,  # fitted, perhaps the same; outputs pass its inverse
+        history: dict[str, list[float]],  # losses per epoch
+        # What the network gets for missing entries, in scaled space: the training mean,
+        # (input_shape[-1],). None where no entry may be missing.
+        fill: NDArray[np.float64] | None = None,
+        restored: bool = False,  # whether the weights are those of the best epoch
+    ) -> None:
+        self.forward = forward
+        self.scaler = scaler
+        self.target_scaler = target_scaler
+        self.history = history
+        self.fill = fill
+        self.restored = restored
+        # How well the first of the networks of a training reconstructs its rows.
+        self.train_mse: float | None = None
+        self.train_r2: float | None = None
+        # Numbers that one row takes where it is widest: hidden layers count, too.
+        shapes = forward.architecture
+        widest_layer = max(weight.shape[-1] for weight in forward.weights)
+        self._row_size = max(
+            prod(shapes.input_shape), prod(shapes.output_shape), widest_layer
+        )
+
+    @property
+    def architecture(self) -> engine.Architecture:
+        """The network and the shapes that it was built for."""
+        return self.forward.architecture
+
+    @property
+    def weights(self) -> list[NDArray[np.float32]]:
+        """The weights."""
+        return self.forward.weights
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one code before it is flattened."""
+        return self.forward.latent_shape
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """What the network adds to the loss: the weight of each term, by name."""
+        return self.architecture.network.terms(self.architecture.output_shape)
+
+    @property
+    def width(self) -> int:
+        """Width of a flat code."""
+        return prod(self.latent_shape)
+
+    # --------------------------------------------------- rows in the input space
+
+    def encode(self, X: NDArray) -> NDArray:
+        """Return the codes, of shape (n, width), of rows."""
+        codes = np.empty((len(X), self.width), X.dtype)
+
+        def one_block(rows: slice) -> None:
+            codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
+
+        self.in_blocks(one_block, X)
+        return codes
+
+    def decode(self, codes: NDArray) -> NDArray:
+        """Return the rows, of shape (n, *output_shape), that codes stand for."""
+        shape = self.architecture.output_shape
+        decoded = np.empty((len(codes), *shape), codes.dtype)
+
+        def one_block(rows: slice) -> None:
+            scaled = self.forward.decode(codes[rows])
+            decoded[rows] = self.target_scaler.inverse_transform(scaled)
+
+        self.in_blocks(one_block, codes)
+        return decoded
+
+    def reconstruct(self, X: NDArray) -> NDArray:
+        """Return the network's output, of shape (n, *output_shape), in y's units."""
+        shape = self.architecture.output_shape
+        output = np.empty((len(X), *shape), X.dtype)
+
+        def one_block(rows: slice) -> None:
+            scaled = self.reconstruct_scaled(self.scaler.transform(X[rows]))
+            output[rows] = self.target_scaler.inverse_transform(scaled)
+
+        self.in_blocks(one_block, X)
+        return output
+
+    def inputs(self, X: NDArray) -> NDArray[np.float64]:
+        """Return what the network gets of rows: scaled, without missing entries."""
+        inputs = np.empty(X.shape)
+
+        def one_block(rows: slice) -> None:
+            scaled = self.scaler.transform(X[rows].astype(np.float64, copy=False))
+            inputs[rows] = self.filled(scaled)
+
+        self.in_blocks(one_block, X)
+        return inputs
+
+    def goodness(
+        self, X: NDArray, y: NDArray | None = None, weight: NDArray | None = None
+    ) -> tuple[float, float]:
+        """Return the mean squared error of y (or X), and the share of its variance.
+
+        In the units of y; features count by their variance.
+        """
+        y = X if y is None else y
+        if self.fill is not None and has_missing(y):
+            outputs = (
+                (rows, self.target_scaler.inverse_transform(scaled))
+                for rows, _, scaled in self.scaled_pairs(X)
+            )
+            return goodness_of_observed(y, outputs, weight)
+        weight = np.ones(len(X)) if weight is None else weight
+        # Deviations from the first row: a constant y has none, to the last bit.
+        first = y[0].astype(np.float64)
+        mean = np.zeros(first.shape)
+        for rows in blocks(len(y), first.size):
+            mean += np.tensordot(weight[rows], y[rows] - first, axes=1) / weight.sum()
+        sums = {}  # by block, since threads may share them
+
+        def one_block(rows: slice) -> None:
+            scaled = self.reconstruct_scaled(self.scaler.transform(X[rows]))
+            output = self.target_scaler.inverse_transform(scaled)
+            sums[rows.start] = (
+                weight[rows] @ _row_sums(y[rows] - output),
+                weight[rows] @ _row_sums(y[rows] - first - mean),
+            )
+
+        self.in_blocks(one_block, X)
+        squared, spread = (sum(sums[i][j] for i in sorted(sums)) for j in (0, 1))
+        mse = squared / (weight.sum() * first.size)
+        if spread == 0:
+            return float(mse), 1.0 if squared == 0 else 0.0
+        return float(mse), float(1 - squared / spread)
+
+    # ---------------------------------------------------------------- scaled rows
+
+    def encode_scaled(self, scaled: NDArray) -> NDArray:
+        """Return the codes of scaled rows."""
+        return self.forward.encode(self.filled(scaled))
+
+    def reconstruct_scaled(self, scaled: NDArray) -> NDArray:
+        """Return the network's output for scaled rows, in scaled space."""
+        return self.forward.reconstruct(
+            scaled if self.fill is None else self.filled(scaled)
+        )
+
+    def terms_scaled(self, scaled: NDArray) -> dict[str, NDArray]:
+        """Return the values per row of the network's terms, for scaled rows."""
+        return self.forward.terms(self.filled(scaled))
+
+    def weighted_terms(self, scaled: NDArray) -> NDArray:
+        """Return the weighted sum of the network's terms for each scaled row."""
+        values = self.terms_scaled(scaled)
+        return sum(share * values[name] for name, share in self.terms.items())
+
+    def filled(self, scaled: NDArray) -> NDArray:
+        """Return scaled rows as the network gets them: without missing entries."""
+        if self.fill is None:
+            return scaled
+        missing = np.isnan(scaled)
+        if not missing.any():
+            return scaled
+        return np.where(missing, self.fill.astype(scaled.dtype), scaled)
+
+    def to_keras(self) -> Any:
+        """Return a new ``keras.Model`` with these weights; it works in scaled space."""
+        return engine.keras_model(self.architecture, self.weights)
+
+    # --------------------------------------------------------------------- blocks
+
+    def in_blocks(
+        self,
+        one_block: Callable[[slice], None],
+        x: NDArray,
+        dtype: np.dtype | None = None,  # in which rows pass the network; x's own
+    ) -> None:
+        """Call a function with every block of rows, in threads where that pays.
+
+        What it writes must not depend on the order of the blocks.
+        """
+        if 0 < len(x) * self._row_size <= self.block_size:  # single rows come often
+            with engine.OneBlasThread():
+                one_block(slice(0, len(x)))
+            return
+        _let_memory_stay()
+        is_numpy = self.forward.runs_in_numpy(x.dtype if dtype is None else dtype)
+        slices = list(self._blocks(len(x), is_numpy))
+        # A user's scaler may not be safe in threads.
+        is_safe = is_numpy and all(map(is_affine, (self.scaler, self.target_scaler)))
+        if len(slices) < self.many_blocks or not is_safe:
+            with engine.OneBlasThread():
+                for rows in slices:
+                    one_block(rows)
+        else:
+            engine.run_in_threads(
+                [functools.partial(one_block, rows) for rows in slices]
+            )
+
+    def scaled_pairs(self, X: NDArray) -> Iterator[tuple[slice, NDArray, NDArray]]:
+        """Yield (rows, scaled inputs, scaled outputs) block by block."""
+        is_numpy = self.forward.runs_in_numpy(X.dtype)
+        for rows in self._blocks(len(X), is_numpy):
+            with engine.OneBlasThread():
+                scaled = self.scaler.transform(X[rows])
+                output = self.reconstruct_scaled(scaled)
+            yield rows, scaled, output
+
+    def _blocks(self, n: int, is_numpy: bool) -> Iterator[slice]:
+        """Return the blocks of rows."""
+        factor = 1 if is_numpy else _MORE_IN_KERAS
+        return blocks(n, self._row_size, factor * self.block_size)
+
+
+def blocks(n: int, row_size: int, block_size: int = BLOCK_SIZE) -> Iterator[slice]:
+    """Yield slices that cover ``range(n)``, of about equal memory whatever a row's."""
+    step = max(32, block_size // row_size)
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+@functools.cache
+def _let_memory_stay() -> None:
+    """Keep the C library from giving a block's memory back to the system.
+
+    The next block would get it back page by page, which takes as long as all else does.
+    That ends where glibc has seen a larger array go (see ``mallopt(3)``).
+    """
+    np.empty(1 << 20)  # 8 MB; costs nothing, since it is never written to
+
+
+def _row_sums(difference: NDArray) -> NDArray[np.float64]:
+    """Return the sum of squares of every row."""
+    flat = difference.reshape(len(difference), -1).astype(np.float64, copy=False)
+    return np.vecdot(flat, flat)

@@ -1,0 +1,24 @@
+"""Errors of rows and of their features, in scaled space, out of trained networks.
+
+A *scorer* holds the networks and what it learned from their training rows. It knows
+arrays and autoencoders, not estimators.
+"""
+
+from skae._row_errors._explanation import explanation_table, feature_names
+from skae._row_errors._scorer import (
+    ErrorScorer,
+    LatentScorer,
+    check_error,
+    latest_rows,
+    learn_scorer,
+)
+
+__all__ = [
+    "ErrorScorer",
+    "LatentScorer",
+    "check_error",
+    "explanation_table",
+    "feature_names",
+    "latest_rows",
+    "learn_scorer",
+]

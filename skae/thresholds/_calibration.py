@@ -1,0 +1,269 @@
+"""Calibration: which errors a threshold rule sees, and what must be known of them.
+
+Errors of rows that trained the network are smaller than those of new rows. Rules that
+promise a rate see errors of rows that neither trained, nor chose an epoch, nor fitted
+the scaler or the scale of an error: a part that is held out, or the errors of networks
+that are each trained without a fold of the rows.
+
+A *table* of rows has ``X``, ``weight`` (or None) and ``take(places)``; a *scorer* has
+``errors(X)``, and ``train_errors`` of the rows that it learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skae._random import stream
+from skae.thresholds._base import (
+    check_enough_errors,
+    check_outliers_known,
+    fewer_needed,
+    in_need,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+# Share of the normal rows that threshold_on="validation" holds out, at least.
+HELD_FRACTION = 0.2
+# Networks of threshold_on="cv".
+N_FOLDS = 5
+# Errors that partial_fit keeps, the latest ones.
+N_LATEST = 10_000
+# Rows that a network is trained on at least.
+_FEWEST_TRAINED = 2
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The errors that a rule may see."""
+
+    errors: NDArray[np.float64]  # (n,)
+    weight: NDArray[np.float64] | None = None  # (n,), in copies; None is one each
+    outlier: NDArray[np.bool_] | None = None  # (n,), known outliers; None is none
+    # Whether the rows trained no network that these errors come from.
+    held_out: bool = True
+
+    def fit(self, rule: Any) -> Any:
+        """Fit a rule to the errors that it may see: outliers only with labels."""
+        if not needs_labels(rule):
+            normal = self.normal()
+            return rule.fit(normal.errors, sample_weight=normal.weight)
+        labels = np.where(self._outlier_mask(), -1, 1)
+        return rule.fit(self.errors, labels, sample_weight=self.weight)
+
+    def shown_to(self, rule: Any) -> Calibration:
+        """Return the part that a rule sees."""
+        return self if needs_labels(rule) else self.normal()
+
+    def normal(self) -> Calibration:
+        """Return the part of the normal rows."""
+        if self.outlier is None:
+            return self
+        weight = None if self.weight is None else self.weight[~self.outlier]
+        return Calibration(self.errors[~self.outlier], weight, None, self.held_out)
+
+    def with_outliers(
+        self, errors: NDArray, weight: NDArray | None = None
+    ) -> Calibration:
+        """Return these errors of normal rows followed by those of outliers."""
+        return self.followed_by(
+            Calibration(errors, weight, np.ones(len(errors), dtype=bool))
+        )
+
+    def followed_by(self, later: Calibration) -> Calibration:
+        """Return these errors and later ones."""
+        weight = None
+        if self.weight is not None or later.weight is not None:
+            weight = np.concatenate([self._weights(), later._weights()])
+        errors = np.concatenate([self.errors, later.errors])
+        outlier = np.concatenate([self._outlier_mask(), later._outlier_mask()])
+        return Calibration(errors, weight, outlier, self.held_out)
+
+    def latest(self, rule: Any, most: int = N_LATEST) -> Calibration:
+        """Return the latest errors: as many as are kept, or as the rule needs."""
+        n = max(most, getattr(rule, "min_errors", 1))
+        parts = (self.errors, self.weight, self.outlier)
+        kept = (None if part is None else part[-n:].copy() for part in parts)
+        return Calibration(*kept, self.held_out)
+
+    def check(self, rule: Any, y: Any) -> None:
+        """Raise a ValueError where these errors are too few for a rule."""
+        if needs_labels(rule):
+            check_outliers_known(rule, y, self._outlier_mask())
+        check_enough_errors(rule, _copies(self.normal()._weights()))
+
+    def _outlier_mask(self) -> NDArray[np.bool_]:
+        """Return the mask of the outliers."""
+        if self.outlier is None:
+            return np.zeros(len(self.errors), dtype=bool)
+        return self.outlier
+
+    def _weights(self) -> NDArray[np.float64]:
+        """Return the weights, 1 where none are given."""
+        return np.ones(len(self.errors)) if self.weight is None else self.weight
+
+
+def needs_labels(rule: Any) -> bool:
+    """Return whether a rule sees known outliers, too; any object may be a rule."""
+    return getattr(rule, "needs_labels", False)
+
+
+def source_of(rule: Any, threshold_on: str) -> str:
+    """Return which errors a rule sees: "train", "validation" or "cv"."""
+    # Whether a promise fails on errors of training rows.
+    needs_held_out = getattr(rule, "needs_held_out", False)
+    if threshold_on == "auto":
+        return "validation" if needs_held_out or needs_labels(rule) else "train"
+    if threshold_on == "train" and needs_held_out:
+        raise ValueError(
+            f"{rule!r} needs errors of rows that did not train the network, but "
+            "threshold_on='train'. Use threshold_on='validation', 'cv' or 'auto'."
+        )
+    return threshold_on
+
+
+def hold_out(table: Any, rule: Any, seed: int) -> tuple[Any, Any]:
+    """Return (kept, held) parts of the normal rows, chosen at random.
+
+    A fifth is held out, or as many as the rule needs; those of one seed begin alike.
+    """
+    n = len(table.X)
+    needed = getattr(rule, "min_errors", 1)
+    shuffled = stream(seed, "calibration").permutation(n)
+    n_held = max(round(HELD_FRACTION * n), _rows_for(needed, table.weight, shuffled))
+    if n_held > n - _FEWEST_TRAINED:
+        or_cv = ", or use threshold_on='cv'" if needed <= n else ""
+        raise ValueError(
+            f"{in_need(rule)} that do not train the network, but of {n} normal rows at "
+            f"most {max(0, n - _FEWEST_TRAINED)} can be held out. Pass more rows, or "
+            f"{fewer_needed(rule)}{or_cv}."
+        )
+    kept, held = np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
+    return table.take(kept), table.take(held)
+
+
+def divide(
+    normal: Any, rule: Any, source: str, seed: int | None
+) -> tuple[Any, Any | None]:
+    """Return the rows that train, and those that are held out for the rule."""
+    if source == "validation":
+        return hold_out(normal, rule, seed)
+    check_enough_errors(rule, _copies(_weights_of(normal)))
+    return normal, None
+
+
+def known_outliers(rule: Any, table: Any, y: Any, is_normal: NDArray) -> Any | None:
+    """Return the outliers where the rule sees them, else None."""
+    if not needs_labels(rule):
+        return None
+    present = ~is_normal
+    if table.weight is not None:
+        present &= table.weight > 0
+    check_outliers_known(rule, y, present)
+    return table.take(present)
+
+
+def calibrate(scorer: Any, normal: Any, held: Any, outliers: Any) -> Calibration:
+    """Return the errors of held-out rows, or of training rows, and of outliers.
+
+    Only a part of the normal rows is held out, but all outliers are shown: each counts
+    by that part, so that outliers are as common as among all rows.
+    """
+    if held is None:
+        seen = Calibration(scorer.train_errors, normal.weight, held_out=False)
+    else:
+        seen = Calibration(scorer.errors(held.X), held.weight)
+    if outliers is None:
+        return seen
+    share = _weights_of(held or normal).sum() / _weights_of(normal).sum()
+    return seen.with_outliers(scorer.errors(outliers.X), _weights_of(outliers) * share)
+
+
+def latest(
+    scorer: Any,
+    earlier: Calibration,
+    rule: Any,
+    X: NDArray,
+    y: Any,
+    is_normal: NDArray,
+) -> Calibration:
+    """Return the latest of earlier errors and those of rows that are yet to train."""
+    if needs_labels(rule):
+        seen = Calibration(scorer.errors(X), outlier=~is_normal)
+    else:
+        seen = Calibration(scorer.errors(X[is_normal]))
+    if earlier.held_out:
+        seen = earlier.followed_by(seen)
+    seen = seen.latest(rule)
+    seen.check(rule, y)
+    return seen
+
+
+def kept_for(rule: Any, threshold_on: str, kept: dict[str, Calibration]) -> Calibration:
+    """Return the errors, by their source, that a fit kept for a rule."""
+    source = source_of(rule, threshold_on)
+    if source not in kept:
+        rows = "X, y" if needs_labels(rule) else "X"
+        raise ValueError(
+            f"{rule!r} with threshold_on={threshold_on!r} needs errors by {source!r}, "
+            f"but this detector was fitted by {' and '.join(map(repr, kept))} and "
+            "keeps no others. Fit again, or pass rows that did not train: "
+            f"fit_threshold({rows})."
+        )
+    return kept[source]
+
+
+def cross_fitted(
+    learn_scorer: Callable[[Any, int], Any], normal: Any, outliers: Any, seed: int
+) -> Calibration:
+    """Return each row's error by a scorer that is learned without its fold.
+
+    ``learn_scorer`` takes a table and a seed. Outliers, which train none, are spread
+    over the folds as the normal rows are.
+    """
+    n = len(normal.X)
+    if n <= _FEWEST_TRAINED:
+        raise ValueError(
+            f"threshold_on='cv' needs at least {_FEWEST_TRAINED + 1} normal rows, so "
+            f"that each network trains on {_FEWEST_TRAINED}, but there are {n}. Pass "
+            "more rows."
+        )
+    n_folds = min(N_FOLDS, n)
+    tables = [normal] if outliers is None else [normal, outliers]
+    # As even as can be.
+    folds = [
+        stream(seed, "folds").permutation(np.arange(len(table.X)) % n_folds)
+        for table in tables
+    ]
+    errors = [np.empty(len(table.X)) for table in tables]
+    for fold in range(n_folds):
+        fold_seed = int(stream(seed, "folds", fold).integers(2**31 - 1))
+        scorer = learn_scorer(normal.take(np.flatnonzero(folds[0] != fold)), fold_seed)
+        for table, places, found in zip(tables, folds, errors, strict=True):
+            found[places == fold] = scorer.errors(table.X[places == fold])
+    seen = Calibration(errors[0], normal.weight)
+    return seen if outliers is None else seen.with_outliers(errors[1], outliers.weight)
+
+
+def _rows_for(needed: int, weight: NDArray | None, order: NDArray) -> int:
+    """Return how many rows, in their order, hold as many copies as are needed."""
+    if weight is None:
+        return needed
+    copies = np.cumsum(weight[order] / min(1.0, weight.max()))
+    return int(np.searchsorted(copies, needed * (1 - 1e-9))) + 1
+
+
+def _weights_of(table: Any) -> NDArray[np.float64]:
+    """Return the weights of rows, 1 where none are given."""
+    return np.ones(len(table.X)) if table.weight is None else table.weight
+
+
+def _copies(weight: NDArray[np.float64]) -> float:
+    """Return how many copies weights are, as the rules count them."""
+    return (weight / min(1.0, weight.max())).sum() if len(weight) else 0

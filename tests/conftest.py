@@ -64,8 +64,8 @@ def untouched_global_random_state(request):
 @pytest.fixture(scope="session")
 def data_folder():
     """Folder of the real data, or a skip that says where it was looked for."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SKAE_DATA", beside))
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKAE_DATA", default))
     if not (folder / "ecg5000.npz").is_file():
         pytest.skip(f"no real data: set SKAE_DATA (looked in {folder})")
     return folder

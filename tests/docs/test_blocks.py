@@ -77,7 +77,7 @@ def run_block(page, line, code, namespace):
 
 @pytest.mark.parametrize(("page", "run"), list(sessions()))
 def test_python_blocks_run(page, run, tmp_path, monkeypatch, capfd):
-    """In a folder of their own; what they do not print, nobody prints."""
+    """In a folder of their own; they print what their text prints, and no more."""
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     printed = io.StringIO()
@@ -88,6 +88,16 @@ def test_python_blocks_run(page, run, tmp_path, monkeypatch, capfd):
     assert (shown.out, shown.err) == ("", "")
     asks = any("print(" in code for _, code in run)
     assert bool(printed.getvalue()) == asks
+
+
+def test_every_block_is_found_and_a_false_claim_fails(tmp_path):
+    texts = [page.read_text() for page in PAGES]
+    n_runs = [len(session.values[1]) for session in sessions()]
+    assert sum(n_runs) == sum(text.count("```python\n") for text in texts) > 10
+    page = tmp_path / "page.md"
+    run_block(page, 1, "a = 3\na == 3\n", {})
+    with pytest.raises(AssertionError, match=r"page\.md:2 does not hold"):
+        run_block(page, 1, "a = 3\na == 4\n", {})
 
 
 def commands():

@@ -1,6 +1,7 @@
 """The rules of the house: floors, imports, sizes, style, documented defaults."""
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -17,17 +18,18 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Room: (floor, what it may import in addition to the standard library and NumPy).
 HOUSE = {
-    "__main__": (6, set()),
-    "_cli": (6, {"sklearn", "pandas", "tqdm", "matplotlib"}),
-    "__init__": (6, set()),
-    "_transformer": (5, {"sklearn", "joblib"}),
-    "_denoiser": (5, {"sklearn", "joblib"}),
-    "_detector": (5, {"sklearn", "joblib", "pandas"}),
-    "_base": (4, {"sklearn", "keras", "pandas"}),
-    "_autoencoder": (3, {"sklearn", "joblib", "filelock"}),
-    "_row_errors": (3, {"scipy", "pandas"}),
-    "_engine": (2, {"keras", "tensorflow", "tqdm", "threadpoolctl"}),
-    "networks": (1, {"sklearn", "scipy", "keras", "tensorflow"}),
+    "__init__": (7, set()),
+    "__main__": (7, set()),
+    "_cli": (7, {"sklearn", "pandas", "tqdm", "matplotlib"}),
+    "_transformer": (6, {"sklearn", "joblib"}),
+    "_denoiser": (6, {"sklearn", "joblib"}),
+    "_detector": (6, {"sklearn", "joblib", "pandas"}),
+    "_base": (5, {"sklearn", "keras", "pandas"}),
+    "_autoencoder": (4, {"sklearn", "joblib", "filelock"}),
+    "_row_errors": (4, {"scipy", "pandas"}),
+    "_engine": (3, {"keras", "tensorflow", "tqdm", "threadpoolctl"}),
+    "networks": (2, {"sklearn", "scipy", "keras", "tensorflow"}),
+    "_layers": (1, {"sklearn", "scipy", "keras", "tensorflow"}),
     "thresholds": (1, {"sklearn", "scipy"}),
     "corruptions": (1, {"sklearn", "scipy"}),
     "metrics": (1, {"sklearn", "scipy"}),
@@ -40,6 +42,7 @@ HOUSE = {
     "_random": (0, set()),
     "_validation": (0, {"sklearn"}),
 }
+ESTIMATORS = {"_transformer", "_denoiser", "_detector"}
 # Packages that are slow to import or seldom needed: inside functions only, but in the
 # engine's own modules, which are themselves imported inside functions.
 INSIDE_FUNCTIONS = {"keras", "tensorflow", "matplotlib", "pooch", "tqdm", "pandas"}
@@ -49,40 +52,57 @@ def room_of(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
+def is_module(name):
+    path = ROOT.parent / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").exists()
+
+
+def for_types_only(tree):
+    """Return the nodes below `if TYPE_CHECKING:`."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+
+
 def imports_of(path):
-    """Yield (module, is at the top of the file) for every import of a file."""
+    """Yield (module, where) for every import of a file.
+
+    Where is "top", "inside" functions, or "types": below `if TYPE_CHECKING:`.
+    """
     tree = ast.parse(path.read_text())
-    top = set(tree.body)
+    types = for_types_only(tree)
     for node in ast.walk(tree):
+        where = "types" if node in types else "top" if node in tree.body else "inside"
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node in top) for alias in node.names)
+            yield from ((alias.name, where) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                is_module = (ROOT.parent / inner.replace(".", "/")).exists() or (
-                    ROOT.parent / (inner.replace(".", "/") + ".py")
-                ).exists()
-                yield (inner if is_module else node.module), node in top
+                yield (inner if is_module(inner) else node.module), where
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_go_down_the_floors(path):
     room = room_of(path)
     floor, outside = HOUSE[room]
-    for module, at_top in imports_of(path):
+    for module, where in imports_of(path):
         package, _, rest = module.partition(".")
         if package == "skae":
             target = rest.partition(".")[0] or "__init__"
-            # Same floor: within one room, the fitting step of the base, and the main
-            # job, which uses the public names as a user does.
+            # The command line uses the public names as a user does.
             below = HOUSE[target][0] < floor or target == room
-            shared = floor == HOUSE[target][0] == 4 or floor == 6
-            assert below or shared, f"{room} (floor {floor}) imports {module}"
+            assert below or floor == 7, f"{room} (floor {floor}) imports {module}"
         elif package not in sys.stdlib_module_names and package != "numpy":
+            if where == "types":
+                continue
             assert package in outside, f"{room} imports {module}"
-            if at_top and package in INSIDE_FUNCTIONS:
-                allowed = room == "_engine" or floor == 6
+            if where == "top" and package in INSIDE_FUNCTIONS:
+                # In the engine's own modules, which are imported inside functions.
+                allowed = room == "_engine" or floor == 7
                 assert allowed, f"{room} imports {module} at the top"
             private = any(part.startswith("_") for part in module.split("."))
             assert room == "_validation" or not private, f"{room} imports {module}"
@@ -92,12 +112,32 @@ def test_every_room_is_in_the_house():
     assert {room_of(path) for path in FILES} == set(HOUSE)
 
 
+def test_few_rooms_at_the_top():
+    assert len({room_of(path) for path in FILES}) <= 24
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_stay_small(path):
+def test_files_stay_readable(path):
     lines = path.read_text().splitlines()
-    # The three public estimators hold three long docstrings and signatures each.
-    limit = 650 if HOUSE[room_of(path)][0] == 5 else 450
-    assert len(lines) <= limit
+    # An estimator holds three long docstrings and signatures.
+    assert len(lines) <= (650 if room_of(path) in ESTIMATORS else 450)
+
+
+def test_no_fragments():
+    """A short private module with one importer belongs in its importer."""
+    importers = {}
+    for path in [*FILES, *ROOT.rglob("*.pyi")]:
+        for module, where in imports_of(path):
+            if where != "types":
+                importers.setdefault(module, set()).add(path)
+    fragments = []
+    for path in FILES:
+        if path.stem.startswith("_") and not path.stem.endswith("__"):
+            module = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+            lines = len(path.read_text().splitlines())
+            if lines < 80 and len(importers.get(module, ())) < 2:
+                fragments.append(f"{module}: {lines} lines")
+    assert not fragments, "\n".join(fragments)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -159,6 +199,129 @@ def test_a_name_of_a_package_is_imported_when_it_is_used(package):
     assert set(module.__all__) <= set(done.stdout.split())
     with pytest.raises(AttributeError, match=f"'skae.{package}' has no attribute 'PCA"):
         module.PCA
+
+
+def test_packages_show_public_names_only():
+    """A public name has one list: that of its package, from which skae takes it."""
+    estimators = {skae.AutoencoderTransformer, skae.DenoisingRegressor}
+    estimators.add(skae.ReconstructionOutlierDetector)
+    listed = {}
+    for name in skae.__all__:
+        module = getattr(skae, name)
+        if inspect.ismodule(module):
+            shown = {one for one in dir(module) if not one.startswith("_")}
+            if hasattr(module, "__path__"):
+                assert shown == set(module.__all__)
+            listed |= {one: getattr(module, one) for one in module.__all__}
+    for name in set(skae.__all__) - {"__version__"}:
+        value = getattr(skae, name)
+        if not inspect.ismodule(value) and value not in estimators:
+            assert listed[name] is value
+
+
+@functools.cache
+def public_names():
+    """Return (module, name) of the public functions and classes, and of their bases."""
+    values = [getattr(skae, name) for name in skae.__all__]
+    for module in filter(inspect.ismodule, list(values)):
+        values += [getattr(module, name) for name in module.__all__]
+    public = {("skae.__main__", "main"), ("skae.__main__", "build_parser")}
+    for value in values:
+        for base in getattr(value, "__mro__", [value]):
+            public.add((getattr(base, "__module__", ""), getattr(base, "__name__", "")))
+    return public
+
+
+def definitions(path):
+    """Yield (name, node, is public) of the functions and classes of a file.
+
+    Functions inside functions and dunder methods are left out.
+    """
+    module = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    module = module.removesuffix(".__init__")
+    public = public_names()
+    for node in ast.parse(path.read_text()).body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        is_public = (module, node.name) in public and not node.name.startswith("_")
+        yield f"{module}.{node.name}", node, is_public
+        for inner in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(inner, ast.FunctionDef) and not inner.name.endswith("__"):
+                whole = f"{module}.{node.name}.{inner.name}"
+                private = (
+                    inner.name.startswith("_") or (module, node.name) not in public
+                )
+                yield whole, inner, not private
+
+
+DEFINITIONS = [one for path in FILES for one in definitions(path)]
+
+
+def table(offenders):
+    return f"{len(offenders)}:\n" + "\n".join(offenders)
+
+
+def test_private_functions_are_annotated():
+    """Public ones are looked at where they are called: tests/test_typing.py."""
+    offenders = []
+    for name, node, is_public in DEFINITIONS:
+        if isinstance(node, ast.FunctionDef) and not is_public:
+            given = node.args
+            parameters = given.posonlyargs + given.args + given.kwonlyargs
+            parameters += [one for one in (given.vararg, given.kwarg) if one]
+            missing = [
+                one.arg
+                for one in parameters
+                if one.annotation is None and one.arg not in ("self", "cls")
+            ]
+            if missing or node.returns is None:
+                missing += ["return"] * (node.returns is None)
+                offenders.append(f"{name}: {', '.join(missing)}")
+    assert not offenders, table(offenders)
+
+
+def test_private_docstrings_are_one_line():
+    """None where the body is one statement, or where the class it overrides has it."""
+    documented = {
+        node.name for _, node, _ in DEFINITIONS if ast.get_docstring(node) is not None
+    }
+    offenders = []
+    for name, node, is_public in DEFINITIONS:
+        doc = ast.get_docstring(node)
+        if is_public:
+            continue
+        if doc is None:
+            overrides = isinstance(node, ast.FunctionDef) and node.name in documented
+            is_trivial = len(node.body) == 1 or overrides
+            if not is_trivial:
+                offenders.append(f"{name}: none")
+        elif "\n" in doc:
+            offenders.append(f"{name}: {doc.count(chr(10)) + 1} lines")
+    assert not offenders, table(offenders)
+
+
+def test_public_docstrings_have_their_sections():
+    """One line is enough for a method that a base class documents in full."""
+    documented = {
+        node.name
+        for _, node, is_public in DEFINITIONS
+        if is_public and "\n---" in (ast.get_docstring(node) or "")
+    }
+    offenders = []
+    for name, node, is_public in DEFINITIONS:
+        doc = ast.get_docstring(node) or ""
+        if not is_public or not isinstance(node, ast.FunctionDef):
+            continue
+        if node.name in documented and "\n" not in doc:
+            continue
+        given = [one.arg for one in node.args.args + node.args.kwonlyargs]
+        is_property = any(ast.unparse(one) == "property" for one in node.decorator_list)
+        returns = node.returns is not None and ast.unparse(node.returns) != "None"
+        if set(given) - {"self", "cls"} and "Parameters\n----------" not in doc:
+            offenders.append(f"{name}: Parameters")
+        if returns and not is_property and not re.search("(Returns|Yields)\n---", doc):
+            offenders.append(f"{name}: Returns")
+    assert not offenders, table(offenders)
 
 
 def public_objects():

@@ -38,7 +38,7 @@ def training_arrays(
     if rows.weight is not None:
         data["weight"] = rows.weight
     corruption = spec.corruption
-    if needs_extremes(spec):
+    if corruption is not None and corruption.needs_extremes:
         data["low"], data["high"] = feature_extremes(rows.x)
     if rows.fill is not None:  # one row of it; x and y keep their gaps
         data["fill"] = np.broadcast_to(rows.fill, rows.x[:1].shape)
@@ -52,11 +52,6 @@ def training_arrays(
             weight = np.ones(len(inputs), np.float32)
         data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}
     return data
-
-
-def needs_extremes(spec: TrainingSpec) -> bool:
-    """Return whether the corruption reads the training rows' extremes."""
-    return spec.corruption is not None and spec.corruption.needs_extremes
 
 
 def check_optimizer_state(state: list, fresh: list, optimizer: object) -> None:

@@ -31,7 +31,8 @@ class Architecture:
     @cached_property
     def layers(self) -> tuple[list[Layer], list[Layer]] | None:
         """The layers of encoder and decoder, or None where only Keras knows them."""
-        return layers_of(self.network, *self.shapes)
+        shapes = self.input_shape, self.output_shape, self.latent_dim
+        return layers_of(self.network, *shapes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: kept for name, kept in vars(self).items() if name != "layers"}

@@ -132,8 +132,10 @@ class Network(ABC, BaseEstimator):
         name = path.rpartition("/")[2]
         if name == "recurrent_kernel":
             return _orthogonal(shape, rng)
-        if name == "kernel":
-            return _glorot_uniform(shape, rng)
+        if name == "kernel":  # whose last two axes are inputs and outputs
+            field = prod(shape[:-2])  # places that a convolution's kernel covers
+            limit = np.sqrt(6 / (field * (shape[-2] + shape[-1])))
+            return rng.uniform(-limit, limit, size=shape).astype(np.float32)
         if name in ("gamma", "moving_variance"):
             return np.ones(shape, np.float32)
         values = np.zeros(shape, np.float32)
@@ -225,7 +227,8 @@ class LayeredNetwork(Network):
                 f"The '{self._sizes}' parameter of {type(self).__name__} must hold at "
                 f"least one size. Got {sizes!r} instead."
             )
-        _check_asked_shape(self.input_shape, type(self).__name__)
+        if self.input_shape is not None:
+            _check_asked_shape(self.input_shape, type(self).__name__)
 
     def build(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
@@ -319,16 +322,6 @@ def _decoder(layers: Layers, code: Any, made: dict[Layer, Any]) -> Any:
     return keras.Model(codes, keras_output(layers, codes, made), name="decoder")
 
 
-# ------------------------------------------------------------------- fresh weights
-
-
-def _glorot_uniform(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Return a kernel whose last two axes are inputs and outputs."""
-    field = prod(shape[:-2])  # places that a convolution's kernel covers
-    limit = np.sqrt(6 / (field * (shape[-2] + shape[-1])))
-    return rng.uniform(-limit, limit, size=shape).astype(np.float32)
-
-
 def _orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     """Return a matrix with orthonormal rows or columns."""
     rows, columns = shape
@@ -338,18 +331,15 @@ def _orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     return (q if rows >= columns else q.T).astype(np.float32)
 
 
-# -------------------------------------------------------------------- shapes of rows
-
-
 def _is_size(value: Any) -> bool:
     """Return whether a value is a positive integer."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    return (
+        isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
+    )
 
 
-def _check_asked_shape(asked: tuple | list | None, name: str) -> None:
+def _check_asked_shape(asked: tuple | list, name: str) -> None:
     """Raise where a network's `input_shape` is not positive integers and one -1."""
-    if asked is None:
-        return
     free = [size for size in asked if not _is_size(size)]
     is_free = [isinstance(size, Integral) and size == -1 for size in free]
     if not asked or len(free) > 1 or not all(is_free):

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from skae._engine._data import needs_extremes
 from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import _pool
 from skae._engine._keras._callbacks import (
@@ -35,7 +34,7 @@ def acquired(
         is_weighted=rows.weight is not None,
         has_validation=validation is not None,
         has_missing=rows.fill is not None,
-        has_extremes=needs_extremes(spec),
+        has_extremes=getattr(spec.corruption, "needs_extremes", False),
         sets_rate=spec.learning_rate == "one_cycle",
     )
     key = None

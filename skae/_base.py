@@ -205,7 +205,7 @@ class BaseAutoencoder(BaseEstimator):
                 order="C",  # blocks of rows, and the same bits whatever the layout was
                 allow_nd=True,
                 ensure_min_samples=min_samples,
-                ensure_all_finite=self._finiteness(),
+                ensure_all_finite="allow-nan" if self._allows_nan else True,
             )
         if 0 in X.shape[1:]:
             raise ValueError(
@@ -243,10 +243,6 @@ class BaseAutoencoder(BaseEstimator):
         return check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
-
-    def _finiteness(self) -> bool | str:
-        """Return what scikit-learn's checks are to demand of numbers."""
-        return "allow-nan" if self._allows_nan else True
 
     def _counted(self, table: Table, at_least: int) -> Table:
         """Return a table without the rows that do not count in training."""

@@ -17,6 +17,7 @@ from skae.corruptions import corrupt
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Self
 
     import joblib
     from numpy.typing import ArrayLike, NDArray
@@ -203,7 +204,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         *,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
-    ) -> DenoisingRegressor:
+    ) -> Self:
         """Learn to predict clean rows.
 
         Parameters
@@ -221,7 +222,6 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-            The fitted estimator.
 
         Raises
         ------
@@ -240,9 +240,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike | None = None
-    ) -> DenoisingRegressor:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         Parameters
@@ -255,7 +253,6 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-            The fitted estimator.
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
@@ -366,7 +363,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 ensure_2d=False,
                 allow_nd=True,
                 input_name="y",
-                ensure_all_finite=self._finiteness(),
+                ensure_all_finite="allow-nan" if self._allows_nan else True,
             )
         check_consistent_length(X, y)
         return y

@@ -22,14 +22,7 @@ from skae._autoencoder import (
 )
 from skae._base import BaseAutoencoder
 from skae._random import seed_from
-from skae._row_errors import (
-    ErrorScorer,
-    LatentScorer,
-    check_error,
-    explanation_table,
-    latest_rows,
-    learn_scorer,
-)
+from skae._row_errors import check_error, explanation_table, latest_rows, learn_scorer
 from skae._validation import (
     Interval,
     StrOptions,
@@ -44,12 +37,16 @@ from skae.thresholds import _calibration as calibration
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Self
 
     import joblib
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-_constraints = BaseAutoencoder._parameter_constraints
+    from skae._row_errors import Scorer
+
+_SIMPLE_ERRORS = ("mse", "mae", "standardized", "latent")
+_constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
 
 
 class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
@@ -62,10 +59,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
-        Width of the code. "auto" is a quarter of a row's values, at least 8 and at most
-        32, with a `DenseNetwork`; 4 with other networks of skae; and of your own Keras
-        model it is the model's own.
-        None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
+        Width of the code. "auto" is a quarter of a row's values, but 8 to 32, with a
+        `DenseNetwork`; 4 with other networks of skae; your own Keras model's own. None
+        is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
         `RecurrentNetwork`, the map for a `ConvNetwork`.
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork(hidden_units=(256, 64))``; its parameters
@@ -86,12 +82,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number with an instance is an
-        error.
+        of Keras sets the rate, and None for others. A number needs an optimizer's name.
     epochs : int or "auto", default="auto"
-        Passes over the training rows; "auto" makes as many as give about 1,500 steps,
-        or 700 steps for each of several networks, but at least 10 and at most 60;
-        fewer where rows have copies.
+        Passes over the training rows; "auto" gives about 1,500 steps, or 700 for each
+        of several networks, in 10 to 60 epochs; fewer where rows have copies.
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
     validation_fraction : float or None, default=None
@@ -103,27 +97,24 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         all epochs and keeps the last weights.
     corruption : corruption, "auto" or None, default="auto"
         Damage done to the inputs, afresh at every step, in scaled space. "auto" is
-        noise of a strength that differs from row to row, ``GaussianNoise((0.1, 2.0))``
-        times the columns' standard deviation, with a `DenseNetwork`, and None with
-        other networks.
+        noise of a strength that differs from row to row, 0.1 to 2 standard deviations
+        of the columns, with a `DenseNetwork`; None with other networks.
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
-        Where trained networks, and the errors that follow from them, are kept. With an
-        int `random_state`, what was computed before from the same rows and parameters
-        is used again, across candidates of a search, calls and processes. Not used with
-        `callbacks`, `warm_start` or ``partial_fit``.
+        Where networks, and the errors that follow from them, are kept. With an int
+        `random_state`, what came of the same rows and parameters is used again, across
+        candidates of a search, calls and processes. Not used with `callbacks`,
+        `warm_start` or ``partial_fit``.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights and the scaler of the previous fit.
     random_state : int, RandomState instance or None, default=None
         Determines weights, validation rows, batch order and corruption. With an int,
-        fits are bit-identical on the same machine. None is different every time; the
-        global random state is neither read nor changed.
+        fits are bit-identical on the same machine. None is different every time.
     engine : {"auto", "keras", "numpy"}, default="auto"
-        Where networks train. "auto": in NumPy where all layers can, else in Keras.
-        "keras": in Keras whatever the network, on a GPU where TensorFlow sees one.
-        "numpy": in NumPy; where something stands against it, ``fit`` raises and says
-        what.
+        "auto" trains in NumPy where all layers can, and in Keras otherwise; "keras" in
+        Keras whatever the network, on a GPU where TensorFlow sees one; "numpy" demands
+        NumPy, and ``fit`` says what stands against it.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
     threshold : rule, float or None, default=None
@@ -134,8 +125,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Whose errors the rule sees. "train": the training rows'. "validation": those of
         a fifth of the rows, or as many as the rule needs, which are held out: they
         neither train nor choose an epoch. "cv": every row's, from the one of five more
-        networks that is trained without it. "auto": "validation" for rules that
-        promise a rate or that need labels, else "train".
+        networks that is trained without it. "auto": "validation" for rules that promise
+        a rate or that need labels, else "train".
     error : str, default="auto"
         Error of a row, in scaled space. "mse", "mae": mean squared or absolute error of
         its reconstruction. "standardized": mean squared after dividing by each
@@ -147,19 +138,18 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         "latent" with a `DenseNetwork`, else "standardized".
     n_networks : int or "auto", default="auto"
         Networks that are trained, one after the other, from other seeds; a row's error
-        is the mean of theirs. All else is the first one's: codes, reconstructions,
-        ``history_``. "auto" is 2 with ``error="latent"``, else 1; and 1 where
-        `callbacks` watch the training or `patience` may stop it.
+        is the mean of theirs, all else is the first one's. "auto" is 2 with
+        ``error="latent"``, else 1; and 1 where `callbacks` watch the training or
+        `patience` may stop it.
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
         errors, which average what is observed, and ``impute`` fills them in.
 
     Attributes
     ----------
-    autoencoder_ : object
-        The first of ``autoencoders_``.
-    autoencoders_ : list of object
-        The trained networks with their scalers, values that pickle without Keras.
+    autoencoders_, autoencoder_ : list of object, object
+        The trained networks with their scalers, values that pickle without Keras; and
+        the first of them.
     history_ : dict of str to list of float
         ``loss`` and, with validation rows, ``val_loss`` of every epoch; also what the
         network adds to the loss, such as ``kl`` of a `VariationalNetwork`.
@@ -176,24 +166,21 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     latent_shape_ : tuple of int
         Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
     reconstruction_err_ : float
-        Mean reconstruction error of the training rows, in scaled space.
+        Mean of ``train_errors_``, by the rows' weights.
     r2_ : float
         Share of the variance, in X's units, that is kept of (10,000) training rows.
     train_errors_ : ndarray of shape (n_training_rows,)
-        Reconstruction errors of the rows that were trained on, float64; the rows of
-        `validation_fraction` are among them, rows with ``y == -1`` are not.
+        Errors of the rows that trained, float64, those of `validation_fraction` among
+        them.
     calibration_errors_ : ndarray of shape (n_calibration_rows,)
         Errors that the threshold was learned from: ``train_errors_``, or those of the
         rows that `threshold_on` says; outliers' last, where the rule needs labels.
     threshold_rule_ : rule
         The fitted clone of the rule.
-    threshold_ : float
-        Errors above it are outliers.
-    offset_ : float
-        ``-threshold_``, on the scale of ``score_samples``.
+    threshold_, offset_ : float
+        Errors above the threshold are outliers; the offset is ``-threshold_``.
     feature_scale_ : ndarray of shape input_shape_ or None
-        Mean squared training error of each feature; None unless
-        ``error="standardized"``.
+        Mean squared training error of each feature with ``error="standardized"``.
 
     See Also
     --------
@@ -219,12 +206,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
     ratio [3]_ along the rows is below 0.5, and below 1 once they are standardised, and
-    their deviations, correlations or bounds agree with it; ``scaler_`` tells.
+    their deviations, correlations or bounds agree with it.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
     all strengths: that keeps it from reconstructing what it has not seen better than a
-    narrow code alone. The training rows should be normal ones. Outliers among them are
-    learned, too: say which they are, in `y`.
+    narrow code alone. Outliers among the training rows are learned, too: name them in
+    `y`.
 
     There is no ``score``, as IsolationForest has none. To search with labels, pass
     ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from
@@ -258,20 +245,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_constraints,
-        "latent_dim": [*_constraints["latent_dim"], StrOptions({"auto"})],
+        "latent_dim": [*_constraints["latent_dim"], *_auto],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
-        "scaler": [*_constraints["scaler"], StrOptions({"auto"})],
-        "corruption": [*_constraints["corruption"], StrOptions({"auto"})],
-        "error": [
-            StrOptions({"auto", "latent", "mse", "mae"}),
-            StrOptions({"standardized", "negative_elbo"}),
-        ],
-        "n_networks": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
+        "scaler": [*_constraints["scaler"], *_auto],
+        "corruption": [*_constraints["corruption"], *_auto],
+        "error": [StrOptions({"auto", "negative_elbo", *_SIMPLE_ERRORS})],
+        "n_networks": [Interval(Integral, 1, None, closed="left"), *_auto],
     }
 
     def __init__(
@@ -323,8 +304,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.n_networks = n_networks
         self.allow_nan = allow_nan
 
-    # -------------------------------------------------------------------- fitting
-
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -334,7 +313,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         *,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
-    ) -> ReconstructionOutlierDetector:
+    ) -> Self:
         """Train on the normal rows and learn the threshold.
 
         Parameters
@@ -342,20 +321,16 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Training rows.
         y : array-like of shape (n_samples,), default=None
-            Rows with ``y == -1`` train neither network nor scaler, and are shown to
-            rules that need labels alone; all others, whatever their label, count as
-            normal. None: all rows are normal.
+            Rows with ``y == -1`` train neither network nor scaler, and are shown only
+            to rules that need labels; all others, whatever their label, are normal.
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
-        X_val : array-like of shape (n_val, *X.shape[1:]), default=None
-            Rows that watch the loss instead of a part of X.
-        y_val : array-like of shape (n_val,), default=None
-            Rows of X_val with ``y_val == -1`` are left out.
+        X_val, y_val : array-like, default=None
+            Rows that watch the loss instead of a part of X, but for ``y_val == -1``.
 
         Returns
         -------
         self : object
-            The fitted estimator.
 
         Raises
         ------
@@ -363,7 +338,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Before any training: where the rule needs more rows than can be held out,
             or outliers that y does not name.
         """
-        rule, kind = self._check_rule(), self._check_error()
+        rule = self._check_rule()
+        kind = check_error(self._error(), self.loss, self.network)
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal = normal_rows(y, X, "y", at_least=2)
@@ -377,13 +353,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         source = calibration.source_of(rule, self.threshold_on)
         split_seed = None if source == "train" else seed_from(self.random_state)
-        if source == "validation" and self.warm_start and self.__sklearn_is_fitted__():
-            raise ValueError(
-                "warm_start=True continues a network that may have trained on rows "
-                "that are to be held out now. Use warm_start=False, threshold_on='cv', "
-                "or threshold_on='train' and then fit_threshold(X) with other rows."
-            )
-        rows, held = calibration.divide(normal, rule, source, split_seed)
+        is_warm = self.warm_start and self.__sklearn_is_fitted__()
+        rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
         seed, n_networks = seed_from(self.random_state), self._n_networks()
         training = Training(self._settings(), rows, validation, seed)
         memory = self._memory_of(training)
@@ -397,25 +368,21 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         else:
             split = normal, held, outliers
             calibrated = functools.partial(calibration.calibrate, scorer, *split)
-        tables = [None if one is None else vars(one) for one in (held, outliers)]
+        tables = [one and vars(one) for one in (held, outliers)]
         seen = memory.recall(["errors", source, *kind, n_networks, *tables], calibrated)
-        self._passes = self._compared = None
+        self._passes = self._compared_rows = None
         self._set_scorer(scorer, rows)
-        self._learn_threshold(rule, source, seen)
+        self._set_threshold(rule, seen, source)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike | None = None
-    ) -> ReconstructionOutlierDetector:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
-        The threshold stays current. With errors of training rows, it is learned from
-        these rows' errors. Otherwise from the latest 10,000 errors of rows, each taken
-        before the network trained on it; the first call, which has no network yet,
-        holds rows out, as ``fit`` does. Rows that come again are no longer new: pass
-        each once. With ``error="latent"``, codes are compared with those of the latest
-        5,000 rows that came through this method.
+        The threshold is learned from these rows' errors, or, where the rule needs those
+        of rows that did not train, from the latest 10,000 errors, each taken before its
+        row trained: pass each row once. The first call holds rows out, as ``fit`` does.
+        With ``error="latent"``, rows are compared with the latest 5,000 ones.
 
         Parameters
         ----------
@@ -427,9 +394,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-            The fitted estimator.
         """
-        rule, kind = self._check_rule(), self._check_error()
+        rule = self._check_rule()
+        kind = check_error(self._error(), self.loss, self.network)
         is_first = not hasattr(self, "autoencoder_")
         at_least = 2 if is_first else 1
         X = self._check_X(X, reset=is_first, min_samples=at_least)
@@ -447,19 +414,21 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             seen = calibration.latest(self._scorer, self._calibration, rule, *labels)
 
         networks = self._train_pass(self._settings(), rows, self._n_networks())
-        earlier = getattr(self, "_compared", None)
-        self._compared = latest_rows(X[:0] if earlier is None else earlier, rows.X)
-        scorer = learn_scorer(kind, networks, rows, self._compared)
+        compared = getattr(self, "_compared_rows", None)
+        if kind.values == "latent":
+            compared = latest_rows(X[:0] if compared is None else compared, rows.X)
+        scorer = learn_scorer(kind, networks, rows, compared)
+        self._compared_rows = compared
         if seen is None:
             seen = calibration.calibrate(scorer, normal, held, outliers)
         self._set_scorer(scorer, rows)
-        self._learn_threshold(rule, source, seen)
+        self._set_threshold(rule, seen, source)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_threshold(
         self, X: ArrayLike | None = None, y: ArrayLike | None = None
-    ) -> ReconstructionOutlierDetector:
+    ) -> Self:
         """Learn the threshold again, by the present rule, without training.
 
         Parameters
@@ -468,19 +437,16 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Rows whose errors the rule sees; new ones, where its promise should hold.
             None: the rows of ``fit`` that `threshold_on` says.
         y : array-like of shape (n_samples,), default=None
-            Labels of X. Rows with ``y == -1`` are left out, unless the rule needs
-            labels.
+            Rows with ``y == -1`` are left out, unless the rule needs labels.
 
         Returns
         -------
         self : object
-            The estimator with a new ``threshold_``.
 
         Raises
         ------
         ValueError
-            Where y is given without X, or X is None and the rule needs errors that the
-            fit did not keep.
+            Where y is given without X, or the rule needs errors that fit did not keep.
         """
         check_is_fitted(self)
         rule = self._check_rule()
@@ -503,7 +469,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def fit_predict(
         self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any
     ) -> NDArray[np.int64]:
-        """Fit, and return the labels of the rows of X.
+        """Fit, and return the labels of the rows of X, as ``predict`` does.
 
         Parameters
         ----------
@@ -517,75 +483,65 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            +1 for inliers and -1 for outliers.
         """
         return self.fit(X, y, **fit_params).predict(X)
 
-    # ------------------------------------------------------------ scores and labels
-
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return minus the reconstruction error of each row.
+        """Return minus the reconstruction error of each row, in scaled space.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,)
-            float64, in scaled space; high is normal.
+        scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
         return -self._scorer.errors(self._check_X(X))
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return ``score_samples(X) - offset_``.
+        """Return ``score_samples(X) - offset_``, which is negative for outliers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
-            Negative for outliers.
         """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return +1 for inliers and -1 for outliers.
+        """Return +1 where the decision function is at least 0, else -1: outliers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            +1 where the decision function is at least 0, else -1.
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def p_values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return how likely an error as large as each row's is for a normal row.
 
-        They come from the errors that the threshold was learned from, those of normal
-        rows (``calibration_errors_``), which must be of rows that did not train the
-        network: fit with ``threshold_on="validation"``, the default of `Conformal`.
+        They come from ``calibration_errors_``, those of normal rows, which must be of
+        rows that did not train: fit with ``threshold_on="validation"``, the default of
+        `Conformal`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
-            Conformal p-values, as `skae.conformal_p_values` defines them; small for
-            outliers. `skae.benjamini_hochberg` selects the outliers of a batch.
+            As `skae.conformal_p_values` defines them; small for outliers.
+            `skae.benjamini_hochberg` selects the outliers of a batch.
 
         Raises
         ------
@@ -595,9 +551,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Notes
         -----
         Of normal rows exchangeable with the held-out ones, at most a share alpha has
-        a p-value of alpha or less, on average over fits. With ``threshold_on="cv"``,
-        and after ``partial_fit``, that holds about, not exactly: the errors come from
-        other networks than those of X.
+        a p-value of alpha or less, on average over fits; only about that with
+        ``threshold_on="cv"`` and after ``partial_fit``, where other networks than those
+        of X give the errors.
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -613,17 +569,15 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         return conformal_p_values(errors, normal.errors, normal.weight)
 
     def feature_errors(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return each feature's part of the reconstruction error.
+        """Return each feature's part of the error, which add up to ``-score_samples``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
-        errors : ndarray of X's shape
-            float64; the sum over a row is ``-score_samples``.
+        errors : float64 ndarray of X's shape
         """
         check_is_fitted(self)
         return self._scorer.feature_errors(self._check_X(X))
@@ -634,7 +588,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
         top_k : int, default=5
             Number of features per row, largest error first.
 
@@ -662,20 +615,16 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             top_k=top_k,
         )
 
-    # ----------------------------------------------------- through the first network
-
     def reconstruct(self, X: ArrayLike) -> NDArray:
-        """Return the reconstruction of rows.
+        """Return the reconstruction of rows, in X's units.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         rows : ndarray of X's shape
-            In X's units.
         """
         check_is_fitted(self)
         return self.autoencoder_.reconstruct(self._check_X(X))
@@ -686,33 +635,27 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, width)
-            The latent codes.
         """
         check_is_fitted(self)
         return self.autoencoder_.encode(self._check_X(X))
 
     def decode(self, codes: ArrayLike) -> NDArray:
-        """Return the rows that codes stand for.
+        """Return the rows that codes stand for, in X's units.
 
         Parameters
         ----------
         codes : array-like of shape (n_samples, width)
-            Latent codes, as ``encode`` returns them.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
-            In X's units.
         """
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(codes, "codes"))
-
-    # ------------------------------------------------------------- the steps of fit
 
     def _settings(self) -> Settings:
         """Return the training parameters, "auto" resolved."""
@@ -732,10 +675,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         is_watched = self.callbacks or self.patience is not None
         return 2 if self._error() == "latent" and not is_watched else 1
 
-    def _check_error(self) -> Any:
-        """Return how errors are measured, but for what the training rows say."""
-        return check_error(self._error(), self.loss, self.network)
-
     def _check_rule(self) -> Any:
         """Return the threshold rule, its parameters checked before any training."""
         rule = as_threshold_rule(self.threshold)
@@ -745,7 +684,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _scorer_of_fold(
         self, kind: Any, training: Training, n_networks: int, rows: Table, seed: int
-    ) -> ErrorScorer | LatentScorer:
+    ) -> Scorer:
         """Return the scorer of networks that are trained on some rows alone."""
         training = replace(training, rows=rows, seed=seed)
         is_repeatable = isinstance(self.random_state, Integral)
@@ -754,7 +693,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         networks = train(training, watching, n_networks=n_networks, memory=memory)
         return learn_scorer(kind, networks, rows, memory=memory)
 
-    def _set_scorer(self, scorer: ErrorScorer | LatentScorer, rows: Table) -> None:
+    def _set_scorer(self, scorer: Scorer, rows: Table) -> None:
         """Set the attributes that tell of networks and errors."""
         self._set_networks(scorer.networks)
         self.autoencoders_ = scorer.networks
@@ -765,18 +704,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         seen = calibration.Calibration(errors, rows.weight, held_out=False)
         self._calibrations = {"train": seen}  # what fit_threshold may use again
 
-    def _learn_threshold(
-        self, rule: Any, source: str, seen: calibration.Calibration
+    def _set_threshold(
+        self, rule: Any, seen: calibration.Calibration, source: str | None = None
     ) -> None:
-        """Fit the rule to errors, which are kept for ``fit_threshold``."""
-        self._calibrations[source] = seen
+        """Fit the rule to errors; keep those of a fit by their source."""
         self._calibration = seen  # also where the rule fails: another may be tried
-        self._set_threshold(rule, seen)
-
-    def _set_threshold(self, rule: Any, seen: calibration.Calibration) -> None:
-        """Fit the rule to errors, and set the attributes that tell of it."""
+        if source is not None:
+            self._calibrations[source] = seen
         self.threshold_rule_ = seen.fit(clone(rule))
         self.threshold_ = float(self.threshold_rule_.threshold_)
         self.offset_ = -self.threshold_
-        self._calibration = seen
         self.calibration_errors_ = seen.shown_to(rule).errors

@@ -16,6 +16,7 @@ from skae.metrics._reconstruction import _reconstruction_error
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Self
 
     import joblib
     from numpy.typing import ArrayLike, NDArray
@@ -205,7 +206,7 @@ class AutoencoderTransformer(
         *,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
-    ) -> AutoencoderTransformer:
+    ) -> Self:
         """Train encoder and decoder.
 
         Parameters
@@ -224,7 +225,6 @@ class AutoencoderTransformer(
         Returns
         -------
         self : object
-            The fitted estimator.
         """
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
@@ -238,9 +238,7 @@ class AutoencoderTransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike | None = None
-    ) -> AutoencoderTransformer:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         Parameters
@@ -253,7 +251,6 @@ class AutoencoderTransformer(
         Returns
         -------
         self : object
-            The fitted estimator.
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
@@ -267,7 +264,6 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
@@ -299,7 +295,6 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
@@ -315,7 +310,6 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
@@ -338,7 +332,6 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
         y : Ignored
             Not used, present for API consistency by convention.
 

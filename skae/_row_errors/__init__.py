@@ -8,6 +8,7 @@ from skae._row_errors._explanation import explanation_table, feature_names
 from skae._row_errors._scorer import (
     ErrorScorer,
     LatentScorer,
+    Scorer,
     check_error,
     latest_rows,
     learn_scorer,
@@ -16,6 +17,7 @@ from skae._row_errors._scorer import (
 __all__ = [
     "ErrorScorer",
     "LatentScorer",
+    "Scorer",
     "check_error",
     "explanation_table",
     "feature_names",

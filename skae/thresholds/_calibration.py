@@ -149,9 +149,15 @@ def hold_out(table: Any, rule: Any, seed: int) -> tuple[Any, Any]:
 
 
 def divide(
-    normal: Any, rule: Any, source: str, seed: int | None
+    normal: Any, rule: Any, source: str, seed: int | None, is_warm: bool = False
 ) -> tuple[Any, Any | None]:
     """Return the rows that train, and those that are held out for the rule."""
+    if source == "validation" and is_warm:
+        raise ValueError(
+            "warm_start=True continues a network that may have trained on rows "
+            "that are to be held out now. Use warm_start=False, threshold_on='cv', "
+            "or threshold_on='train' and then fit_threshold(X) with other rows."
+        )
     if source == "validation":
         return hold_out(normal, rule, seed)
     check_enough_errors(rule, _copies(_weights_of(normal)))

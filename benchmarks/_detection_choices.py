@@ -71,10 +71,11 @@ class NoCodes(OtherPlace):
 class ManySteps(ReconstructionOutlierDetector):
     """Twice as many steps."""
 
-    def _settings(self):
-        settings = super()._settings()
+    def _train(self, training, *args, **params):
+        settings = training.settings
         budget = replace(settings.budget, steps=2 * settings.budget.steps)
-        return replace(settings, budget=budget)
+        training = replace(training, settings=replace(settings, budget=budget))
+        return super()._train(training, *args, **params)
 
 
 _CHANGES = {

@@ -250,10 +250,12 @@ class BaseAutoencoder(BaseEstimator):
 
     # -------------------------------------------------------------- training
 
-    def _memory_of(self, training: Training) -> Any:
+    def _memory_of(self, training: Training, *, is_fold: bool = False) -> Any:
         """Return what keeps the networks of a training, and what follows from them."""
         if self.memory is None or self.callbacks or self.warm_start:
             return NoMemory()
+        if is_fold and not isinstance(self.random_state, Integral):
+            return NoMemory()  # one warning, of all rows' training, is enough
         # Few use it, and it needs packages.
         from skae._autoencoder._memory import TrainingMemory
 
@@ -264,14 +266,20 @@ class BaseAutoencoder(BaseEstimator):
         return TrainingMemory(self.memory, self.random_state, content)
 
     def _train(
-        self, training: Training, memory: Any = None, n_networks: int = 1
+        self,
+        training: Training,
+        memory: Any = None,
+        n_networks: int = 1,
+        *,
+        is_fold: bool = False,
     ) -> list[Autoencoder]:
-        """Return trained networks."""
+        """Return trained networks; those of a fold never continue others."""
+        is_warm = self.warm_start and not is_fold
         return train(
             training,
             Watching(self.callbacks, self.verbose),
             n_networks=n_networks,
-            known=getattr(self, "_networks", ()) if self.warm_start else (),
+            known=getattr(self, "_networks", ()) if is_warm else (),
             memory=self._memory_of(training) if memory is None else memory,
         )
 

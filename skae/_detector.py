@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import OutlierMixin, clone
 
-from skae._autoencoder import (
-    NoMemory,
-    Settings,
-    Table,
-    Training,
-    Watching,
-    detector_settings,
-    is_dense,
-    train,
-)
+from skae._autoencoder import Table, Training, detector_settings, is_dense
 from skae._base import BaseAutoencoder
 from skae._random import seed_from
 from skae._row_errors import check_error, explanation_table, latest_rows, learn_scorer
@@ -36,14 +27,12 @@ from skae.thresholds import Contamination, as_threshold_rule, conformal_p_values
 from skae.thresholds import _calibration as calibration
 
 if TYPE_CHECKING:
-    from os import PathLike
     from typing import Self
 
-    import joblib
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from skae._row_errors import Scorer
+    from skae._row_errors import ErrorKind, Scorer
 
 _SIMPLE_ERRORS = ("mse", "mae", "standardized", "latent")
 _constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
@@ -53,28 +42,25 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
     Trained on normal rows, the network reconstructs them well and others badly; a
-    `threshold` rule on the errors turns scores into labels. Stands where
-    IsolationForest stands: +1 inlier, -1 outlier.
+    `threshold` rule on the errors turns scores into labels, +1 inlier, -1 outlier.
 
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
         Width of the code. "auto" is a quarter of a row's values, but 8 to 32, with a
         `DenseNetwork`; 4 with other networks of skae; your own Keras model's own. None
-        is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
-        `RecurrentNetwork`, the map for a `ConvNetwork`.
+        is the network's own: min(32, n_features), 32 (recurrent), a map (convolutions).
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork(hidden_units=(256, 64))``; its parameters
         can be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
         takes your own Keras model.
     scaler : str, transformer or None, default="auto"
-        Applied inside; network, loss and corruption work on the scaled values.
-        "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
-        X. "common": every value of a row is centred, and all columns, or those of a
-        channel, have one scale, since they have one unit. "auto" is "common" where X is
-        n-D, and where neighbouring columns of 2-D X are so much alike that rows are
-        series, spectra or images; else "standard". A scikit-learn transformer needs
-        ``inverse_transform``, and is cloned.
+        Applied inside: network, loss and corruption work on scaled values. "standard",
+        "minmax": per column of 2-D X, per channel (last axis) of n-D X. "common": every
+        value of a row is centred, but all columns, or those of a channel, have one
+        scale, since they have one unit. "auto" is "common" where X is n-D, or its
+        columns are so much alike that rows are series, spectra or images; else
+        "standard". A transformer needs ``inverse_transform``, and is cloned.
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -89,12 +75,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
     validation_fraction : float or None, default=None
-        Share of the rows, at least one, that is held out to watch the loss. None trains
-        on all rows. Unused where ``fit`` is given `X_val`.
+        Share of the rows, at least one, that watch the loss instead of training. None:
+        all train. Unused where ``fit`` is given `X_val`.
     patience : int or None, default=None
-        Epochs without a new lowest validation loss (training loss, where there is no
-        validation) before training stops and the best weights are restored. None trains
-        all epochs and keeps the last weights.
+        Epochs without a new lowest loss (of validation rows, where there are some)
+        before training stops and the best weights are restored. None trains all epochs.
     corruption : corruption, "auto" or None, default="auto"
         Damage done to the inputs, afresh at every step, in scaled space. "auto" is
         noise of a strength that differs from row to row, 0.1 to 2 standard deviations
@@ -119,8 +104,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
     threshold : rule, float or None, default=None
         How the threshold is learned from errors. None is ``Contamination(0.1)``, a
-        float is used as it is; searchable, as ``threshold=[MeanStd(1),
-        Quantile(0.95)]`` and as ``threshold__fraction``.
+        float is used as it is; searchable, also as ``threshold__fraction``.
     threshold_on : {"auto", "train", "validation", "cv"}, default="auto"
         Whose errors the rule sees. "train": the training rows'. "validation": those of
         a fifth of the rows, or as many as the rule needs, which are held out: they
@@ -137,10 +121,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
         "latent" with a `DenseNetwork`, else "standardized".
     n_networks : int or "auto", default="auto"
-        Networks that are trained, one after the other, from other seeds; a row's error
-        is the mean of theirs, all else is the first one's. "auto" is 2 with
-        ``error="latent"``, else 1; and 1 where `callbacks` watch the training or
-        `patience` may stop it.
+        Networks that are trained, from other seeds; a row's error is the mean of
+        theirs, all else is the first one's. "auto" is 2 with ``error="latent"``, but 1
+        with `callbacks` or `patience`, else 1.
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
         errors, which average what is observed, and ``impute`` fills them in.
@@ -157,24 +140,19 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Number of passes made.
     scaler_ : object
         The fitted scaler; it transforms, and back, rows of X's shape.
-    input_shape_ : tuple of int
-        Shape of one row of X.
-    n_features_in_ : int
-        ``X.shape[1]``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, where they are all strings.
-    latent_shape_ : tuple of int
-        Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
+    input_shape_, latent_shape_ : tuple of int
+        Shapes of one row of X, and of one code before it is flattened.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+        ``X.shape[1]``, and the names of the columns, where they are all strings.
     reconstruction_err_ : float
         Mean of ``train_errors_``, by the rows' weights.
     r2_ : float
         Share of the variance, in X's units, that is kept of (10,000) training rows.
     train_errors_ : ndarray of shape (n_training_rows,)
-        Errors of the rows that trained, float64, those of `validation_fraction` among
-        them.
+        Errors of the rows that trained, float64; `validation_fraction` is a part.
     calibration_errors_ : ndarray of shape (n_calibration_rows,)
-        Errors that the threshold was learned from: ``train_errors_``, or those of the
-        rows that `threshold_on` says; outliers' last, where the rule needs labels.
+        Errors that the threshold was learned from, by `threshold_on`; outliers' last,
+        where the rule needs labels.
     threshold_rule_ : rule
         The fitted clone of the rule.
     threshold_, offset_ : float
@@ -185,7 +163,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     See Also
     --------
     AutoencoderTransformer : The network as a transformer.
-    skae.thresholds : The rules.
     sklearn.ensemble.IsolationForest : Outliers without a network.
 
     Notes
@@ -209,9 +186,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     their deviations, correlations or bounds agree with it.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
-    all strengths: that keeps it from reconstructing what it has not seen better than a
-    narrow code alone. Outliers among the training rows are learned, too: name them in
-    `y`.
+    all strengths: that keeps it from reconstructing what it has not seen. Outliers
+    among the training rows are learned, too: name them in `y`.
 
     There is no ``score``, as IsolationForest has none. To search with labels, pass
     ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from
@@ -234,8 +210,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     >>> detector = ReconstructionOutlierDetector(epochs=20, random_state=0).fit(X, y)
     >>> sorted(set(detector.predict(X).tolist()))
     [-1, 1]
-    >>> bool((detector.score_samples(X) >= detector.offset_).mean() > 0.5)
-    True
     """
 
     _defaults: ClassVar[dict[str, Any]] = {
@@ -270,7 +244,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         patience: int | None = None,
         corruption: Any = "auto",
         callbacks: list[Any] | None = None,
-        memory: str | PathLike[str] | joblib.Memory | None = None,
+        memory: Any = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         engine: str = "auto",
@@ -319,7 +293,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            Training rows.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` train neither network nor scaler, and are shown only
             to rules that need labels; all others, whatever their label, are normal.
@@ -335,11 +308,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Raises
         ------
         ValueError
-            Before any training: where the rule needs more rows than can be held out,
-            or outliers that y does not name.
+            Where the rule needs more rows, or outliers that y does not name.
         """
-        rule = self._check_rule()
-        kind = check_error(self._error(), self.loss, self.network)
+        rule, source = self._check_rule()
+        kind, n_networks = self._check_error()
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal = normal_rows(y, X, "y", at_least=2)
@@ -351,25 +323,33 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             is_normal = normal_rows(y_val, X_val, "y_val", at_least=1)
             validation = self._counted(Table(X_val).take(is_normal), at_least=1)
 
-        source = calibration.source_of(rule, self.threshold_on)
         split_seed = None if source == "train" else seed_from(self.random_state)
         is_warm = self.warm_start and self.__sklearn_is_fitted__()
         rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
-        seed, n_networks = seed_from(self.random_state), self._n_networks()
-        training = Training(self._settings(), rows, validation, seed)
+        settings = detector_settings(self._settings(), self.input_shape_, n_networks)
+        training = Training(settings, rows, validation, seed_from(self.random_state))
         memory = self._memory_of(training)
 
         networks = self._train(training, memory, n_networks)
         scorer = learn_scorer(kind, networks, rows, memory=memory)
-        if source == "cv":
-            learn = functools.partial(self._scorer_of_fold, kind, training, n_networks)
-            split = normal, outliers, split_seed
-            calibrated = functools.partial(calibration.cross_fitted, learn, *split)
-        else:
-            split = normal, held, outliers
-            calibrated = functools.partial(calibration.calibrate, scorer, *split)
+
+        def seen_by_rule() -> calibration.Calibration:
+            """Return the errors that the rule sees."""
+            if source != "cv":
+                return calibration.calibrate(scorer, normal, held, outliers)
+
+            def learn(rows: Table, seed: int) -> Scorer:
+                """Return the scorer of networks that are trained without a fold."""
+                fold = replace(training, rows=rows, seed=seed)
+                memory = self._memory_of(fold, is_fold=True)
+                networks = self._train(fold, memory, n_networks, is_fold=True)
+                return learn_scorer(kind, networks, rows, memory=memory)
+
+            return calibration.cross_fitted(learn, normal, outliers, split_seed)
+
         tables = [one and vars(one) for one in (held, outliers)]
-        seen = memory.recall(["errors", source, *kind, n_networks, *tables], calibrated)
+        name = ["errors", source, *kind, n_networks, *tables]
+        seen = memory.recall(name, seen_by_rule)
         self._passes = self._compared_rows = None
         self._set_scorer(scorer, rows)
         self._set_threshold(rule, seen, source)
@@ -387,7 +367,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            Training rows.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
 
@@ -395,15 +374,15 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         -------
         self : object
         """
-        rule = self._check_rule()
-        kind = check_error(self._error(), self.loss, self.network)
+        rule, source = self._check_rule()
+        kind, n_networks = self._check_error()
         is_first = not hasattr(self, "autoencoder_")
         at_least = 2 if is_first else 1
         X = self._check_X(X, reset=is_first, min_samples=at_least)
         is_normal = normal_rows(y, X, "y", at_least=at_least)
         rows = normal = self._counted(Table(X).take(is_normal), at_least=1)
 
-        seen, source = None, calibration.source_of(rule, self.threshold_on)
+        seen = None
         if source == "train" or is_first:
             outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
             part = "train" if source == "train" else "validation"
@@ -413,7 +392,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             labels = X, y, is_normal
             seen = calibration.latest(self._scorer, self._calibration, rule, *labels)
 
-        networks = self._train_pass(self._settings(), rows, self._n_networks())
+        settings = detector_settings(self._settings(), self.input_shape_, n_networks)
+        networks = self._train_pass(settings, rows, n_networks)
         compared = getattr(self, "_compared_rows", None)
         if kind.values == "latent":
             compared = latest_rows(X[:0] if compared is None else compared, rows.X)
@@ -449,14 +429,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Where y is given without X, or the rule needs errors that fit did not keep.
         """
         check_is_fitted(self)
-        rule = self._check_rule()
+        rule, _ = self._check_rule()
         if X is None:
-            if y is not None:
-                raise ValueError(
-                    "y is given without X. Pass the rows that y labels, or neither to "
-                    "use the rows of fit."
-                )
-            seen = calibration.kept_for(rule, self.threshold_on, self._calibrations)
+            kept = self._calibrations
+            seen = calibration.kept_for(rule, self.threshold_on, kept, y)
         else:
             X = self._check_X(X)
             is_normal = normal_rows(y, X, "y", at_least=1)
@@ -466,19 +442,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self._set_threshold(rule, seen)
         return self
 
-    def fit_predict(
-        self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any
-    ) -> NDArray[np.int64]:
+    def fit_predict(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> NDArray:
         """Fit, and return the labels of the rows of X, as ``predict`` does.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            Training rows.
-        y : array-like of shape (n_samples,), default=None
-            As in ``fit``: rows with ``y == -1`` do not train.
-        **fit_params : dict
-            What else ``fit`` takes.
+        y, **fit_params : object
+            What ``fit`` takes.
 
         Returns
         -------
@@ -529,9 +500,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def p_values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return how likely an error as large as each row's is for a normal row.
 
-        They come from ``calibration_errors_``, those of normal rows, which must be of
-        rows that did not train: fit with ``threshold_on="validation"``, the default of
-        `Conformal`.
+        They come from ``calibration_errors_``, those of normal rows. Where these rows
+        trained, it is an error: fit with ``threshold_on="validation"``, the default of
+        `Conformal`. Of normal rows exchangeable with the held-out ones, at most a share
+        alpha has a p-value of alpha or less, on average over fits; only about that with
+        "cv" and after ``partial_fit``, where other networks give the errors.
 
         Parameters
         ----------
@@ -542,28 +515,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         p_values : ndarray of shape (n_samples,)
             As `skae.conformal_p_values` defines them; small for outliers.
             `skae.benjamini_hochberg` selects the outliers of a batch.
-
-        Raises
-        ------
-        ValueError
-            Where the threshold was learned from errors of training rows.
-
-        Notes
-        -----
-        Of normal rows exchangeable with the held-out ones, at most a share alpha has
-        a p-value of alpha or less, on average over fits; only about that with
-        ``threshold_on="cv"`` and after ``partial_fit``, where other networks than those
-        of X give the errors.
         """
         check_is_fitted(self)
         X = self._check_X(X)
-        if not self._calibration.held_out:
-            raise ValueError(
-                "p_values needs errors of rows that did not train the network, but "
-                f"{self.threshold_rule_!r} saw those of the training rows. Fit with "
-                "threshold_on='validation' or 'cv', or call fit_threshold(X) with "
-                "other normal rows."
-            )
+        self._calibration.check_held_out(self.threshold_rule_)
         normal = self._calibration.normal()
         errors = self._scorer.errors(X)
         return conformal_p_values(errors, normal.errors, normal.weight)
@@ -597,11 +552,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Columns ``row`` (X's index), ``rank`` (from 1), ``feature``, ``value`` and
             ``reconstruction`` (in X's units), ``error`` (the feature's part, in scaled
             space) and ``share`` of the row's error.
-
-        Raises
-        ------
-        ValueError
-            Where top_k is not a positive integer.
         """
         check_is_fitted(self)
         index = getattr(X, "index", None)
@@ -657,41 +607,21 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(codes, "codes"))
 
-    def _settings(self) -> Settings:
-        """Return the training parameters, "auto" resolved."""
-        settings = super()._settings()
-        return detector_settings(settings, self.input_shape_, self._n_networks())
+    def _check_error(self) -> tuple[ErrorKind, int]:
+        """Return how errors are measured, and by how many networks."""
+        error, n_networks = self.error, self.n_networks
+        if error == "auto":
+            error = "latent" if is_dense(self.network) else "standardized"
+        if n_networks == "auto":
+            is_watched = self.callbacks or self.patience is not None
+            n_networks = 2 if error == "latent" and not is_watched else 1
+        return check_error(error, self.loss, self.network), n_networks
 
-    def _error(self) -> str:
-        """Return the name of the error."""
-        if self.error != "auto":
-            return self.error
-        return "latent" if is_dense(self.network) else "standardized"
-
-    def _n_networks(self) -> int:
-        """Return how many networks are trained."""
-        if self.n_networks != "auto":
-            return self.n_networks
-        is_watched = self.callbacks or self.patience is not None
-        return 2 if self._error() == "latent" and not is_watched else 1
-
-    def _check_rule(self) -> Any:
-        """Return the threshold rule, its parameters checked before any training."""
+    def _check_rule(self) -> tuple[Any, str]:
+        """Return the checked threshold rule, and which errors it sees."""
         rule = as_threshold_rule(self.threshold)
         check_parameters(rule)
-        calibration.source_of(rule, self.threshold_on)
-        return rule
-
-    def _scorer_of_fold(
-        self, kind: Any, training: Training, n_networks: int, rows: Table, seed: int
-    ) -> Scorer:
-        """Return the scorer of networks that are trained on some rows alone."""
-        training = replace(training, rows=rows, seed=seed)
-        is_repeatable = isinstance(self.random_state, Integral)
-        memory = self._memory_of(training) if is_repeatable else NoMemory()
-        watching = Watching(self.callbacks, self.verbose)
-        networks = train(training, watching, n_networks=n_networks, memory=memory)
-        return learn_scorer(kind, networks, rows, memory=memory)
+        return rule, calibration.source_of(rule, self.threshold_on)
 
     def _set_scorer(self, scorer: Scorer, rows: Table) -> None:
         """Set the attributes that tell of networks and errors."""

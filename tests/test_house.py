@@ -20,9 +20,9 @@ HOUSE = {
     "__main__": (6, {"sklearn", "pandas", "joblib", "tqdm", "matplotlib"}),
     "_cli": (6, {"sklearn", "pandas", "joblib", "tqdm", "matplotlib"}),
     "__init__": (6, set()),
-    "_transformer": (5, {"sklearn", "joblib"}),
-    "_denoiser": (5, {"sklearn", "joblib"}),
-    "_detector": (5, {"sklearn", "joblib", "pandas"}),
+    "_transformer": (5, {"sklearn"}),
+    "_denoiser": (5, {"sklearn"}),
+    "_detector": (5, {"sklearn", "pandas"}),
     "_base": (4, {"sklearn", "keras", "pandas"}),
     "_autoencoder": (3, {"sklearn", "joblib", "filelock"}),
     "_row_errors": (3, {"scipy", "pandas"}),
@@ -98,7 +98,7 @@ def test_every_room_is_in_the_house():
 def test_files_stay_small(path):
     lines = path.read_text().splitlines()
     # The three public estimators hold three long docstrings and signatures each.
-    limit = 550 if HOUSE[room_of(path)][0] == 5 else 330
+    limit = 650 if HOUSE[room_of(path)][0] == 5 else 450
     assert len(lines) <= limit
 
 

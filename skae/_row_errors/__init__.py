@@ -6,6 +6,7 @@ arrays and autoencoders, not estimators.
 
 from skae._row_errors._explanation import explanation_table, feature_names
 from skae._row_errors._scorer import (
+    ErrorKind,
     ErrorScorer,
     LatentScorer,
     Scorer,
@@ -15,6 +16,7 @@ from skae._row_errors._scorer import (
 )
 
 __all__ = [
+    "ErrorKind",
     "ErrorScorer",
     "LatentScorer",
     "Scorer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -333,15 +333,14 @@ def _orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
 
 def _is_size(value: Any) -> bool:
     """Return whether a value is a positive integer."""
-    return (
-        isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
-    )
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return is_integer and value > 0
 
 
 def _check_asked_shape(asked: tuple | list, name: str) -> None:
     """Raise where a network's `input_shape` is not positive integers and one -1."""
     free = [size for size in asked if not _is_size(size)]
-    is_free = [isinstance(size, Integral) and size == -1 for size in free]
+    is_free = [isinstance(size, (int, np.integer)) and size == -1 for size in free]
     if not asked or len(free) > 1 or not all(is_free):
         raise ValueError(
             f"The 'input_shape' parameter of {name} must hold positive integers, of "

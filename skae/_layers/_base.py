@@ -209,7 +209,7 @@ def with_weights(
     """Return layers with the arrays that they take, given those of all variables."""
     remaining: Iterator[Array] = iter(weights)
     known: dict[Layer, list[Array]] = {}
-    pairs = []
+    pairs: list[tuple[Layer, Weights]] = []
     for layer in layers:
         known[layer] = [next(remaining) for _ in layer.variables]
         shared = [] if layer.source is None else [known[layer.source][0].T]

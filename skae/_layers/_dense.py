@@ -95,12 +95,13 @@ class TiedDense(Layer):
 
     def __init__(self, name: str, source: Dense, activation: str | None = None) -> None:
         self.name, self.source, self.n_out = name, source, source.n_in
+        self._kernel_layer = source
         self.activation = activation_of(activation)
         self.variables = (("bias", (source.n_in,)),)
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the output of a Keras layer with the other's kernel."""
-        make = functools.partial(_keras_tied_dense(), made[self.source].kernel)
+        make = functools.partial(_keras_tied_dense(), made[self._kernel_layer].kernel)
         return self.activation.keras_layer(make, x, self.name)
 
 

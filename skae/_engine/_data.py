@@ -28,10 +28,8 @@ def is_aligned(array: np.ndarray) -> bool:
 def training_arrays(
     spec: TrainingSpec, rows: Rows, validation: Rows | None, noise_seed: int
 ) -> dict[str, np.ndarray]:
-    """Return float32 arrays by name; `noise_seed` is of the validation's corruption.
-
-    That is drawn once, so that validation losses are comparable along a training.
-    """
+    """Return float32 arrays by name; `noise_seed` is of the validation's corruption."""
+    # That is drawn once, so that validation losses are comparable along a training.
     data = {"x": rows.x}
     if rows.y is not None:
         data["y"] = rows.y

@@ -381,10 +381,8 @@ def _is_dense(layers: list[Layer]) -> bool:
 
 
 def _n_parts(work: int, least: int) -> int:
-    """Return into how many parts to cut a batch: as many as are worth a thread.
-
-    It depends on the machine, but not on how many threads this process may use: worker
-    processes may use fewer, and should come to the same bits.
-    """
+    """Return into how many parts to cut a batch: as many as are worth a thread."""
+    # It depends on the machine, but not on how many threads this process may use:
+    # worker processes may use fewer, and should come to the same bits.
     n_cores = os.cpu_count() or 1
     return max(n for n in (1, 2, 4) if n == 1 or (work >= n * least and n <= n_cores))

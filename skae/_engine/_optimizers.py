@@ -109,10 +109,8 @@ class Adam(SGD):
             moment[:] = np.concatenate(kept, dtype=np.float64) / (1 - beta)
 
     def state(self) -> list[Array]:
-        """Return the variables that Keras's optimizer has; moments in float64.
-
-        So that they come back to the same bits: they are kept in another scale.
-        """
+        """Return the variables that Keras's optimizer has; moments in float64."""
+        # So that they come back to the same bits: they are kept in another scale.
         first, second = (
             parted(moment.astype(np.float64) * (1 - beta), self._shapes)
             for moment, beta in zip(self._moments, self._BETAS, strict=True)

@@ -265,11 +265,9 @@ class EpochLoop:
 
 
 def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray]:
-    """Yield a permutation of ``range(n)`` (int32) for each epoch, without end.
-
-    Batches are consecutive slices of it, the last one shorter where it must be. A fit
-    begins at epoch 0; each ``partial_fit`` begins where the last one ended.
-    """
+    """Yield a permutation of ``range(n)`` (int32) for each epoch, without end."""
+    # Batches are consecutive slices of it, the last one shorter where it must be. A fit
+    # begins at epoch 0; each ``partial_fit`` begins where the last one ended.
     rng = stream(seed, "order", first_epoch)
     rows = np.arange(n, dtype=np.int32)
     while True:
@@ -277,10 +275,9 @@ def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray
 
 
 def one_cycle_rates(own: float, n_epochs: int, n_steps: int) -> np.ndarray:
-    """Return the learning rates of all steps, (n_epochs, n_steps): up and down.
-
-    Smith and Topin (2019). Super-convergence. Proc. SPIE 11006. doi:10.1117/12.2520589
-    """
+    """Return the learning rates of all steps, (n_epochs, n_steps): up and down."""
+    # Smith and Topin (2019). Super-convergence. Proc. SPIE 11006.
+    # doi:10.1117/12.2520589
     done = (np.arange(n_epochs * n_steps) + 0.5) / (n_epochs * n_steps)
     rise = np.cos(np.pi * np.clip(done / _RISE, 0, 1))
     fall = np.cos(np.pi * np.clip((done - _RISE) / (1 - _RISE), 0, 1))

@@ -99,10 +99,8 @@ class Layer(ABC):
     def forward(
         self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
     ) -> Array:
-        """Return the output; without `out`, x may be overwritten.
-
-        What ``backward`` needs stays in `out` and in `memory`.
-        """
+        """Return the output; without `out`, x may be overwritten."""
+        # What ``backward`` needs stays in `out` and in `memory`.
         made = self.linear(x, weights, out, memory)
         activation = self.activation
         if activation is LINEAR:

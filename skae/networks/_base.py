@@ -212,7 +212,20 @@ class LayeredNetwork(Network):
     def layers(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[Layers, Layers]:
-        """Return the layers of encoder and decoder."""
+        """Return the layers of encoder and decoder.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        encoder, decoder : list of layer
+            From rows to codes, and from codes to rows.
+        """
 
     def check(self) -> None:
         """Raise a ValueError where sizes of layers or rows are no positive integers."""
@@ -259,10 +272,7 @@ class LayeredNetwork(Network):
         return inner, inner if output_shape == input_shape else output_shape
 
     def _hidden(self, layer: Layer, activation: str | None) -> Layers:
-        """Return a hidden layer, normalisation with activation, and dropout, if asked.
-
-        With a normalisation, the layer itself has no activation.
-        """
+        """Return a hidden layer, with normalisation, activation and dropout, if asked."""
         layers = [layer]
         if self.normalization is not None:
             n_channels = layer.n_out  # type: ignore[attr-defined]
@@ -278,10 +288,8 @@ class LayeredNetwork(Network):
 def layers_of(
     network: Network, input_shape: Shape, output_shape: Shape, latent_dim: int | None
 ) -> tuple[Layers, Layers] | None:
-    """Return the layers that a network builds, or None where only Keras knows them.
-
-    A class that defines ``build`` trains what it builds, whatever its bases' layers.
-    """
+    """Return the layers that a network builds, or None where only Keras knows them."""
+    # A class that defines ``build`` trains what it builds, whatever its bases' layers.
     for cls in type(network).__mro__:
         if cls is LayeredNetwork:
             break

@@ -7,13 +7,13 @@ import numpy as np
 from skae import DenseNetwork, GaussianNoise, ReconstructionOutlierDetector, SwapNoise
 from skae._row_errors import LatentScorer
 
-# What says how odd a row's place is, of its distances by rows, codes and crowd.
+# What says how unusual a place is, of the distances by rows, codes and wide.
 PLACES = {
-    "rows": lambda rows, codes, crowd: rows,
-    "codes": lambda rows, codes, crowd: codes,
-    "crowd": lambda rows, codes, crowd: crowd,
-    "codes and crowd": lambda rows, codes, crowd: np.maximum(codes, crowd),
-    "rows and crowd": lambda rows, codes, crowd: np.maximum(rows, crowd),
+    "rows": lambda rows, codes, wide: rows,
+    "codes": lambda rows, codes, wide: codes,
+    "wide": lambda rows, codes, wide: wide,
+    "codes and wide": lambda rows, codes, wide: np.maximum(codes, wide),
+    "rows and wide": lambda rows, codes, wide: np.maximum(rows, wide),
 }
 
 
@@ -39,7 +39,7 @@ class OtherPlace(ReconstructionOutlierDetector):
 
 
 class RowsOnly(OtherPlace):
-    """The 5 nearest rows say how odd a place is."""
+    """The 5 nearest rows are what counts."""
 
     place = "rows"
 
@@ -50,22 +50,22 @@ class CodesOnly(OtherPlace):
     place = "codes"
 
 
-class CrowdOnly(OtherPlace):
+class WideOnly(OtherPlace):
     """The nearest tenth of the codes says it."""
 
-    place = "crowd"
+    place = "wide"
 
 
 class NoRows(OtherPlace):
     """The nearest codes and the nearest tenth of them say it."""
 
-    place = "codes and crowd"
+    place = "codes and wide"
 
 
 class NoCodes(OtherPlace):
     """The nearest rows and the nearest tenth of the codes say it."""
 
-    place = "rows and crowd"
+    place = "rows and wide"
 
 
 class ManySteps(ReconstructionOutlierDetector):
@@ -82,7 +82,7 @@ _CHANGES = {
     "error='mse'": {"error": "mse"},
     "the nearest rows only": {"class": RowsOnly},
     "the nearest codes only": {"class": CodesOnly},
-    "the crowd only": {"class": CrowdOnly},
+    "the wide neighbours only": {"class": WideOnly},
     "without the nearest rows": {"class": NoRows},
     "without the nearest codes": {"class": NoCodes},
     "one network": {"n_networks": 1},

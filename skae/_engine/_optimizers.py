@@ -31,11 +31,17 @@ class SGD:
 
     learning_rate = 0.01
 
-    def __init__(self, weights: Array, gradients: list[Array], shapes: Shapes) -> None:
+    def __init__(
+        self,
+        weights: Array,
+        gradients: list[Array],
+        shapes: Shapes,
+        block: int = _BLOCK,
+    ) -> None:
         self._shapes = shapes
         self._n_steps = 0
         self._moments = self._fresh_moments(weights)
-        cuts = [*range(0, len(weights), _BLOCK), len(weights)]
+        cuts = [*range(0, len(weights), block), len(weights)]
         self._blocks = [
             (
                 weights[i:j],

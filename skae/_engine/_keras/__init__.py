@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from skae._engine._data import needs_extremes
 from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import _pool
 from skae._engine._keras._callbacks import (
@@ -30,14 +29,7 @@ def acquired(
 ) -> Iterator[tuple[KerasTrainer, dict[str, float]]]:
     """Give the block a trainer, and the seconds that building and tracing it took."""
     callbacks = make_callbacks(schedule.callbacks)
-    data = DataSpec(
-        has_targets=rows.y is not None,
-        is_weighted=rows.weight is not None,
-        has_validation=validation is not None,
-        has_missing=rows.fill is not None,
-        has_extremes=needs_extremes(spec),
-        sets_rate=spec.learning_rate == "one_cycle",
-    )
+    data = DataSpec.of(spec, rows, validation)
     key = None
     if not any(map(may_keep_model, schedule.callbacks)):
         key = _key(spec, data)

@@ -32,7 +32,8 @@ class Architecture:
     @cached_property
     def layers(self) -> tuple[list[Layer], list[Layer]] | None:
         """The layers of encoder and decoder, or None where only Keras knows them."""
-        return layers_of(self.network, *self.shapes)
+        shapes = self.input_shape, self.output_shape, self.latent_dim
+        return layers_of(self.network, *shapes)
 
     def check_built(self, latent_shape: Shape, output_shape: Shape) -> None:
         """Raise where what the network built fits neither the rows nor latent_dim."""

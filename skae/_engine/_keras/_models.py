@@ -67,12 +67,11 @@ def build_models(
     seed: int = 0,
     plain: bool = False,
 ) -> Models:
-    """Return the untrained Keras models of an architecture, in float32 or float64.
-
-    Where the network is skae's own, the model is a plain functional one, so that a file
-    saved from it loads wherever Keras is. The seed decides what a user's own code draws
-    while it builds its model; `plain` leaves out what serves training alone.
-    """
+    """Return the untrained Keras models of an architecture, in float32 or float64."""
+    # Where the network is skae's own, the model is a plain functional one, so that a
+    # file saved from it loads wherever Keras is. The seed decides what a user's own
+    # code draws while it builds its model; `plain` leaves out what serves training
+    # alone.
     network = architecture.network
     with contextlib.ExitStack() as stack:
         if not network.draws_weights:
@@ -151,11 +150,9 @@ def _precision(dtype: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeded_global_state(seed: int) -> Iterator[None]:
-    """Seed the process's random states for a block, and put them back after it.
-
-    Keras's initializers without a seed, and whatever else the user's code draws, then
-    depend on the seed alone.
-    """
+    """Seed the process's random states for a block, and put them back after it."""
+    # Keras's initializers without a seed, and whatever else the user's code draws, then
+    # depend on the seed alone.
     rng = stream(seed, "weights")
     with _state_lock:
         before = random.getstate(), _numpy_state.get_state()
@@ -262,11 +259,9 @@ def network_key(architecture: Architecture) -> Any:
 
 
 def traced(function: Any, *signature: Any) -> Any:
-    """Return a graph function.
-
-    Without AutoGraph, whose analysis costs more than it does here; and as a concrete
-    function, which does not compare its arguments with the signature at every call.
-    """
+    """Return a graph function."""
+    # Without AutoGraph, whose analysis costs more than it does here; and as a concrete
+    # function, which does not compare its arguments with the signature at every call.
     return tf.function(function, autograph=False).get_concrete_function(*signature)
 
 

@@ -87,7 +87,6 @@ def test_weights_go_to_the_layers_that_need_them(rng):
     assert layers[1].row_terms(codes) == {
         "activity": pytest.approx(np.abs(codes).sum(axis=1))
     }
-    assert source.row_terms(codes) == {}
 
 
 LIMITS = {

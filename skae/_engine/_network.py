@@ -8,6 +8,7 @@ import numpy as np
 
 from skae._engine._spec import Architecture
 from skae._layers._base import Layer, Weights, run, with_weights
+from skae._layers._special import CodeLayer
 
 Stack = list[tuple[Layer, Weights]]
 
@@ -73,6 +74,8 @@ class TrainedNetwork:
         if stacks is None:
             return self._in_keras("terms", x)
         *before, (last, _) = stacks[0]
+        if not isinstance(last, CodeLayer):
+            return {}
         return last.row_terms(run(before, x.reshape(len(x), -1)))
 
     def runs_in_numpy(self, dtype: np.dtype) -> bool:

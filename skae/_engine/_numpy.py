@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from functools import partial
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,10 @@ class NumpyTrainer:
         self.spec, self._network = spec, spec.architecture.network
         self.layers = stacked(encoder, decoder)
         self.latent_shape = latent_shape(encoder)
+        made = self.layers[-1].output_shape(1)[1:]  # flat
+        is_fit = prod(made) == prod(spec.architecture.output_shape)
+        output_shape = spec.architecture.output_shape if is_fit else made
+        spec.architecture.check_built(self.latent_shape, output_shape)
         loss = numpy_loss(spec.loss, self.layers[-1].activation.name)
         assert loss is not None
         self.stack = LayerStack(self.layers, loss)

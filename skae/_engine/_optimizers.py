@@ -32,11 +32,17 @@ class SGD:
     learning_rate = 0.01
     _BETAS: tuple[float, ...] = ()  # decay of each moment
 
-    def __init__(self, weights: Array, gradients: list[Array], shapes: Shapes) -> None:
+    def __init__(
+        self,
+        weights: Array,
+        gradients: list[Array],
+        shapes: Shapes,
+        block: int = _BLOCK,
+    ) -> None:
         self._shapes = shapes
         self._n_steps = 0
         self._moments = [np.zeros_like(weights) for _ in self._BETAS]
-        cuts = [*range(0, len(weights), _BLOCK), len(weights)]
+        cuts = [*range(0, len(weights), block), len(weights)]
         self._blocks = [
             (
                 weights[i:j],

@@ -65,7 +65,7 @@ def train(
         if trainer.warning is not None:
             warnings.warn(trainer.warning, UserWarning, stacklevel=2)
         trained = run(trainer, spec, rows, validation, schedule, state, seed)
-        trained.seconds |= seconds
+        trained.seconds = seconds | trained.seconds
     others = sum(trained.seconds.values())
     trained.seconds["training"] = time.perf_counter() - start - others
     return trained

@@ -115,9 +115,8 @@ def _selu(x: Array) -> Array:
 
 def _times_selu_slope(gradient: Array, out: Array) -> None:
     """Multiply by the scaled ELU's slope."""
-    slope = np.where(out > 0, 0, out + np.float32(_SELU_SCALE * _SELU_ALPHA))
-    slope[out > 0] = _SELU_SCALE
-    gradient *= slope
+    below = out + np.float32(_SELU_SCALE * _SELU_ALPHA)
+    gradient *= np.where(out < 0, below, np.float32(_SELU_SCALE))
 
 
 def _gelu(x: Array) -> Array:

@@ -72,10 +72,6 @@ class Layer(ABC):
         cls.runs_in_numpy = cls.linear is not Layer.linear
         cls.trains_in_numpy = cls.runs_in_numpy and goes_back
 
-    def row_terms(self, x: Array) -> dict[str, Array]:
-        """Return what the layer adds to the loss, one value per row, by name."""
-        return {}
-
     def output_shape(self, n: int) -> tuple[int, ...]:
         """Return the shape of the output for n rows."""
         raise NotImplementedError

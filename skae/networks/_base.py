@@ -106,7 +106,7 @@ class Network(ABC, BaseEstimator):
         Parameters
         ----------
         path : str
-            Keras's ``variable.path``, for instance "encoder/latent/kernel".
+            Keras's ``variable.path``, for instance "latent/kernel".
 
         shape : tuple of int
             The variable's shape.

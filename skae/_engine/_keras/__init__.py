@@ -34,14 +34,7 @@ def acquired(
 ) -> Iterator[tuple[KerasTrainer, dict[str, float]]]:
     """Give the block a trainer, and the seconds that building and tracing it took."""
     callbacks = [_own(callback) for callback in schedule.callbacks]
-    data = DataSpec(
-        has_targets=rows.y is not None,
-        is_weighted=rows.weight is not None,
-        has_validation=validation is not None,
-        has_missing=rows.fill is not None,
-        has_extremes=getattr(spec.corruption, "needs_extremes", False),
-        sets_rate=spec.learning_rate == "one_cycle",
-    )
+    data = DataSpec.of(spec, rows, validation)
     key = None
     if not any(map(_may_keep_model, schedule.callbacks)):
         key = _key(spec, data)

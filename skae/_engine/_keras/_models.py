@@ -82,8 +82,7 @@ def build_models(
         model = _composed(built, architecture) if is_plain else built.model
         latent_shape = _row_shape(built.encoder, architecture.input_shape, dtype)
         output = _row_shape(model, architecture.input_shape, dtype)
-    _check_output(architecture, output)
-    _check_width(architecture, prod(latent_shape))
+    architecture.check_built(latent_shape, output)
     _show_parts(model, built)
     layers = architecture.layers
     known = output_range_of(built.decoder) if layers is None else value_range(layers[1])
@@ -136,28 +135,6 @@ def _row_shape(model: Any, input_shape: tuple[int, ...], dtype: str) -> tuple[in
     if isinstance(made, dict):
         made = made["output"]
     return tuple(made.shape)[1:]
-
-
-def _check_output(architecture: Architecture, made: tuple[int, ...]) -> None:
-    """Raise where the network's output does not fit the targets."""
-    if made != architecture.output_shape:
-        raise ValueError(
-            f"The network built by {architecture.network!r} returns rows of shape "
-            f"{made}, but the rows to reconstruct have shape "
-            f"{architecture.output_shape}. Give its last layer the shape of the data "
-            "instead of a fixed one."
-        )
-
-
-def _check_width(architecture: Architecture, width: int) -> None:
-    """Raise where the code is not as wide as asked."""
-    asked = architecture.latent_dim
-    if asked is not None and width != asked:
-        raise ValueError(
-            f"The network built by {architecture.network!r} has a code of width "
-            f"{width}, but latent_dim={asked}. Pass latent_dim=None for the network's "
-            "own width, or let its build method obey latent_dim."
-        )
 
 
 @contextlib.contextmanager

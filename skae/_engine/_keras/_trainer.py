@@ -27,7 +27,7 @@ from skae._engine._keras._models import (
     traced,
 )
 from skae._engine._keras._objects import Objective, make_optimizer
-from skae._engine._spec import State, TrainingSpec
+from skae._engine._spec import Rows, State, TrainingSpec
 from skae.networks._quiet import without_chatter
 
 _LARGE = 1 << 20  # bytes; copies of smaller arrays cost nothing
@@ -52,7 +52,19 @@ class DataSpec:
     has_validation: bool
     has_missing: bool
     has_extremes: bool
-    sets_rate: bool = False
+    sets_rate: bool
+
+    @classmethod
+    def of(cls, spec: TrainingSpec, rows: Rows, validation: Rows | None) -> DataSpec:
+        """Return that of a training."""
+        return cls(
+            has_targets=rows.y is not None,
+            is_weighted=rows.weight is not None,
+            has_validation=validation is not None,
+            has_missing=rows.fill is not None,
+            has_extremes=getattr(spec.corruption, "needs_extremes", False),
+            sets_rate=spec.learning_rate == "one_cycle",
+        )
 
     def tensors(self, spec: TrainingSpec) -> dict[str, tf.TensorSpec]:
         """Return the specification of the data's tensors, by name."""

@@ -1,4 +1,4 @@
-"""With memory, each network is trained once, whoever needs it; never the wrong one."""
+"""With memory, each network is trained once, and never the wrong one is used."""
 
 import os
 import re

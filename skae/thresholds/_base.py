@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import (
-    check_array,
-    check_consistent_length,
-    column_or_1d,
-    metadata_routing,
-)
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import UNUSED
 
 from skae._validation import check_sample_weight, fit_context
 
@@ -35,26 +31,21 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     from which errors the rule learns.
 
     To write a rule, inherit from this class, give it ``_parameter_constraints``, and
-    define ``_compute_threshold(errors, weights)``: one small pure computation on
-    checked errors with positive weights.
+    define ``_compute_threshold(errors, weights)`` for checked errors with positive
+    weights.
 
     Attributes
     ----------
     threshold_ : float
         The learned threshold, in the units of the errors. Set by ``fit``.
     needs_labels : bool
-        Class attribute: whether ``fit`` needs `y`. False for all rules that use
-        the errors of normal rows alone. With True, ``_compute_threshold`` has a third
-        argument, the mask of the outliers.
+        Class attribute: whether ``fit`` needs `y`. ``_compute_threshold`` then has a
+        third argument, the mask of the outliers.
     needs_held_out : bool
         Class attribute: whether the rule's promise holds only for errors of rows that
         did not train the network. A detector then passes it no others.
     min_errors : int
         Fewest errors of normal rows that ``fit`` takes, counted in copies.
-
-    See Also
-    --------
-    as_threshold_rule : Turn None, a number or a rule into a rule.
 
     Notes
     -----
@@ -75,17 +66,13 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """
 
     # The errors are the data, not metadata that a pipeline could route.
-    __metadata_request__fit = {"errors": metadata_routing.UNUSED}
+    __metadata_request__fit = {"errors": UNUSED}
 
     needs_labels = False
     needs_held_out = False
+    min_errors = 1  # or a property
     # Words of the error about too few: why they are needed, and how fewer would do.
     _why_errors, _fewer_errors = "", "use another rule"
-
-    @property
-    def min_errors(self) -> int:
-        """Fewest errors of normal rows that ``fit`` takes, in copies."""
-        return 1
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -118,13 +105,14 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
             `min_errors` or too large for a finite threshold, if a weight is negative
             or all are zero, or if the rule `needs_labels` and `y` holds no -1.
         """
-        errors = check_errors(errors)
-        weights = copies_of(sample_weight, errors)
-        present = weights > 0
+        errors, weights = check_errors(errors, sample_weight)
+        normal = present = weights > 0
         rows = [errors[present], weights[present]]
-        normal = present
         if self.needs_labels:
-            outliers = _outlier_rows(y, errors)
+            outliers = np.zeros(len(errors), dtype=bool)
+            if y is not None:
+                check_consistent_length(errors, y)
+                outliers = column_or_1d(y) == -1
             check_outliers_known(self, y, outliers[present])
             rows.append(outliers[present])
             normal = present & ~outliers
@@ -178,8 +166,10 @@ def fewer_needed(rule: Any) -> str:
     return words.format(**rule.get_params(deep=False))
 
 
-def check_errors(errors: ArrayLike) -> np.ndarray:
-    """Return `errors` as a float64 array of shape (n_samples,), or raise."""
+def check_errors(
+    errors: ArrayLike, sample_weight: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors and their weights in copies (0 is absence) as float64, or raise."""
     errors = check_array(
         errors, dtype=np.float64, ensure_2d=False, allow_nd=True,
         ensure_min_samples=0, ensure_min_features=0, input_name="errors",
@@ -200,74 +190,32 @@ def check_errors(errors: ArrayLike) -> np.ndarray:
             f"errors must be >= 0, but the smallest is {float(errors.min())!r}. If "
             "these are scores, where high means normal, pass -score_samples(X)."
         )
-    return errors
-
-
-def copies_of(sample_weight: ArrayLike | None, errors: np.ndarray) -> np.ndarray:
-    """Return the weights of errors in copies, where 0 is absence."""
     if sample_weight is None:
-        return np.ones_like(errors)
+        return errors, np.ones_like(errors)
     weights = check_sample_weight(
         sample_weight, errors, dtype=np.float64, ensure_non_negative=True
     )
     # Weights that sum to 1 are not "one copy of the whole sample": where no row has
     # a full copy, the heaviest row counts as one.
-    return weights / min(1.0, weights.max())
-
-
-def _outlier_rows(y: ArrayLike | None, errors: np.ndarray) -> np.ndarray:
-    """Return the mask of the rows that are labelled -1."""
-    if y is None:
-        return np.zeros(len(errors), dtype=bool)
-    labels = column_or_1d(y)
-    check_consistent_length(errors, labels)
-    return labels == -1
-
-
-# ------------------------------------------------------- weighted order statistics
-
-
-def ascending(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values in ascending order, and their cumulative weights."""
-    order = np.argsort(values)
-    return values[order], np.cumsum(weights[order])
+    return errors, weights / min(1.0, weights.max())
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
     """Return the quantile of the repeated sample, interpolated as by NumPy (type 7)."""
     # At position h = (W - 1) q, it is the average of the sorted sample over the stretch
     # [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
-    values, ends = ascending(values, weights)
+    order = np.argsort(values)
+    values, ends = values[order], np.cumsum(weights[order])
     start = (ends[-1] - 1) * q
     # Stretches before the start have length 0, those past the end too.
-    inside = np.clip(ends - start, 0.0, 1.0)
-    overlap = np.diff(inside, prepend=0.0)
+    overlap = np.diff(np.clip(ends - start, 0.0, 1.0), prepend=0.0)
     covering = overlap > 0
     values, overlap = values[covering], overlap[covering]
     # One end plus a share of the rest: equal values come out exactly.
     return values[0] + np.dot(overlap, values - values[0]) / overlap.sum()
 
 
-def value_below_largest(values: np.ndarray, weights: np.ndarray, n: int) -> float:
-    """Return a value with exactly the n largest copies above it, ties permitting."""
-    # Midway between the neighbours of the cut, so that rounding elsewhere moves no row
-    # across. Where the cut falls into equal values, these stay below.
-    values, ends = ascending(values, weights)
-    cut, tolerance = ends[-1] - n, count_tolerance(ends[-1])
-    below = np.searchsorted(ends, cut - tolerance, side="left")
-    above = np.searchsorted(ends, cut + tolerance, side="right")
-    lower = values[min(below, len(values) - 1)]
-    return lower if above >= len(values) else midway(lower, values[above])
-
-
-def count_tolerance(n_copies: float) -> float:
-    """Return by how much a sum of fractional weights may miss a whole number."""
-    # A few roundings. Whole ones are exact, and 1 apart.
-    return min(1e-9 * n_copies, 0.25)
-
-
 def midway(lower: float, upper: float) -> float:
-    """Return the value midway between two errors, or the lower one: never the upper."""
-    middle = lower + (upper - lower) / 2
+    """Return the value midway between two errors: never the upper one."""
     # Between adjacent floats there is no middle: it may round up to the upper one.
-    return middle if middle < upper else lower
+    return min(lower + (upper - lower) / 2, np.nextafter(upper, lower))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._validation import Interval, InvalidParameterError
-from skae.thresholds._base import ThresholdRule, value_below_largest, weighted_quantile
+from skae.thresholds._base import ThresholdRule, weighted_quantile
 
 # Makes the MAD of a normal sample estimate its standard deviation.
 _MAD_TO_STD = 1.4826
@@ -190,9 +190,19 @@ class Contamination(ThresholdRule):
         self.fraction = fraction
 
     def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
-        """Return the value below the largest `fraction` of the copies."""
-        n_flagged = round(self.fraction * float(weights.sum()))
-        return value_below_largest(errors, weights, n_flagged)
+        """Return a value with exactly the largest copies above it, ties permitting."""
+        # Midway between the neighbours of the cut, so that rounding elsewhere moves no
+        # row across. Where the cut falls into equal values, these stay below.
+        order = np.argsort(errors)
+        errors, ends = errors[order], np.cumsum(weights[order])
+        cut = ends[-1] - round(self.fraction * float(weights.sum()))
+        tolerance = min(1e-9 * ends[-1], 0.25)  # sums of fractional weights are rounded
+        below = np.searchsorted(ends, cut - tolerance, side="left")
+        above = np.searchsorted(ends, cut + tolerance, side="right")
+        # The largest error again, where none is above.
+        lower, upper = errors[np.minimum([below, above], len(errors) - 1)]
+        # Between adjacent floats, the middle may round up to the upper one.
+        return min(lower + (upper - lower) / 2, np.nextafter(upper, lower))
 
 
 class MeanStd(ThresholdRule):

@@ -111,8 +111,9 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         if self.needs_labels:
             outliers = np.zeros(len(errors), dtype=bool)
             if y is not None:
-                check_consistent_length(errors, y)
-                outliers = column_or_1d(y) == -1
+                labels = column_or_1d(y)
+                check_consistent_length(errors, labels)
+                outliers = labels == -1
             check_outliers_known(self, y, outliers[present])
             rows.append(outliers[present])
             normal = present & ~outliers
@@ -213,9 +214,3 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> floa
     values, overlap = values[covering], overlap[covering]
     # One end plus a share of the rest: equal values come out exactly.
     return values[0] + np.dot(overlap, values - values[0]) / overlap.sum()
-
-
-def midway(lower: float, upper: float) -> float:
-    """Return the value midway between two errors: never the upper one."""
-    # Between adjacent floats there is no middle: it may round up to the upper one.
-    return min(lower + (upper - lower) / 2, np.nextafter(upper, lower))

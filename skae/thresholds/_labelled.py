@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from skae._validation import Interval
-from skae.thresholds._base import ThresholdRule, midway
+from skae.thresholds._base import ThresholdRule
 from skae.thresholds._conformal import errors_for_rate
 
 # Two thresholds that differ by roundings alone are equally good.
@@ -22,7 +22,7 @@ class Candidates:
         self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
     ) -> None:
         # Ascending. Candidate k flags what is above values[k]: so many copies of
-        # normal rows, and so many of outliers. The n are all copies.
+        # normal rows, and so many outliers are found. The n are all copies.
         self.values, place = np.unique(errors, return_inverse=True)
         self.normal, self.n_normal = self._flagged(place, weights * ~outliers)
         self.found, self.n_outliers = self._flagged(place, weights * outliers)
@@ -51,7 +51,10 @@ class LabelledRule(ThresholdRule):
         """Return the best candidate's threshold: midway to the next error, if any."""
         candidates = Candidates(errors, weights, outliers)
         lower, *higher = candidates.values[self._best(candidates) :][:2]
-        return midway(lower, higher[0]) if higher else lower
+        if not higher:
+            return lower
+        # Between adjacent floats, the middle may round up to the upper one.
+        return min(lower + (higher[0] - lower) / 2, np.nextafter(higher[0], lower))
 
     @abstractmethod
     def _best(self, candidates: Candidates) -> int:
@@ -77,8 +80,6 @@ class BestF(LabelledRule):
 
     See Also
     --------
-    FalseAlarmRate : Bounds the share of the normal rows that are flagged.
-    Precision : Bounds the share of normal rows among the flagged ones.
     skae.metrics.outlier_f1 : The same score, for a search.
 
     Notes
@@ -87,8 +88,8 @@ class BestF(LabelledRule):
 
     .. math:: F_\beta = \frac{(1 + \beta^2) TP}{(1 + \beta^2) TP + \beta^2 FN + FP} .
 
-    A row with the smallest error of all is never flagged. In a search, use
-    ``StratifiedKFold``: `skae.InlierKFold` leaves the outliers out of the rows to fit.
+    In a search, use ``StratifiedKFold``: `skae.InlierKFold` leaves the outliers out of
+    the rows to fit.
 
     Examples
     --------
@@ -130,17 +131,12 @@ class FalseAlarmRate(LabelledRule):
         of n normal rows, the largest with the highest recall of outliers; where none of
         these finds any, the smallest, that of ``Conformal(rate)``.
 
-    See Also
-    --------
-    Conformal : Needs no outliers.
-    Precision : Bounds the share of normal rows among the flagged ones.
-
     Notes
     -----
     The guarantee is that of `Conformal`, whose threshold bounds this one from below: it
     needs normal rows that did not train the network, and a detector passes it no
-    others. The outliers need not be like those to come. Such thresholds are studied in
-    [1]_, with a bound for each fit instead of their mean.
+    others. The outliers need not be like those to come. In [1]_, there is a bound for
+    each fit instead of their mean.
 
     References
     ----------
@@ -165,7 +161,7 @@ class FalseAlarmRate(LabelledRule):
         self.rate = rate
 
     @property
-    def min_errors(self) -> int:
+    def min_errors(self) -> int:  # type: ignore[override]
         """Fewest errors of normal rows that ``fit`` takes: 1 / rate - 1, rounded up."""
         return errors_for_rate(self.rate)
 
@@ -198,16 +194,15 @@ class Precision(LabelledRule):
 
     See Also
     --------
-    FalseAlarmRate : Does not depend on how common outliers are.
     benjamini_hochberg : Bounds the same share in a batch, without known outliers.
 
     Notes
     -----
     The additional false alarm pays for having tried many thresholds, as in the knockoff
-    filter [1]_; without it, the precision on new rows would be too low on
-    average, the more so the fewer outliers there are. The rule needs errors of normal
-    rows that did not train the network, and a detector passes it no others; where only
-    a part of the normal rows is held out, outliers count by the same part.
+    filter [1]_; without it, the precision on new rows would be too low on average. The
+    rule needs errors of normal rows that did not train the network, and a detector
+    passes it no others; where only a part of the normal rows is held out, outliers
+    count by the same part.
 
     References
     ----------

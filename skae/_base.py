@@ -206,7 +206,7 @@ class BaseAutoencoder(BaseEstimator):
                 order="C",  # blocks of rows, and the same bits whatever the layout was
                 allow_nd=True,
                 ensure_min_samples=min_samples,
-                ensure_all_finite=self._finiteness(),
+                ensure_all_finite="allow-nan" if self._allows_nan else True,
             )
         if 0 in X.shape[1:]:
             raise ValueError(
@@ -245,20 +245,18 @@ class BaseAutoencoder(BaseEstimator):
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
 
-    def _finiteness(self) -> bool | str:
-        """Return what scikit-learn's checks are to demand of numbers."""
-        return "allow-nan" if self._allows_nan else True
-
     def _counted(self, table: Table, at_least: int) -> Table:
         """Return a table without the rows that do not count in training."""
         return counted_rows(table, allow_nan=self._allows_nan, at_least=at_least)
 
     # -------------------------------------------------------------- training
 
-    def _memory_of(self, training: Training) -> Any:
+    def _memory_of(self, training: Training, *, is_fold: bool = False) -> Any:
         """Return what keeps the networks of a training, and what follows from them."""
         if self.memory is None or self.callbacks or self.warm_start:
             return NoMemory()
+        if is_fold and not isinstance(self.random_state, Integral):
+            return NoMemory()  # one warning, of all rows' training, is enough
         # Few use it, and it needs packages.
         from skae._autoencoder._memory import TrainingMemory
 
@@ -269,14 +267,20 @@ class BaseAutoencoder(BaseEstimator):
         return TrainingMemory(self.memory, self.random_state, content)
 
     def _train(
-        self, training: Training, memory: Any = None, n_networks: int = 1
+        self,
+        training: Training,
+        memory: Any = None,
+        n_networks: int = 1,
+        *,
+        is_fold: bool = False,
     ) -> list[Autoencoder]:
-        """Return trained networks."""
+        """Return trained networks; those of a fold never continue others."""
+        is_warm = self.warm_start and not is_fold
         return train(
             training,
             Watching(self.callbacks, self.verbose),
             n_networks=n_networks,
-            known=getattr(self, "_networks", ()) if self.warm_start else (),
+            known=getattr(self, "_networks", ()) if is_warm else (),
             memory=self._memory_of(training) if memory is None else memory,
         )
 

@@ -16,9 +16,8 @@ from skae._validation import check_is_fitted, fit_context
 from skae.corruptions import corrupt
 
 if TYPE_CHECKING:
-    from os import PathLike
+    from typing import Self
 
-    import joblib
     from numpy.typing import ArrayLike, NDArray
 
 # ``score(X)`` damages X the same way at every call.
@@ -53,8 +52,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     learning_rate : float, "auto", "one_cycle" or None, default=None
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number with an instance is an
-        error.
+        of Keras sets the rate, and None for others. A number needs an optimizer's name.
     epochs : int or "auto", default="auto"
         Passes over the training rows; "auto" makes as many as give about 4,000 steps,
         at least 10.
@@ -73,21 +71,19 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
-        Where trained networks are kept. With an int `random_state`, a network that was
-        trained before on the same rows with the same parameters is used again, across
-        candidates of a search, calls and processes. Not used with `callbacks`,
-        `warm_start` or ``partial_fit``.
+        Where networks are kept. With an int `random_state`, one that was trained before
+        on the same rows with the same parameters is used again, across candidates of a
+        search, calls and processes. Not used with `callbacks`, `warm_start` or
+        ``partial_fit``.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights and the scaler of the previous fit.
     random_state : int, RandomState instance or None, default=None
         Determines weights, validation rows, batch order and corruption. With an int,
-        fits are bit-identical on the same machine. None is different every time; the
-        global random state is neither read nor changed.
+        fits are bit-identical on the same machine. None is different every time.
     engine : {"auto", "keras", "numpy"}, default="auto"
-        Where the network trains. "auto": in NumPy where all layers can, else in Keras.
-        "keras": in Keras whatever the network, on a GPU where TensorFlow sees one.
-        "numpy": in NumPy; where something stands against it, ``fit`` raises and says
-        what.
+        "auto" trains in NumPy where all layers can, and in Keras otherwise; "keras" in
+        Keras whatever the network, on a GPU where TensorFlow sees one; "numpy" demands
+        NumPy, and ``fit`` says what stands against it.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
     allow_nan : bool, default=False
@@ -168,7 +164,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         patience: int | None = 30,
         corruption: Any = None,
         callbacks: list[Any] | None = None,
-        memory: str | PathLike[str] | joblib.Memory | None = None,
+        memory: Any = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         engine: str = "auto",
@@ -203,7 +199,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         *,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
-    ) -> DenoisingRegressor:
+    ) -> Self:
         """Learn to predict clean rows.
 
         Parameters
@@ -221,7 +217,6 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-            The fitted estimator.
 
         Raises
         ------
@@ -240,9 +235,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike | None = None
-    ) -> DenoisingRegressor:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         Parameters
@@ -255,7 +248,6 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-            The fitted estimator.
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
@@ -366,7 +358,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 ensure_2d=False,
                 allow_nd=True,
                 input_name="y",
-                ensure_all_finite=self._finiteness(),
+                ensure_all_finite="allow-nan" if self._allows_nan else True,
             )
         check_consistent_length(X, y)
         return y

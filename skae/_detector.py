@@ -10,26 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import OutlierMixin, clone
 
-from skae._autoencoder import (
-    NoMemory,
-    Settings,
-    Table,
-    Training,
-    Watching,
-    detector_settings,
-    is_dense,
-    train,
-)
+from skae._autoencoder import Table, Training, detector_settings, is_dense
 from skae._base import BaseAutoencoder
 from skae._random import seed_from
-from skae._row_errors import (
-    ErrorScorer,
-    LatentScorer,
-    check_error,
-    explanation_table,
-    latest_rows,
-    learn_scorer,
-)
+from skae._row_errors import check_error, explanation_table, latest_rows, learn_scorer
 from skae._validation import (
     Interval,
     StrOptions,
@@ -43,42 +27,40 @@ from skae.thresholds import Contamination, as_threshold_rule, conformal_p_values
 from skae.thresholds import _calibration as calibration
 
 if TYPE_CHECKING:
-    from os import PathLike
+    from typing import Self
 
-    import joblib
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-_constraints = BaseAutoencoder._parameter_constraints
+    from skae._row_errors import ErrorKind, Scorer
+
+_SIMPLE_ERRORS = ("mse", "mae", "standardized", "latent")
+_constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
 
 
 class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
     Trained on normal rows, the network reconstructs them well and others badly; a
-    `threshold` rule on the errors turns scores into labels. Stands where
-    IsolationForest stands: +1 inlier, -1 outlier.
+    `threshold` rule on the errors turns scores into labels, +1 inlier, -1 outlier.
 
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
-        Width of the code. "auto" is a quarter of a row's values, at least 8 and at most
-        32, with a `DenseNetwork`; 4 with other networks of skae; and of your own Keras
-        model it is the model's own.
-        None is every network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
-        `RecurrentNetwork`, the map for a `ConvNetwork`.
+        Width of the code. "auto" is a quarter of a row's values, but 8 to 32, with a
+        `DenseNetwork`; 4 with other networks of skae; your own Keras model's own. None
+        is the network's own: min(32, n_features), 32 (recurrent), a map (convolutions).
     network : network description, SciKeras wrapper or None, default=None
         What to train. None is ``DenseNetwork(hidden_units=(256, 64))``; its parameters
         can be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
         takes your own Keras model.
     scaler : str, transformer or None, default="auto"
-        Applied inside; network, loss and corruption work on the scaled values.
-        "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
-        X. "common": every value of a row is centred, and all columns, or those of a
-        channel, have one scale, since they have one unit. "auto" is "common" where X is
-        n-D, and where neighbouring columns of 2-D X are so much alike that rows are
-        series, spectra or images; else "standard". A scikit-learn transformer needs
-        ``inverse_transform``, and is cloned.
+        Applied inside: network, loss and corruption work on scaled values. "standard",
+        "minmax": per column of 2-D X, per channel (last axis) of n-D X. "common": every
+        value of a row is centred, but all columns, or those of a channel, have one
+        scale, since they have one unit. "auto" is "common" where X is n-D, or its
+        columns are so much alike that rows are series, spectra or images; else
+        "standard". A transformer needs ``inverse_transform``, and is cloned.
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -86,56 +68,49 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number with an instance is an
-        error.
+        of Keras sets the rate, and None for others. A number needs an optimizer's name.
     epochs : int or "auto", default="auto"
-        Passes over the training rows; "auto" makes as many as give about 1,500 steps,
-        or 700 steps for each of several networks, but at least 10 and at most 60;
-        fewer where rows have copies.
+        Passes over the training rows; "auto" gives about 1,500 steps, or 700 for each
+        of several networks, in 10 to 60 epochs; fewer where rows have copies.
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
     validation_fraction : float or None, default=None
-        Share of the rows, at least one, that is held out to watch the loss. None trains
-        on all rows. Unused where ``fit`` is given `X_val`.
+        Share of the rows, at least one, that watch the loss instead of training. None:
+        all train. Unused where ``fit`` is given `X_val`.
     patience : int or None, default=None
-        Epochs without a new lowest validation loss (training loss, where there is no
-        validation) before training stops and the best weights are restored. None trains
-        all epochs and keeps the last weights.
+        Epochs without a new lowest loss (of validation rows, where there are some)
+        before training stops and the best weights are restored. None trains all epochs.
     corruption : corruption, "auto" or None, default="auto"
         Damage done to the inputs, afresh at every step, in scaled space. "auto" is
-        noise of a strength that differs from row to row, ``GaussianNoise((0.1, 2.0))``
-        times the columns' standard deviation, with a `DenseNetwork`, and None with
-        other networks.
+        noise of a strength that differs from row to row, 0.1 to 2 standard deviations
+        of the columns, with a `DenseNetwork`; None with other networks.
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
-        Where trained networks, and the errors that follow from them, are kept. With an
-        int `random_state`, what was computed before from the same rows and parameters
-        is used again, across candidates of a search, calls and processes. Not used with
-        `callbacks`, `warm_start` or ``partial_fit``.
+        Where networks, and the errors that follow from them, are kept. With an int
+        `random_state`, what came of the same rows and parameters is used again, across
+        candidates of a search, calls and processes. Not used with `callbacks`,
+        `warm_start` or ``partial_fit``.
     warm_start : bool, default=False
         Whether ``fit`` starts from the weights and the scaler of the previous fit.
     random_state : int, RandomState instance or None, default=None
         Determines weights, validation rows, batch order and corruption. With an int,
-        fits are bit-identical on the same machine. None is different every time; the
-        global random state is neither read nor changed.
+        fits are bit-identical on the same machine. None is different every time.
     engine : {"auto", "keras", "numpy"}, default="auto"
-        Where networks train. "auto": in NumPy where all layers can, else in Keras.
-        "keras": in Keras whatever the network, on a GPU where TensorFlow sees one.
-        "numpy": in NumPy; where something stands against it, ``fit`` raises and says
-        what.
+        "auto" trains in NumPy where all layers can, and in Keras otherwise; "keras" in
+        Keras whatever the network, on a GPU where TensorFlow sees one; "numpy" demands
+        NumPy, and ``fit`` says what stands against it.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, 2 also says where the time went.
     threshold : rule, float or None, default=None
         How the threshold is learned from errors. None is ``Contamination(0.1)``, a
-        float is used as it is; searchable, as ``threshold=[MeanStd(1),
-        Quantile(0.95)]`` and as ``threshold__fraction``.
+        float is used as it is; searchable, also as ``threshold__fraction``.
     threshold_on : {"auto", "train", "validation", "cv"}, default="auto"
         Whose errors the rule sees. "train": the training rows'. "validation": those of
         a fifth of the rows, or as many as the rule needs, which are held out: they
         neither train nor choose an epoch. "cv": every row's, from the one of five more
-        networks that is trained without it. "auto": "validation" for rules that
-        promise a rate or that need labels, else "train".
+        networks that is trained without it. "auto": "validation" for rules that promise
+        a rate or that need labels, else "train".
     error : str, default="auto"
         Error of a row, in scaled space. "mse", "mae": mean squared or absolute error of
         its reconstruction. "standardized": mean squared after dividing by each
@@ -146,20 +121,18 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
         "latent" with a `DenseNetwork`, else "standardized".
     n_networks : int or "auto", default="auto"
-        Networks that are trained, one after the other, from other seeds; a row's error
-        is the mean of theirs. All else is the first one's: codes, reconstructions,
-        ``history_``. "auto" is 2 with ``error="latent"``, else 1; and 1 where
-        `callbacks` watch the training or `patience` may stop it.
+        Networks that are trained, from other seeds; a row's error is the mean of
+        theirs, all else is the first one's. "auto" is 2 with ``error="latent"``, but 1
+        with `callbacks` or `patience`, else 1.
     allow_nan : bool, default=False
         Whether entries may be missing (NaN): they are left out of scaler, loss and
         errors, which average what is observed, and ``impute`` fills them in.
 
     Attributes
     ----------
-    autoencoder_ : object
-        The first of ``autoencoders_``.
-    autoencoders_ : list of object
-        The trained networks with their scalers, values that pickle without Keras.
+    autoencoders_, autoencoder_ : list of object, object
+        The trained networks with their scalers, values that pickle without Keras; and
+        the first of them.
     history_ : dict of str to list of float
         ``loss`` and, with validation rows, ``val_loss`` of every epoch; also what the
         network adds to the loss, such as ``kl`` of a `VariationalNetwork`.
@@ -167,38 +140,29 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Number of passes made.
     scaler_ : object
         The fitted scaler; it transforms, and back, rows of X's shape.
-    input_shape_ : tuple of int
-        Shape of one row of X.
-    n_features_in_ : int
-        ``X.shape[1]``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, where they are all strings.
-    latent_shape_ : tuple of int
-        Shape of one code before it is flattened: (width,), or a map such as (7, 7, 8).
+    input_shape_, latent_shape_ : tuple of int
+        Shapes of one row of X, and of one code before it is flattened.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+        ``X.shape[1]``, and the names of the columns, where they are all strings.
     reconstruction_err_ : float
-        Mean reconstruction error of the training rows, in scaled space.
+        Mean of ``train_errors_``, by the rows' weights.
     r2_ : float
         Share of the variance, in X's units, that is kept of (10,000) training rows.
     train_errors_ : ndarray of shape (n_training_rows,)
-        Reconstruction errors of the rows that were trained on, float64; the rows of
-        `validation_fraction` are among them, rows with ``y == -1`` are not.
+        Errors of the rows that trained, float64; `validation_fraction` is a part.
     calibration_errors_ : ndarray of shape (n_calibration_rows,)
-        Errors that the threshold was learned from: ``train_errors_``, or those of the
-        rows that `threshold_on` says; outliers' last, where the rule needs labels.
+        Errors that the threshold was learned from, by `threshold_on`; outliers' last,
+        where the rule needs labels.
     threshold_rule_ : rule
         The fitted clone of the rule.
-    threshold_ : float
-        Errors above it are outliers.
-    offset_ : float
-        ``-threshold_``, on the scale of ``score_samples``.
+    threshold_, offset_ : float
+        Errors above the threshold are outliers; the offset is ``-threshold_``.
     feature_scale_ : ndarray of shape input_shape_ or None
-        Mean squared training error of each feature; None unless
-        ``error="standardized"``.
+        Mean squared training error of each feature with ``error="standardized"``.
 
     See Also
     --------
     AutoencoderTransformer : The network as a transformer.
-    skae.thresholds : The rules.
     sklearn.ensemble.IsolationForest : Outliers without a network.
 
     Notes
@@ -219,12 +183,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
     ratio [3]_ along the rows is below 0.5, and below 1 once they are standardised, and
-    their deviations, correlations or bounds agree with it; ``scaler_`` tells.
+    their deviations, correlations or bounds agree with it.
 
     With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
-    all strengths: that keeps it from reconstructing what it has not seen better than a
-    narrow code alone. The training rows should be normal ones. Outliers among them are
-    learned, too: say which they are, in `y`.
+    all strengths: that keeps it from reconstructing what it has not seen. Outliers
+    among the training rows are learned, too: name them in `y`.
 
     There is no ``score``, as IsolationForest has none. To search with labels, pass
     ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from
@@ -247,8 +210,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     >>> detector = ReconstructionOutlierDetector(epochs=20, random_state=0).fit(X, y)
     >>> sorted(set(detector.predict(X).tolist()))
     [-1, 1]
-    >>> bool((detector.score_samples(X) >= detector.offset_).mean() > 0.5)
-    True
     """
 
     _defaults: ClassVar[dict[str, Any]] = {
@@ -258,20 +219,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_constraints,
-        "latent_dim": [*_constraints["latent_dim"], StrOptions({"auto"})],
+        "latent_dim": [*_constraints["latent_dim"], *_auto],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
-        "scaler": [*_constraints["scaler"], StrOptions({"auto"})],
-        "corruption": [*_constraints["corruption"], StrOptions({"auto"})],
-        "error": [
-            StrOptions({"auto", "latent", "mse", "mae"}),
-            StrOptions({"standardized", "negative_elbo"}),
-        ],
-        "n_networks": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
+        "scaler": [*_constraints["scaler"], *_auto],
+        "corruption": [*_constraints["corruption"], *_auto],
+        "error": [StrOptions({"auto", "negative_elbo", *_SIMPLE_ERRORS})],
+        "n_networks": [Interval(Integral, 1, None, closed="left"), *_auto],
     }
 
     def __init__(
@@ -289,7 +244,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         patience: int | None = None,
         corruption: Any = "auto",
         callbacks: list[Any] | None = None,
-        memory: str | PathLike[str] | joblib.Memory | None = None,
+        memory: Any = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         engine: str = "auto",
@@ -323,8 +278,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.n_networks = n_networks
         self.allow_nan = allow_nan
 
-    # -------------------------------------------------------------------- fitting
-
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -334,36 +287,31 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         *,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
-    ) -> ReconstructionOutlierDetector:
+    ) -> Self:
         """Train on the normal rows and learn the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            Training rows.
         y : array-like of shape (n_samples,), default=None
-            Rows with ``y == -1`` train neither network nor scaler, and are shown to
-            rules that need labels alone; all others, whatever their label, count as
-            normal. None: all rows are normal.
+            Rows with ``y == -1`` train neither network nor scaler, and are shown only
+            to rules that need labels; all others, whatever their label, are normal.
         sample_weight : array-like of shape (n_samples,), default=None
             A weight of k counts a row k times, 0 leaves it out.
-        X_val : array-like of shape (n_val, *X.shape[1:]), default=None
-            Rows that watch the loss instead of a part of X.
-        y_val : array-like of shape (n_val,), default=None
-            Rows of X_val with ``y_val == -1`` are left out.
+        X_val, y_val : array-like, default=None
+            Rows that watch the loss instead of a part of X, but for ``y_val == -1``.
 
         Returns
         -------
         self : object
-            The fitted estimator.
 
         Raises
         ------
         ValueError
-            Before any training: where the rule needs more rows than can be held out,
-            or outliers that y does not name.
+            Where the rule needs more rows, or outliers that y does not name.
         """
-        rule, kind = self._check_rule(), self._check_error()
+        rule, source = self._check_rule()
+        kind, n_networks = self._check_error()
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal = normal_rows(y, X, "y", at_least=2)
@@ -375,68 +323,66 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             is_normal = normal_rows(y_val, X_val, "y_val", at_least=1)
             validation = self._counted(Table(X_val).take(is_normal), at_least=1)
 
-        source = calibration.source_of(rule, self.threshold_on)
         split_seed = None if source == "train" else seed_from(self.random_state)
-        if source == "validation" and self.warm_start and self.__sklearn_is_fitted__():
-            raise ValueError(
-                "warm_start=True continues a network that may have trained on rows "
-                "that are to be held out now. Use warm_start=False, threshold_on='cv', "
-                "or threshold_on='train' and then fit_threshold(X) with other rows."
-            )
-        rows, held = calibration.divide(normal, rule, source, split_seed)
-        seed, n_networks = seed_from(self.random_state), self._n_networks()
-        training = Training(self._settings(), rows, validation, seed)
+        is_warm = self.warm_start and self.__sklearn_is_fitted__()
+        rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
+        settings = detector_settings(self._settings(), self.input_shape_, n_networks)
+        training = Training(settings, rows, validation, seed_from(self.random_state))
         memory = self._memory_of(training)
 
         networks = self._train(training, memory, n_networks)
         scorer = learn_scorer(kind, networks, rows, memory=memory)
-        if source == "cv":
-            learn = functools.partial(self._scorer_of_fold, kind, training, n_networks)
-            split = normal, outliers, split_seed
-            calibrated = functools.partial(calibration.cross_fitted, learn, *split)
-        else:
-            split = normal, held, outliers
-            calibrated = functools.partial(calibration.calibrate, scorer, *split)
-        tables = [None if one is None else vars(one) for one in (held, outliers)]
-        seen = memory.recall(["errors", source, *kind, n_networks, *tables], calibrated)
-        self._passes = self._compared = None
+
+        def seen_by_rule() -> calibration.Calibration:
+            """Return the errors that the rule sees."""
+            if source != "cv":
+                return calibration.calibrate(scorer, normal, held, outliers)
+
+            def learn(rows: Table, seed: int) -> Scorer:
+                """Return the scorer of networks that are trained without a fold."""
+                fold = replace(training, rows=rows, seed=seed)
+                memory = self._memory_of(fold, is_fold=True)
+                networks = self._train(fold, memory, n_networks, is_fold=True)
+                return learn_scorer(kind, networks, rows, memory=memory)
+
+            return calibration.cross_fitted(learn, normal, outliers, split_seed)
+
+        tables = [one and vars(one) for one in (held, outliers)]
+        name = ["errors", source, *kind, n_networks, *tables]
+        seen = memory.recall(name, seen_by_rule)
+        self._passes = self._compared_rows = None
         self._set_scorer(scorer, rows)
-        self._learn_threshold(rule, source, seen)
+        self._set_threshold(rule, seen, source)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike | None = None
-    ) -> ReconstructionOutlierDetector:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
-        The threshold stays current. With errors of training rows, it is learned from
-        these rows' errors. Otherwise from the latest 10,000 errors of rows, each taken
-        before the network trained on it; the first call, which has no network yet,
-        holds rows out, as ``fit`` does. Rows that come again are no longer new: pass
-        each once. With ``error="latent"``, codes are compared with those of the latest
-        5,000 rows that came through this method.
+        The threshold is learned from these rows' errors, or, where the rule needs those
+        of rows that did not train, from the latest 10,000 errors, each taken before its
+        row trained: pass each row once. The first call holds rows out, as ``fit`` does.
+        With ``error="latent"``, rows are compared with the latest 5,000 ones.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            Training rows.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
 
         Returns
         -------
         self : object
-            The fitted estimator.
         """
-        rule, kind = self._check_rule(), self._check_error()
+        rule, source = self._check_rule()
+        kind, n_networks = self._check_error()
         is_first = not hasattr(self, "autoencoder_")
         at_least = 2 if is_first else 1
         X = self._check_X(X, reset=is_first, min_samples=at_least)
         is_normal = normal_rows(y, X, "y", at_least=at_least)
         rows = normal = self._counted(Table(X).take(is_normal), at_least=1)
 
-        seen, source = None, calibration.source_of(rule, self.threshold_on)
+        seen = None
         if source == "train" or is_first:
             outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
             part = "train" if source == "train" else "validation"
@@ -446,20 +392,23 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             labels = X, y, is_normal
             seen = calibration.latest(self._scorer, self._calibration, rule, *labels)
 
-        networks = self._train_pass(self._settings(), rows, self._n_networks())
-        earlier = getattr(self, "_compared", None)
-        self._compared = latest_rows(X[:0] if earlier is None else earlier, rows.X)
-        scorer = learn_scorer(kind, networks, rows, self._compared)
+        settings = detector_settings(self._settings(), self.input_shape_, n_networks)
+        networks = self._train_pass(settings, rows, n_networks)
+        compared = getattr(self, "_compared_rows", None)
+        if kind.values == "latent":
+            compared = latest_rows(X[:0] if compared is None else compared, rows.X)
+        scorer = learn_scorer(kind, networks, rows, compared)
+        self._compared_rows = compared
         if seen is None:
             seen = calibration.calibrate(scorer, normal, held, outliers)
         self._set_scorer(scorer, rows)
-        self._learn_threshold(rule, source, seen)
+        self._set_threshold(rule, seen, source)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_threshold(
         self, X: ArrayLike | None = None, y: ArrayLike | None = None
-    ) -> ReconstructionOutlierDetector:
+    ) -> Self:
         """Learn the threshold again, by the present rule, without training.
 
         Parameters
@@ -468,29 +417,22 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Rows whose errors the rule sees; new ones, where its promise should hold.
             None: the rows of ``fit`` that `threshold_on` says.
         y : array-like of shape (n_samples,), default=None
-            Labels of X. Rows with ``y == -1`` are left out, unless the rule needs
-            labels.
+            Rows with ``y == -1`` are left out, unless the rule needs labels.
 
         Returns
         -------
         self : object
-            The estimator with a new ``threshold_``.
 
         Raises
         ------
         ValueError
-            Where y is given without X, or X is None and the rule needs errors that the
-            fit did not keep.
+            Where y is given without X, or the rule needs errors that fit did not keep.
         """
         check_is_fitted(self)
-        rule = self._check_rule()
+        rule, _ = self._check_rule()
         if X is None:
-            if y is not None:
-                raise ValueError(
-                    "y is given without X. Pass the rows that y labels, or neither to "
-                    "use the rows of fit."
-                )
-            seen = calibration.kept_for(rule, self.threshold_on, self._calibrations)
+            kept = self._calibrations
+            seen = calibration.kept_for(rule, self.threshold_on, kept, y)
         else:
             X = self._check_X(X)
             is_normal = normal_rows(y, X, "y", at_least=1)
@@ -500,130 +442,97 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self._set_threshold(rule, seen)
         return self
 
-    def fit_predict(
-        self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any
-    ) -> NDArray[np.int64]:
-        """Fit, and return the labels of the rows of X.
+    def fit_predict(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> NDArray:
+        """Fit, and return the labels of the rows of X, as ``predict`` does.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            Training rows.
-        y : array-like of shape (n_samples,), default=None
-            As in ``fit``: rows with ``y == -1`` do not train.
-        **fit_params : dict
-            What else ``fit`` takes.
+        y, **fit_params : object
+            What ``fit`` takes.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            +1 for inliers and -1 for outliers.
         """
         return self.fit(X, y, **fit_params).predict(X)
 
-    # ------------------------------------------------------------ scores and labels
-
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return minus the reconstruction error of each row.
+        """Return minus the reconstruction error of each row, in scaled space.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,)
-            float64, in scaled space; high is normal.
+        scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
         return -self._scorer.errors(self._check_X(X))
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return ``score_samples(X) - offset_``.
+        """Return ``score_samples(X) - offset_``, which is negative for outliers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
-            Negative for outliers.
         """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return +1 for inliers and -1 for outliers.
+        """Return +1 where the decision function is at least 0, else -1: outliers.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            +1 where the decision function is at least 0, else -1.
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def p_values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return how likely an error as large as each row's is for a normal row.
 
-        They come from the errors that the threshold was learned from, those of normal
-        rows (``calibration_errors_``), which must be of rows that did not train the
-        network: fit with ``threshold_on="validation"``, the default of `Conformal`.
+        They come from ``calibration_errors_``, those of normal rows. Where these rows
+        trained, it is an error: fit with ``threshold_on="validation"``, the default of
+        `Conformal`. Of normal rows exchangeable with the held-out ones, at most a share
+        alpha has a p-value of alpha or less, on average over fits; only about that with
+        "cv" and after ``partial_fit``, where other networks give the errors.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
-            Conformal p-values, as `skae.conformal_p_values` defines them; small for
-            outliers. `skae.benjamini_hochberg` selects the outliers of a batch.
-
-        Raises
-        ------
-        ValueError
-            Where the threshold was learned from errors of training rows.
-
-        Notes
-        -----
-        Of normal rows exchangeable with the held-out ones, at most a share alpha has
-        a p-value of alpha or less, on average over fits. With ``threshold_on="cv"``,
-        and after ``partial_fit``, that holds about, not exactly: the errors come from
-        other networks than those of X.
+            As `skae.conformal_p_values` defines them; small for outliers.
+            `skae.benjamini_hochberg` selects the outliers of a batch.
         """
         check_is_fitted(self)
         X = self._check_X(X)
-        if not self._calibration.held_out:
-            raise ValueError(
-                "p_values needs errors of rows that did not train the network, but "
-                f"{self.threshold_rule_!r} saw those of the training rows. Fit with "
-                "threshold_on='validation' or 'cv', or call fit_threshold(X) with "
-                "other normal rows."
-            )
+        self._calibration.check_held_out(self.threshold_rule_)
         normal = self._calibration.normal()
         errors = self._scorer.errors(X)
         return conformal_p_values(errors, normal.errors, normal.weight)
 
     def feature_errors(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return each feature's part of the reconstruction error.
+        """Return each feature's part of the error, which add up to ``-score_samples``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
-        errors : ndarray of X's shape
-            float64; the sum over a row is ``-score_samples``.
+        errors : float64 ndarray of X's shape
         """
         check_is_fitted(self)
         return self._scorer.feature_errors(self._check_X(X))
@@ -634,7 +543,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
         top_k : int, default=5
             Number of features per row, largest error first.
 
@@ -644,11 +552,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Columns ``row`` (X's index), ``rank`` (from 1), ``feature``, ``value`` and
             ``reconstruction`` (in X's units), ``error`` (the feature's part, in scaled
             space) and ``share`` of the row's error.
-
-        Raises
-        ------
-        ValueError
-            Where top_k is not a positive integer.
         """
         check_is_fitted(self)
         index = getattr(X, "index", None)
@@ -662,20 +565,16 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             top_k=top_k,
         )
 
-    # ----------------------------------------------------- through the first network
-
     def reconstruct(self, X: ArrayLike) -> NDArray:
-        """Return the reconstruction of rows.
+        """Return the reconstruction of rows, in X's units.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         rows : ndarray of X's shape
-            In X's units.
         """
         check_is_fitted(self)
         return self.autoencoder_.reconstruct(self._check_X(X))
@@ -686,75 +585,45 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
-            Rows.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, width)
-            The latent codes.
         """
         check_is_fitted(self)
         return self.autoencoder_.encode(self._check_X(X))
 
     def decode(self, codes: ArrayLike) -> NDArray:
-        """Return the rows that codes stand for.
+        """Return the rows that codes stand for, in X's units.
 
         Parameters
         ----------
         codes : array-like of shape (n_samples, width)
-            Latent codes, as ``encode`` returns them.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
-            In X's units.
         """
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(codes, "codes"))
 
-    # ------------------------------------------------------------- the steps of fit
+    def _check_error(self) -> tuple[ErrorKind, int]:
+        """Return how errors are measured, and by how many networks."""
+        error, n_networks = self.error, self.n_networks
+        if error == "auto":
+            error = "latent" if is_dense(self.network) else "standardized"
+        if n_networks == "auto":
+            is_watched = self.callbacks or self.patience is not None
+            n_networks = 2 if error == "latent" and not is_watched else 1
+        return check_error(error, self.loss, self.network), n_networks
 
-    def _settings(self) -> Settings:
-        """Return the training parameters, "auto" resolved."""
-        settings = super()._settings()
-        return detector_settings(settings, self.input_shape_, self._n_networks())
-
-    def _error(self) -> str:
-        """Return the name of the error."""
-        if self.error != "auto":
-            return self.error
-        return "latent" if is_dense(self.network) else "standardized"
-
-    def _n_networks(self) -> int:
-        """Return how many networks are trained."""
-        if self.n_networks != "auto":
-            return self.n_networks
-        is_watched = self.callbacks or self.patience is not None
-        return 2 if self._error() == "latent" and not is_watched else 1
-
-    def _check_error(self) -> Any:
-        """Return how errors are measured, but for what the training rows say."""
-        return check_error(self._error(), self.loss, self.network)
-
-    def _check_rule(self) -> Any:
-        """Return the threshold rule, its parameters checked before any training."""
+    def _check_rule(self) -> tuple[Any, str]:
+        """Return the checked threshold rule, and which errors it sees."""
         rule = as_threshold_rule(self.threshold)
         check_parameters(rule)
-        calibration.source_of(rule, self.threshold_on)
-        return rule
+        return rule, calibration.source_of(rule, self.threshold_on)
 
-    def _scorer_of_fold(
-        self, kind: Any, training: Training, n_networks: int, rows: Table, seed: int
-    ) -> ErrorScorer | LatentScorer:
-        """Return the scorer of networks that are trained on some rows alone."""
-        training = replace(training, rows=rows, seed=seed)
-        is_repeatable = isinstance(self.random_state, Integral)
-        memory = self._memory_of(training) if is_repeatable else NoMemory()
-        watching = Watching(self.callbacks, self.verbose)
-        networks = train(training, watching, n_networks=n_networks, memory=memory)
-        return learn_scorer(kind, networks, rows, memory=memory)
-
-    def _set_scorer(self, scorer: ErrorScorer | LatentScorer, rows: Table) -> None:
+    def _set_scorer(self, scorer: Scorer, rows: Table) -> None:
         """Set the attributes that tell of networks and errors."""
         self._set_networks(scorer.networks)
         self.autoencoders_ = scorer.networks
@@ -765,18 +634,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         seen = calibration.Calibration(errors, rows.weight, held_out=False)
         self._calibrations = {"train": seen}  # what fit_threshold may use again
 
-    def _learn_threshold(
-        self, rule: Any, source: str, seen: calibration.Calibration
+    def _set_threshold(
+        self, rule: Any, seen: calibration.Calibration, source: str | None = None
     ) -> None:
-        """Fit the rule to errors, which are kept for ``fit_threshold``."""
-        self._calibrations[source] = seen
+        """Fit the rule to errors; keep those of a fit by their source."""
         self._calibration = seen  # also where the rule fails: another may be tried
-        self._set_threshold(rule, seen)
-
-    def _set_threshold(self, rule: Any, seen: calibration.Calibration) -> None:
-        """Fit the rule to errors, and set the attributes that tell of it."""
+        if source is not None:
+            self._calibrations[source] = seen
         self.threshold_rule_ = seen.fit(clone(rule))
         self.threshold_ = float(self.threshold_rule_.threshold_)
         self.offset_ = -self.threshold_
-        self._calibration = seen
         self.calibration_errors_ = seen.shown_to(rule).errors

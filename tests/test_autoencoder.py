@@ -25,7 +25,7 @@ FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def made(
     X, y=None, *, latent_dim=3, network=None, scaler="standard", target_scaler="minmax"
 ):
-    """Return an autoencoder that nobody has trained, for rows X (and targets y)."""
+    """Return an autoencoder that is not trained, for rows X (and targets y)."""
     network = DenseNetwork((8, 6), "tanh") if network is None else network
     output_shape = (X if y is None else y).shape[1:]
     shapes = X.shape[1:], output_shape, latent_dim
@@ -177,8 +177,8 @@ def test_results_do_not_depend_on_the_size_of_blocks(X, block_size):
 
     expected = results()
     value.block_size = pair.block_size = block_size
-    for found, wanted in zip(results(), expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
+    for found, one in zip(results(), expected, strict=True):
+        np.testing.assert_allclose(found, one, rtol=1e-11, atol=1e-12)
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_users_scalers_stay_in_one_thread(X, in_threads):
 
 
 @pytest.mark.parametrize("units", [(16,), (4096,)])
-def test_scoring_takes_little_memory_beside_the_result(units):
+def test_scoring_takes_little_memory(units):
     """Also where hidden layers are much wider than the rows."""
     X = np.zeros((5000, 4), np.float32)
     value = made(X, network=DenseNetwork(units), scaler=None)

@@ -256,7 +256,7 @@ class TestEveryEstimator:
         with pytest.raises(ValueError, match="Invalid parameter 'netwrok'"):
             cls().set_params(netwrok__hidden_units=(3,))
 
-    def test_learning_rate_beside_an_instance(self, cls, X):
+    def test_learning_rate_with_an_instance(self, cls, X):
         import keras
 
         estimator = quick(cls, optimizer=keras.optimizers.Adam(), learning_rate=0.1)

@@ -1,4 +1,4 @@
-"""Tests of DenoisingRegressor beside what all estimators share."""
+"""Tests of DenoisingRegressor in addition to what all estimators share."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_score_without_y_damages_X_the_same_way_each_time(pairs):
     assert strong.score(clean) < undamaged - 0.05
 
 
-def test_corruption_beside_y_damages_X_only(pairs):
+def test_corruption_with_y_damages_X_only(pairs):
     X, y = pairs
     plain = quick(epochs=1, validation_fraction=None).fit(X, y)
     damaged = quick(

@@ -1,4 +1,4 @@
-"""Tests of ReconstructionOutlierDetector beside what all estimators share."""
+"""Tests of ReconstructionOutlierDetector in addition to what all estimators share."""
 
 import re
 
@@ -204,16 +204,16 @@ def test_two_other_labels_look_like_outliers_unsaid(X, y, common, rare):
         f"y holds the labels {common} and {rare}, but no -1: all rows are taken as "
         f"normal. If {rare} marks the outliers, pass np.where(y == {rare}, -1, 1)."
     )
-    with pytest.warns(UserWarning, match=re.escape(message)) as told:
+    with pytest.warns(UserWarning, match=re.escape(message)) as seen:
         detector = quick().fit(X, y)
-    assert told[0].filename == __file__
+    assert seen[0].filename == __file__
     assert len(detector.train_errors_) == 300
-    with pytest.warns(UserWarning, match="y holds the labels") as told:
+    with pytest.warns(UserWarning, match="y holds the labels") as seen:
         detector.partial_fit(X, y)
-    assert told[0].filename == __file__
-    with pytest.warns(UserWarning, match="y holds the labels") as told:
+    assert seen[0].filename == __file__
+    with pytest.warns(UserWarning, match="y holds the labels") as seen:
         detector.fit_threshold(X, y)
-    assert told[0].filename == __file__
+    assert seen[0].filename == __file__
 
 
 def test_labels_that_leave_no_normal_rows(X):
@@ -244,9 +244,9 @@ def test_no_score():
 def test_explain(X):
     frame = pd.DataFrame(X, columns=list("abcdefgh"), index=np.arange(300) * 10)
     detector = quick(epochs=100).fit(frame)
-    odd = frame.iloc[:4].copy()
-    odd.iloc[2, 5] += 50 * X[:, 5].std()
-    table = detector.explain(odd, top_k=3)
+    outliers = frame.iloc[:4].copy()
+    outliers.iloc[2, 5] += 50 * X[:, 5].std()
+    table = detector.explain(outliers, top_k=3)
     assert table.columns.tolist() == [
         "row",
         "rank",
@@ -260,12 +260,12 @@ def test_explain(X):
     assert table["rank"].tolist() == [1, 2, 3] * 4
     first = table[(table["row"] == 20) & (table["rank"] == 1)].iloc[0]
     assert first["feature"] == "f"
-    assert first["value"] == odd.iloc[2, 5]
-    assert first["reconstruction"] == detector.reconstruct(odd)[2, 5]
-    everything = detector.explain(odd, top_k=100)
+    assert first["value"] == outliers.iloc[2, 5]
+    assert first["reconstruction"] == detector.reconstruct(outliers)[2, 5]
+    everything = detector.explain(outliers, top_k=100)
     assert len(everything) == 4 * 8
     sums = everything.groupby("row", sort=False)[["error", "share"]].sum()
-    np.testing.assert_allclose(sums["error"], -detector.score_samples(odd))
+    np.testing.assert_allclose(sums["error"], -detector.score_samples(outliers))
     np.testing.assert_allclose(sums["share"], 1.0)
 
 

@@ -1,4 +1,4 @@
-"""The table of the features that make a row odd."""
+"""The table of the features with the largest errors."""
 
 import numpy as np
 import pandas as pd
@@ -128,14 +128,16 @@ def test_a_shifted_feature_ranks_first(make_rows, n_columns):
     for seed in (0, 1):
         rng = np.random.default_rng(seed)
         X = make_rows(rng, (1000 + n_trials, n_columns))
-        normal, odd = X[:1000], X[1000:]
+        normal, outliers = X[:1000], X[1000:]
         detector = ReconstructionOutlierDetector(random_state=seed).fit(normal)
         trials, shifted = np.arange(n_trials), rng.integers(n_columns, size=n_trials)
         signs = rng.choice([-1, 1], n_trials)
-        odd[trials, shifted] += 6 * signs * normal.std(axis=0)[shifted]
-        errors = detector.feature_errors(odd)
-        np.testing.assert_allclose(errors.sum(axis=1), -detector.score_samples(odd))
-        first = detector.explain(odd, top_k=1)["feature"]
+        outliers[trials, shifted] += 6 * signs * normal.std(axis=0)[shifted]
+        errors = detector.feature_errors(outliers)
+        np.testing.assert_allclose(
+            errors.sum(axis=1), -detector.score_samples(outliers)
+        )
+        first = detector.explain(outliers, top_k=1)["feature"]
         found.extend(first == feature_names((n_columns,))[shifted])
     assert len(found) == 200
     assert np.mean(found) >= 0.9

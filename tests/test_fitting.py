@@ -163,6 +163,19 @@ def test_auto_epochs_make_a_budget_of_steps(asked, X):
     assert (asked[-1][3].epochs, asked[-1][3].patience) == (7, 2)
 
 
+@pytest.mark.parametrize("name", ["auto", "keras", "numpy"])
+def test_the_engine_is_told_where_to_train(name, X, monkeypatch):
+    seen, train = [], engine.train
+
+    def noted(*args, **options):
+        seen.append(options["engine"])
+        return train(*args, engine="auto")
+
+    monkeypatch.setattr(engine, "train", noted)
+    fit(X, engine=name)
+    assert seen == [name]
+
+
 def test_a_budget_is_kept_within_bounds():
     budget = Budget(steps=1500, fewest_epochs=10, most_epochs=50)
     rows = (np.arange(n).reshape(-1, 1) for n in (1, 29, 40, 100, 1000))

@@ -1,4 +1,4 @@
-"""With memory, each network is trained once, whoever needs it; never the wrong one."""
+"""With memory, each network is trained once, and never the wrong one is used."""
 
 import os
 import re
@@ -219,6 +219,7 @@ def test_what_has_no_influence_on_the_training_is_not_part_of_the_key(
         {"corruption": GaussianNoise(0.1)},
         {"validation_fraction": 0.4},
         {"patience": 1},
+        {"engine": "keras"},
         {"network__hidden_units": (5,)},
         {"network__activation": "tanh"},
     ],

@@ -106,6 +106,26 @@ def test_copies_of_rows_count_as_epochs(copies, epochs):
     assert fitted.n_iter_ == epochs
 
 
+@pytest.mark.parametrize("error", ["mse", "latent"])
+def test_both_engines_train_the_same_detector(error, X):
+    options = {"error": error, "network": DenseNetwork((6,)), "corruption": None}
+    auto, numpy, in_keras = (
+        detector(engine=engine, **options).fit(X)
+        for engine in ("auto", "numpy", "keras")
+    )
+    assert np.array_equal(auto.score_samples(X), numpy.score_samples(X))
+    np.testing.assert_allclose(
+        in_keras.score_samples(X), auto.score_samples(X), rtol=1e-2
+    )
+
+
+def test_what_stands_against_an_engine_is_an_error(X):
+    with pytest.raises(ValueError, match="engine"):
+        detector(engine="numpy", callbacks=[Watcher]).fit(X)
+    with pytest.raises(ValueError, match="The 'engine' parameter of"):
+        detector(engine="torch").fit(X)
+
+
 def test_fits_repeat_to_the_bit_and_pickle(X):
     one, again = (detector(n_networks=3).fit(X) for _ in range(2))
     loaded = pickle.loads(pickle.dumps(clone(one).fit(X)))

@@ -1,4 +1,4 @@
-"""Tests of AutoencoderTransformer beside what all estimators share."""
+"""Tests of AutoencoderTransformer in addition to what all estimators share."""
 
 import numpy as np
 import pandas as pd

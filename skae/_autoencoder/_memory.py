@@ -1,8 +1,8 @@
 """Memory: what follows from a training is computed once, in whichever process.
 
 A ``joblib.Memory`` keeps the results. What it lacks is added here: a key made of
-contents (``skae._engine._digest``), and one lock per key, so that workers that need the same
-network wait for the first one instead of training it again. Its own way of finding
+contents, and one lock per key, so that workers that need the same network wait for the
+first one instead of training it again. Its own way of finding
 results again (``Memory.cache``) is not used: it forgets results in a folder where
 another process wrote first, and it asks for source code that a worker may not have.
 """

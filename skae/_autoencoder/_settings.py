@@ -73,12 +73,6 @@ class Settings:
         changes = {"validation_fraction": None, "patience": None}
         return replace(self, epochs=1, learning_rate=rate, **changes)
 
-    def n_epochs(self, x: NDArray) -> int:
-        """Return how many epochs there are over rows."""
-        if self.epochs != "auto":
-            return self.epochs
-        return self.budget.n_epochs(x, self.batch_size)
-
     def corruption_of(self, x: NDArray) -> Any:
         """Return the corruption of scaled rows; "auto" is noise that fits them."""
         if self.corruption != "auto":

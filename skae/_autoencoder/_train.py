@@ -178,7 +178,8 @@ def train_autoencoder(
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.rows, progress.autoencoder
-    architecture = _architecture(settings, table)
+    shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
+    architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
     if known is None:
         scalers, weights, fill = _fitted_scalers(settings, table), None, None
     else:
@@ -199,8 +200,11 @@ def train_autoencoder(
     if fill is not None:
         rows = _with_fill(rows, validation, fill)
 
+    epochs = settings.epochs
+    if epochs == "auto":
+        epochs = settings.budget.n_epochs(rows.x, settings.batch_size)
     schedule = engine.Schedule(
-        epochs=settings.n_epochs(rows.x),
+        epochs=epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,
         first_epoch=progress.n_passes,
@@ -239,15 +243,6 @@ def train_autoencoder(
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
     return autoencoder, trained.state.optimizer
-
-
-def _architecture(settings: Settings, table: Table) -> engine.Architecture:
-    """Return the network with the shapes of the data."""
-    input_shape = table.X.shape[1:]
-    output_shape = input_shape if table.y is None else table.y.shape[1:]
-    return engine.Architecture(
-        settings.network, input_shape, output_shape, settings.latent_dim
-    )
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:

@@ -92,10 +92,11 @@ class Autoencoder:
 
     def encode(self, X: NDArray) -> NDArray:
         """Return the codes, of shape (n, width), of rows."""
-        codes = np.empty((len(X), self.width), X.dtype)
+        codes = np.empty((len(X), prod(self.forward.latent_shape)), X.dtype)
 
         def one_block(rows: slice) -> None:
-            codes[rows] = self.encode_scaled(self.scaler.transform(X[rows]))
+            scaled = self.scaler.transform(X[rows])
+            codes[rows] = self.forward.encode(self.filled(scaled))
 
         self.in_blocks(one_block, X)
         return codes
@@ -173,10 +174,6 @@ class Autoencoder:
         return float(mse), float(1 - squared / spread)
 
     # ---------------------------------------------------------------- scaled rows
-
-    def encode_scaled(self, scaled: NDArray) -> NDArray:
-        """Return the codes of scaled rows."""
-        return self.forward.encode(self.filled(scaled))
 
     def reconstruct_scaled(self, scaled: NDArray) -> NDArray:
         """Return the network's output for scaled rows, in scaled space."""

@@ -61,12 +61,10 @@ def train(
     engine: str = "auto",
     check_range: Callable[[Range | None], None] = lambda known: None,
 ) -> Trained:
-    """Train a network, in NumPy where its layers and what is asked allow it.
-
-    `engine` "keras" leaves everything to Keras, "numpy" raises where that is needed.
-    `check_range` gets the (lowest, highest) value of the output, or None where it is
-    not known, before anything trains.
-    """
+    """Train a network, in NumPy where its layers and what is asked allow it."""
+    # `engine` "keras" leaves everything to Keras, "numpy" raises where that is needed.
+    # `check_range` gets the (lowest, highest) value of the output, or None where it is
+    # not known, before anything trains.
     from skae._engine import _train
 
     return _train.train(

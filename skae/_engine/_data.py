@@ -28,17 +28,15 @@ def is_aligned(array: np.ndarray) -> bool:
 def training_arrays(
     spec: TrainingSpec, rows: Rows, validation: Rows | None, noise_seed: int
 ) -> dict[str, np.ndarray]:
-    """Return float32 arrays by name; `noise_seed` is of the validation's corruption.
-
-    That is drawn once, so that validation losses are comparable along a training.
-    """
+    """Return float32 arrays by name; `noise_seed` is of the validation's corruption."""
+    # That is drawn once, so that validation losses are comparable along a training.
     data = {"x": rows.x}
     if rows.y is not None:
         data["y"] = rows.y
     if rows.weight is not None:
         data["weight"] = rows.weight
     corruption = spec.corruption
-    if needs_extremes(spec):
+    if corruption is not None and corruption.needs_extremes:
         data["low"], data["high"] = feature_extremes(rows.x)
     if rows.fill is not None:  # one row of it; x and y keep their gaps
         data["fill"] = np.broadcast_to(rows.fill, rows.x[:1].shape)
@@ -52,11 +50,6 @@ def training_arrays(
             weight = np.ones(len(inputs), np.float32)
         data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}
     return data
-
-
-def needs_extremes(spec: TrainingSpec) -> bool:
-    """Return whether the corruption reads the training rows' extremes."""
-    return spec.corruption is not None and spec.corruption.needs_extremes
 
 
 def check_optimizer_state(state: list, fresh: list, optimizer: object) -> None:

@@ -26,12 +26,10 @@ class Loss:
     def __call__(
         self, output: Array, target: Array, weight: Weight, n_rows: int
     ) -> float:
-        """Return a share of a batch's loss, and overwrite the output by its gradient.
-
-        The output is before the last activation, where the loss takes that over; the
-        weight is of rows, with mean 1 over all rows, or of entries; the batch has
-        `n_rows`, of which these may be a part.
-        """
+        """Return a share of a batch's loss; the output becomes its gradient."""
+        # The output is before the last activation, where the loss takes that over; the
+        # weight is of rows, with mean 1 over all rows, or of entries; the batch has
+        # `n_rows`, of which these may be a part.
         count = n_rows * output.shape[1]
         if weight is None:
             loss = self._sum(output, target)

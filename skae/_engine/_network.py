@@ -8,6 +8,7 @@ import numpy as np
 
 from skae._engine._spec import Architecture
 from skae._layers._base import Layer, Weights, run, with_weights
+from skae._layers._special import CodeLayer
 
 Stack = list[tuple[Layer, Weights]]
 
@@ -60,9 +61,12 @@ class TrainedNetwork:
 
     def encode_and_reconstruct(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return flat codes and the output, both as the two alone return them."""
-        codes = self.encode(x)
-        in_numpy = self.runs_in_numpy(x.dtype)
-        return codes, self.decode(codes) if in_numpy else self.reconstruct(x)
+        stacks = self._numpy_stacks(x.dtype)
+        if stacks is None:
+            return self._in_keras("encode", x), self._in_keras("reconstruct", x)
+        codes = run(stacks[0], x.reshape(len(x), -1))
+        rows = run(stacks[1], codes)
+        return codes, rows.reshape(len(rows), *self.architecture.output_shape)
 
     def terms(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Return the values per row of the network's terms, by name."""
@@ -70,6 +74,8 @@ class TrainedNetwork:
         if stacks is None:
             return self._in_keras("terms", x)
         *before, (last, _) = stacks[0]
+        if not isinstance(last, CodeLayer):
+            return {}
         return last.row_terms(run(before, x.reshape(len(x), -1)))
 
     def runs_in_numpy(self, dtype: np.dtype) -> bool:
@@ -79,19 +85,15 @@ class TrainedNetwork:
     def _numpy_stacks(self, dtype: np.dtype) -> tuple[Stack, Stack] | None:
         """Return encoder and decoder with weights, or None where Keras is needed."""
         if dtype not in self._stacks:
-            self._stacks[dtype] = self._with_weights(dtype)
+            encoder, decoder = self.architecture.layers or ((), ())
+            joined = [*encoder, *decoder]
+            stacks = None
+            if joined and all(layer.runs_in_numpy for layer in joined):
+                cast = [np.asarray(weight, dtype) for weight in self.weights]
+                pairs = with_weights(joined, cast)
+                stacks = pairs[: len(encoder)], pairs[len(encoder) :]
+            self._stacks[dtype] = stacks
         return self._stacks[dtype]
-
-    def _with_weights(self, dtype: np.dtype) -> tuple[Stack, Stack] | None:
-        """Return layers with weights of a dtype, or None where Keras is needed."""
-        layers = self.architecture.layers
-        joined = [] if layers is None else [*layers[0], *layers[1]]
-        if layers is None or not all(layer.runs_in_numpy for layer in joined):
-            return None
-        cast = [np.asarray(weight, dtype) for weight in self.weights]
-        pairs = with_weights(joined, cast)
-        n_coding = len(layers[0])
-        return pairs[:n_coding], pairs[n_coding:]
 
     def _in_keras(self, part: str, x: np.ndarray) -> Any:
         """Return the output of a part of the network, run by Keras."""

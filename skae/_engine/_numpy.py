@@ -11,8 +11,8 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from functools import cached_property, partial
-from math import ceil
+from functools import partial
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -85,24 +85,6 @@ def fastest(spec: TrainingSpec, schedule: Schedule, n_rows: int) -> str:
     return "xla" if seconds > _XLA_SECONDS else "numpy"
 
 
-@contextlib.contextmanager
-def acquired(
-    spec: TrainingSpec, schedule: Schedule, engine: str = "numpy"
-) -> Iterator[tuple[NumpyTrainer, dict[str, float]]]:
-    """Give the block a trainer, and the seconds that building it took."""
-    start = time.perf_counter()
-    trainer = NumpyTrainer(spec, schedule)
-    if engine == "xla":
-        from skae.networks._quiet import import_quietly
-
-        import_quietly()
-        from skae._engine._keras._xla import XlaTrainer
-
-        trainer = XlaTrainer(spec, schedule)
-    with trainer.running():
-        yield trainer, {"building": time.perf_counter() - start, "tracing": 0.0}
-
-
 class NumpyTrainer:
     """A stack of layers, a loss, an optimizer and a corruption, for one training.
 
@@ -122,11 +104,16 @@ class NumpyTrainer:
         n_workers: int | None = None,
         block_rows: int | None = None,
     ) -> None:
+        start = time.perf_counter()
         assert spec.architecture.layers is not None
         encoder, decoder = spec.architecture.layers
         self.spec, self._network = spec, spec.architecture.network
         self.layers = stacked(encoder, decoder)
         self.latent_shape = latent_shape(encoder)
+        made = self.layers[-1].output_shape(1)[1:]  # flat
+        is_fit = prod(made) == prod(spec.architecture.output_shape)
+        output_shape = spec.architecture.output_shape if is_fit else made
+        spec.architecture.check_built(self.latent_shape, output_shape)
         loss = numpy_loss(spec.loss, self.layers[-1].activation.name)
         assert loss is not None
         self.stack = LayerStack(self.layers, loss)
@@ -145,22 +132,23 @@ class NumpyTrainer:
         self._workers = [BatchWorker(spec, stack, block_rows) for stack in stacks]
         gradients = [stack.gradients for stack in stacks]
         optimizer = OPTIMIZERS[spec.optimizer]
-        self.optimizer: SGD = optimizer(
-            self.stack.weights, gradients, self.stack.shapes
-        )
+        shapes = self.stack.shapes
+        self.optimizer: SGD = optimizer(self.stack.weights, gradients, shapes)
+        self._building = time.perf_counter() - start
 
     @contextlib.contextmanager
-    def running(self, n_threads: int | None = None) -> Iterator[None]:
-        """Let the block train, in as many threads as BLAS may use, or in so many."""
-        n_threads = allowed_threads() if n_threads is None else n_threads
+    def running(
+        self, n_threads: int | None = None
+    ) -> Iterator[tuple[NumpyTrainer, dict[str, float]]]:
+        """Give the block the trainer, and the seconds that building it took."""
         # The epoch loop looks at losses and weights: no need for NumPy's warnings.
         with contextlib.ExitStack() as stack:
             stack.enter_context(np.errstate(all="ignore"))
             stack.enter_context(OneBlasThread())
             if self.n_workers > 1:
-                team = Team(min(self.n_workers, n_threads))
-                self._team = stack.enter_context(team)
-            yield
+                n_threads = allowed_threads() if n_threads is None else n_threads
+                self._team = stack.enter_context(Team(min(self.n_workers, n_threads)))
+            yield self, {"building": self._building, "tracing": 0.0}
 
     @property
     def learning_rate(self) -> float:
@@ -177,7 +165,7 @@ class NumpyTrainer:
         self, state: State, learning_rate: float | None, layer_seed: Any = None
     ) -> None:
         """Write weights and optimizer state, None of which is a fresh one."""
-        self.stack.load(state.weights)
+        self.stack.load(state.weights or [])
         if state.optimizer is not None:
             fresh = self.optimizer.state()
             check_optimizer_state(state.optimizer, fresh, self.optimizer)
@@ -269,9 +257,13 @@ class LayerStack:
         self.weights = weights
         self.gradients = np.zeros_like(weights)
         self.variables = parted(weights, self.shapes)
-        views = iter(self.variables), iter(parted(self.gradients, self.shapes))
+        own, slopes = iter(self.variables), iter(parted(self.gradients, self.shapes))
         self._own = [
-            Learned(*([next(view) for _ in layer.variables] for view in views), {})
+            Learned(
+                [next(own) for _ in layer.variables],
+                [next(slopes) for _ in layer.variables],
+                {},
+            )
             for layer in layers
         ]
         # No layer needs the gradients of what comes in before.
@@ -279,26 +271,31 @@ class LayerStack:
         # The loss of the last layer's output gives its gradient already.
         last = layers[-1].activation
         self._is_direct = loss.activation is not None or last is LINEAR
-        self._passes: dict[int, _Pass] = {}
+        # By numbers of rows: outputs of the layers, and gradients of these.
+        self._outputs: dict[int, list[Array]] = {}
+        self._slopes: dict[int, list[Array]] = {}
 
-    def load(self, weights: list[Array] | None) -> None:
+    def load(self, weights: list[Array]) -> None:
         """Write weights, a list of arrays."""
-        for view, array in zip(self.variables, weights or (), strict=True):
+        for view, array in zip(self.variables, weights, strict=True):
             view[...] = array
 
     def descend(
         self, x: Array, target: Array, weight: Array | None, n_rows: int
     ) -> float:
         """Compute the gradients of some of a batch's `n_rows`; return their loss."""
-        made = self._forward(x)
-        outputs, gradients = made.outputs, made.gradients
+        outputs = self._forward(x)
+        gradients = self._slopes.get(len(x))
+        if gradients is None:
+            gradients = [np.empty_like(out) for out in outputs]
+            self._slopes[len(x)] = gradients
         gradient = outputs[-1]
         if not self._is_direct:
-            gradient = made.last_gradient
+            gradient = gradients[-1]
             np.copyto(gradient, outputs[-1])
         loss = self._loss(gradient, target, weight, n_rows)
         layers, own, inputs = self._layers, self._own, [x, *outputs[:-1]]
-        below = gradients[-1] if gradients else None
+        below = gradients[-2] if len(layers) > 1 else None
         if self._is_direct:
             layers[-1].linear_backward(inputs[-1], gradient, own[-1], below)
         else:
@@ -310,40 +307,22 @@ class LayerStack:
 
     def loss_of(self, x: Array, target: Array, weight: Array | None) -> float:
         """Return the loss of rows."""
-        return self._loss.value(self._forward(x).outputs[-1], target, weight)
+        return self._loss.value(self._forward(x)[-1], target, weight)
 
-    def _forward(self, x: Array) -> _Pass:
+    def _forward(self, x: Array) -> list[Array]:
         """Return the layers' outputs, without the activation that the loss applies."""
-        made = self._passes.get(len(x))
-        if made is None:
+        outputs = self._outputs.get(len(x))
+        if outputs is None:
             shapes = [layer.output_shape(len(x)) for layer in self._layers]
-            self._passes[len(x)] = made = _Pass(shapes)
-        outputs = made.outputs
+            outputs = [np.empty(shape, np.float32) for shape in shapes]
+            self._outputs[len(x)] = outputs
         for layer, own, out in zip(self._layers[:-1], self._own, outputs, strict=False):
             layer.forward(x, own.weights, out, own.memory)
             x = out
         last, own = self._layers[-1], self._own[-1]
         run = last.forward if self._loss.activation is None else last.linear
         run(x, own.weights, outputs[-1], own.memory)
-        return made
-
-
-class _Pass:
-    """The arrays that rows need on their way through layers of these outputs."""
-
-    def __init__(self, shapes: list[tuple[int, ...]]) -> None:
-        self._shapes = shapes
-        self.outputs = [np.empty(shape, np.float32) for shape in shapes]
-
-    @cached_property
-    def gradients(self) -> list[Array]:
-        """Gradients of the outputs of all layers but the last."""
-        return [np.empty(shape, np.float32) for shape in self._shapes[:-1]]
-
-    @cached_property
-    def last_gradient(self) -> Array:
-        """The gradient of the last layer's output."""
-        return np.empty(self._shapes[-1], np.float32)
+        return outputs
 
 
 class BatchWorker:
@@ -406,10 +385,8 @@ def _is_dense(layers: list[Layer]) -> bool:
 
 
 def _n_parts(work: int, least: int) -> int:
-    """Return into how many parts to cut a batch: as many as are worth a thread.
-
-    It depends on the machine, but not on how many threads this process may use: worker
-    processes may use fewer, and should come to the same bits.
-    """
+    """Return into how many parts to cut a batch: as many as are worth a thread."""
+    # It depends on the machine, but not on how many threads this process may use:
+    # worker processes may use fewer, and should come to the same bits.
     n_cores = os.cpu_count() or 1
     return max(n for n in (1, 2, 4) if n == 1 or (work >= n * least and n <= n_cores))

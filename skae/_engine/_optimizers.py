@@ -30,12 +30,19 @@ class SGD:
     """
 
     learning_rate = 0.01
+    _BETAS: tuple[float, ...] = ()  # decay of each moment
 
-    def __init__(self, weights: Array, gradients: list[Array], shapes: Shapes) -> None:
+    def __init__(
+        self,
+        weights: Array,
+        gradients: list[Array],
+        shapes: Shapes,
+        block: int = _BLOCK,
+    ) -> None:
         self._shapes = shapes
         self._n_steps = 0
-        self._moments = self._fresh_moments(weights)
-        cuts = [*range(0, len(weights), _BLOCK), len(weights)]
+        self._moments = [np.zeros_like(weights) for _ in self._BETAS]
+        cuts = [*range(0, len(weights), block), len(weights)]
         self._blocks = [
             (
                 weights[i:j],
@@ -62,10 +69,6 @@ class SGD:
         constants = self._constants()
         return [partial(self._step, *block, *constants) for block in self._blocks]
 
-    def _fresh_moments(self, weights: Array) -> list[Array]:
-        """Return what is kept besides the weights."""
-        return []
-
     def _flush(self) -> None:
         """Let nothing decay into the smallest numbers, which are slow to handle."""
 
@@ -78,7 +81,9 @@ class SGD:
         weights: Array, gradients: list[Array], moments: list[Array], rate: np.float32
     ) -> None:
         """Take a step on one block."""
-        gradient = _sum(gradients)
+        gradient = gradients[0]
+        for other in gradients[1:]:
+            np.add(gradient, other, out=gradient)
         gradient *= rate
         np.subtract(weights, gradient, out=weights)
 
@@ -110,20 +115,15 @@ class Adam(SGD):
             moment[:] = np.concatenate(kept, dtype=np.float64) / (1 - beta)
 
     def state(self) -> list[Array]:
-        """Return the variables that Keras's optimizer has; moments in float64.
-
-        So that they come back to the same bits: they are kept in another scale.
-        """
+        """Return the variables that Keras's optimizer has; moments in float64."""
+        # So that they come back to the same bits: they are kept in another scale.
         first, second = (
             parted(moment.astype(np.float64) * (1 - beta), self._shapes)
             for moment, beta in zip(self._moments, self._BETAS, strict=True)
         )
         pairs = zip(first, second, strict=True)
-        return [*super().state(), *(one for pair in pairs for one in pair)]
-
-    def _fresh_moments(self, weights: Array) -> list[Array]:
-        """Return two moments."""
-        return [np.zeros_like(weights), np.zeros_like(weights)]
+        numbers = np.asarray(self._n_steps), np.asarray(self.learning_rate, np.float32)
+        return [*numbers, *(one for pair in pairs for one in pair)]
 
     def _flush(self) -> None:
         """Set the smallest numbers to zero."""
@@ -152,7 +152,9 @@ class Adam(SGD):
         epsilon: np.float32,
     ) -> None:
         """Take a step on one block."""
-        gradient = _sum(gradients)
+        gradient = gradients[0]
+        for other in gradients[1:]:
+            np.add(gradient, other, out=gradient)
         first, second = moments
         np.multiply(first, beta_1, out=first)
         np.add(first, gradient, out=first)
@@ -171,14 +173,6 @@ def parted(flat: Array, shapes: Shapes) -> list[Array]:
     cuts = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
     parts = np.split(flat, cuts[:-1])
     return [p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)]
-
-
-def _sum(gradients: list[Array]) -> Array:
-    """Return the sum of gradients, in the memory of the first."""
-    total, *others = gradients
-    for other in others:
-        np.add(total, other, out=total)
-    return total
 
 
 #: Keras name: class.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,25 @@ class Architecture:
     @cached_property
     def layers(self) -> tuple[list[Layer], list[Layer]] | None:
         """The layers of encoder and decoder, or None where only Keras knows them."""
-        return layers_of(self.network, *self.shapes)
+        shapes = self.input_shape, self.output_shape, self.latent_dim
+        return layers_of(self.network, *shapes)
+
+    def check_built(self, latent_shape: Shape, output_shape: Shape) -> None:
+        """Raise where what the network built fits neither the rows nor latent_dim."""
+        if output_shape != self.output_shape:
+            raise ValueError(
+                f"The network built by {self.network!r} returns rows of shape "
+                f"{output_shape}, but the rows to reconstruct have shape "
+                f"{self.output_shape}. Give its last layer the shape of the data "
+                "instead of a fixed one."
+            )
+        width, asked = prod(latent_shape), self.latent_dim
+        if asked is not None and width != asked:
+            raise ValueError(
+                f"The network built by {self.network!r} has a code of width {width}, "
+                f"but latent_dim={asked}. Pass latent_dim=None for the network's own "
+                "width, or let its build method obey latent_dim."
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: kept for name, kept in vars(self).items() if name != "layers"}

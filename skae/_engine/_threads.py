@@ -152,7 +152,7 @@ class Team:
             self._done.put((place, _call(share)))
 
 
-def run_in_threads(tasks):
+def run_in_threads(tasks, n_threads=None):
     """Call all tasks, which multiply matrices in NumPy, in as many threads as BLAS.
 
     Each thread takes the next task when it has done one: where another process takes
@@ -165,7 +165,7 @@ def run_in_threads(tasks):
             task()
 
     with OneBlasThread():
-        size = allowed_threads()
+        size = allowed_threads() if n_threads is None else n_threads
         with Team(size) as team:
             team.run([work] * size)
 

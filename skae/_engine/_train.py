@@ -65,7 +65,7 @@ def train(
         if trainer.warning is not None:
             warnings.warn(trainer.warning, UserWarning, stacklevel=2)
         trained = run(trainer, spec, rows, validation, schedule, state, seed)
-        trained.seconds |= seconds
+        trained.seconds = seconds | trained.seconds
     others = sum(trained.seconds.values())
     trained.seconds["training"] = time.perf_counter() - start - others
     return trained
@@ -93,8 +93,8 @@ def run(
     trainer.take(training_arrays(spec, rows, validation, noise_seed))
     loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None)
     history = loop.run(seed, spec.learning_rate == ONE_CYCLE)
-    trained = State(trainer.weights(), trainer.optimizer_state())
-    for weight in trained.weights:
+    weights = trainer.weights()
+    for weight in weights:
         # The last steps, which no loss has seen, may have ruined the weights.
         finite = np.isfinite(weight)
         if not finite.all():
@@ -106,6 +106,7 @@ def run(
                 learning_rate=trainer.learning_rate,
             )
     seconds = {"validation": loop.validation_seconds}
+    trained = State(weights, trainer.optimizer_state())
     return Trained(trained, history, seconds, trainer.latent_shape)
 
 
@@ -126,16 +127,20 @@ def _trainer(
         n_rows = len(rows.x)
         if reason is None and engine == "auto":
             engine = _numpy.fastest(spec, schedule, n_rows)
-        if reason is None and engine != "keras":
-            return _numpy.acquired(spec, schedule, engine)
-    if engine == "numpy":
+        if reason is None and engine == "numpy":
+            return _numpy.NumpyTrainer(spec, schedule).running()
+    if engine in ("numpy", "xla") and reason is not None:
         raise ValueError(
-            f"engine='numpy' cannot train this: {reason}. Use engine='auto', which "
+            f"engine={engine!r} cannot train this: {reason}. Use engine='auto', which "
             "leaves to Keras what NumPy cannot train."
         )
     from skae.networks._quiet import import_quietly
 
     import_quietly()
+    if engine == "xla":
+        from skae._engine._keras._xla import XlaTrainer
+
+        return XlaTrainer(spec, schedule).running()
     from skae._engine import _keras
 
     return _keras.acquired(spec, rows, validation, schedule, seed)
@@ -157,30 +162,22 @@ class EpochLoop:
         self.validation_seconds = 0.0
 
     def run(self, seed: int, one_cycle: bool) -> dict[str, list[float]]:
-        """Train, and return the history."""
-        trainer = self._trainer
-        if not trainer.callbacks:
-            self._run(seed, one_cycle, None)
-            return self._losses
-        import keras
-
-        # The last one: what the others add to the logs belongs to the history.
-        seen = keras.callbacks.History()
-        watching = keras.callbacks.CallbackList(
-            [*trainer.callbacks, seen],
-            model=trainer.model,
-            epochs=self._schedule.first_epoch + self._schedule.epochs,
-            steps=self._n_steps,
-            verbose=0,
-        )
-        watching.on_train_begin()
-        self._run(seed, one_cycle, watching)
-        watching.on_train_end(self._logs())
-        return seen.history
-
-    def _run(self, seed: int, one_cycle: bool, watching: Any) -> None:
-        """Run the epochs, and let the trainer end with the weights to keep."""
+        """Run the epochs, and return the history; the trainer keeps the weights."""
         trainer, schedule = self._trainer, self._schedule
+        watching = seen = None
+        if trainer.callbacks:
+            import keras
+
+            # The last one: what the others add to the logs belongs to the history.
+            seen = keras.callbacks.History()
+            watching = keras.callbacks.CallbackList(
+                [*trainer.callbacks, seen],
+                model=trainer.model,
+                epochs=schedule.first_epoch + schedule.epochs,
+                steps=self._n_steps,
+                verbose=0,
+            )
+            watching.on_train_begin()
         orders = batch_orders(seed, self._n_rows, schedule.first_epoch)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
         rates = None
@@ -215,7 +212,12 @@ class EpochLoop:
                         break
                 if watching is not None and trainer.model.stop_training:
                     break
+        # Before the callbacks' last word, so that weights which they put in stay.
         trainer.finish(best)
+        if watching is None or seen is None:
+            return self._losses
+        watching.on_train_end(self._logs())
+        return seen.history
 
     def _watched(self, step: tuple, watching: Any) -> list[float]:
         """Train one epoch, by batches if callbacks watch them; return mean losses."""
@@ -247,7 +249,7 @@ class EpochLoop:
                     name=name,
                     value=value,
                     epoch=number + 1,
-                    last_finite=(self._losses[name] or [None])[-1],
+                    last_finite=self._losses[name][-1] if self._losses[name] else None,
                     learning_rate=trainer.learning_rate,
                 )
         for name, value in zip(self._losses, [*losses, *validated], strict=True):
@@ -263,11 +265,9 @@ class EpochLoop:
 
 
 def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray]:
-    """Yield a permutation of ``range(n)`` (int32) for each epoch, without end.
-
-    Batches are consecutive slices of it, the last one shorter where it must be. A fit
-    begins at epoch 0; each ``partial_fit`` begins where the last one ended.
-    """
+    """Yield a permutation of ``range(n)`` (int32) for each epoch, without end."""
+    # Batches are consecutive slices of it, the last one shorter where it must be. A fit
+    # begins at epoch 0; each ``partial_fit`` begins where the last one ended.
     rng = stream(seed, "order", first_epoch)
     rows = np.arange(n, dtype=np.int32)
     while True:
@@ -275,10 +275,9 @@ def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray
 
 
 def one_cycle_rates(own: float, n_epochs: int, n_steps: int) -> np.ndarray:
-    """Return the learning rates of all steps, (n_epochs, n_steps): up and down.
-
-    Smith and Topin (2019). Super-convergence. Proc. SPIE 11006. doi:10.1117/12.2520589
-    """
+    """Return the learning rates of all steps, (n_epochs, n_steps): up and down."""
+    # Smith and Topin (2019). Super-convergence. Proc. SPIE 11006.
+    # doi:10.1117/12.2520589
     done = (np.arange(n_epochs * n_steps) + 0.5) / (n_epochs * n_steps)
     rise = np.cos(np.pi * np.clip(done / _RISE, 0, 1))
     fall = np.cos(np.pi * np.clip((done - _RISE) / (1 - _RISE), 0, 1))

@@ -70,6 +70,7 @@ def _times_one(gradient: Array, out: Array) -> None:
 
 
 def _relu(x: Array) -> Array:
+    """Return the positive part, in place."""
     if x.size < _CLIP_FROM:
         return np.maximum(x, 0, out=x)
     return np.clip(x, 0, np.inf, out=x)
@@ -100,20 +101,22 @@ def _elu(x: Array) -> Array:
 
 
 def _times_elu_slope(gradient: Array, out: Array) -> None:
+    """Multiply by exp(x), which is the output plus 1, below 0."""
     np.minimum(out, 0, out=out)
     out += 1
     gradient *= out
 
 
 def _selu(x: Array) -> Array:
+    """Return the scaled ELU."""
     negative = _SELU_ALPHA * np.expm1(np.minimum(x, 0))
     return _SELU_SCALE * np.where(x > 0, x, negative)
 
 
 def _times_selu_slope(gradient: Array, out: Array) -> None:
-    slope = np.where(out > 0, 0, out + np.float32(_SELU_SCALE * _SELU_ALPHA))
-    slope[out > 0] = _SELU_SCALE
-    gradient *= slope
+    """Multiply by the scaled ELU's slope."""
+    below = out + np.float32(_SELU_SCALE * _SELU_ALPHA)
+    gradient *= np.where(out < 0, below, np.float32(_SELU_SCALE))
 
 
 def _gelu(x: Array) -> Array:
@@ -122,6 +125,7 @@ def _gelu(x: Array) -> Array:
 
 
 def _times_gelu_slope(gradient: Array, x: Array) -> None:
+    """Multiply by the normal distribution function plus x times its density."""
     below = 0.5 * special.erfc(x * -_ROOT_HALF)
     gradient *= below + x * np.exp(-0.5 * x * x) * np.float32(1 / sqrt(2 * pi))
 
@@ -131,6 +135,7 @@ def _silu(x: Array) -> Array:
 
 
 def _times_silu_slope(gradient: Array, x: Array) -> None:
+    """Multiply by the slope of x times its sigmoid."""
     gate = special.expit(x)
     gradient *= gate * (1 + x * (1 - gate))
 
@@ -140,6 +145,7 @@ def _softplus(x: Array) -> Array:
 
 
 def _times_softplus_slope(gradient: Array, out: Array) -> None:
+    """Multiply by 1 - exp(-output)."""
     np.negative(out, out=out)
     np.expm1(out, out=out)
     gradient *= out
@@ -151,6 +157,7 @@ def _softsign(x: Array) -> Array:
 
 
 def _times_softsign_slope(gradient: Array, out: Array) -> None:
+    """Multiply by the square of 1 - |output|."""
     rest = 1 - np.abs(out)
     gradient *= rest * rest
 
@@ -166,6 +173,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def _times_sigmoid_slope(gradient: Array, out: Array) -> None:
+    """Multiply by output times (1 - output)."""
     gradient *= out
     np.subtract(1, out, out=out)
     gradient *= out
@@ -184,6 +192,7 @@ def _tanh(x: Array) -> Array:
 
 
 def _times_tanh_slope(gradient: Array, out: Array) -> None:
+    """Multiply by 1 - output squared."""
     out *= out
     np.subtract(1, out, out=out)
     gradient *= out
@@ -202,6 +211,7 @@ def _softmax(x: Array) -> Array:
 
 
 def _times_softmax_slope(gradient: Array, out: Array) -> None:
+    """Multiply by the Jacobian of softmax."""
     gradient -= (gradient * out).sum(axis=-1, keepdims=True)
     gradient *= out
 

@@ -51,6 +51,10 @@ class Layer(ABC):
     closes_maps = False
     #: Shape of one row of the output in Keras, where the layer decides it.
     row_shape: tuple[int, ...] | None = None
+    #: Whether, without activation, values keep the range of those that come in.
+    keeps_range = False
+    #: The layer whose transposed kernel it has, if any.
+    source: Layer | None = None
     #: Multiplications that one row takes, without the activation's.
     n_products = 0
     #: Numbers in the windows of one row.
@@ -67,18 +71,6 @@ class Layer(ABC):
         )
         cls.runs_in_numpy = cls.linear is not Layer.linear
         cls.trains_in_numpy = cls.runs_in_numpy and goes_back
-
-    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
-        """Return the range of the output, given that of the input."""
-        return self.activation.low, self.activation.high
-
-    def complete(self, own: list[Array], known: dict[Layer, list[Array]]) -> Weights:
-        """Return the arrays that ``forward`` takes, given those of the variables."""
-        return own
-
-    def row_terms(self, x: Array) -> dict[str, Array]:
-        """Return what the layer adds to the loss, one value per row, by name."""
-        return {}
 
     def output_shape(self, n: int) -> tuple[int, ...]:
         """Return the shape of the output for n rows."""
@@ -103,10 +95,8 @@ class Layer(ABC):
     def forward(
         self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
     ) -> Array:
-        """Return the output; without `out`, x may be overwritten.
-
-        What ``backward`` needs stays in `out` and in `memory`.
-        """
+        """Return the output; without `out`, x may be overwritten."""
+        # What ``backward`` needs stays in `out` and in `memory`.
         made = self.linear(x, weights, out, memory)
         activation = self.activation
         if activation is LINEAR:
@@ -137,9 +127,7 @@ class Layer(ABC):
 class Unchanged(Layer):
     """A layer that changes nothing in NumPy, where rows are flat: it is left out."""
 
-    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
-        """Return the range of the input."""
-        return limits
+    keeps_range = True
 
     def linear(
         self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
@@ -215,10 +203,11 @@ def with_weights(
     """Return layers with the arrays that they take, given those of all variables."""
     remaining: Iterator[Array] = iter(weights)
     known: dict[Layer, list[Array]] = {}
-    pairs = []
+    pairs: list[tuple[Layer, Weights]] = []
     for layer in layers:
         known[layer] = [next(remaining) for _ in layer.variables]
-        pairs.append((layer, layer.complete(known[layer], known)))
+        shared = [] if layer.source is None else [known[layer.source][0].T]
+        pairs.append((layer, shared + known[layer]))
     return pairs
 
 
@@ -243,10 +232,10 @@ def latent_shape(encoder: Sequence[Layer]) -> tuple[int, ...]:
 
 def value_range(layers: Sequence[Layer]) -> tuple[float, float]:
     """Return the (lowest, highest) value that the last of some layers gives."""
-    limits = -inf, inf
-    for layer in layers:
-        limits = layer.limits(limits)
-    return limits
+    for layer in reversed(layers):
+        if layer.activation is not LINEAR or not layer.keeps_range:
+            return layer.activation.low, layer.activation.high
+    return -inf, inf
 
 
 def keras_output(layers: Sequence[Layer], x: Any, made: dict[Layer, Any]) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from math import inf
 from typing import Any
 
 import numpy as np
 
-from skae._layers._activations import LINEAR, activation_of
+from skae._layers._activations import activation_of
 from skae._layers._base import (
     Array,
     Layer,
@@ -96,17 +95,14 @@ class TiedDense(Layer):
 
     def __init__(self, name: str, source: Dense, activation: str | None = None) -> None:
         self.name, self.source, self.n_out = name, source, source.n_in
+        self._kernel_layer = source
         self.activation = activation_of(activation)
         self.variables = (("bias", (source.n_in,)),)
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the output of a Keras layer with the other's kernel."""
-        make = functools.partial(_keras_tied_dense(), made[self.source].kernel)
+        make = functools.partial(_keras_tied_dense(), made[self._kernel_layer].kernel)
         return self.activation.keras_layer(make, x, self.name)
-
-    def complete(self, own: list[Array], known: dict[Layer, list[Array]]) -> Weights:
-        """Return the transposed kernel and the bias."""
-        return [known[self.source][0].T, *own]
 
 
 @functools.cache
@@ -162,11 +158,6 @@ class Normalization(Layer):
         else:
             layer = layers.LayerNormalization(name=self.name)
         return self.activation.keras(layer(x), self._after)
-
-    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
-        """Return the range of the activation."""
-        known = self.activation.low, self.activation.high
-        return (-inf, inf) if self.activation is LINEAR else known
 
     def linear(
         self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None

@@ -73,7 +73,7 @@ class ToRows(Layer):
     `map_shape` is that of one row's map in Keras, `row_shape` that of the row outside.
     """
 
-    has_places = True
+    has_places = keeps_range = True
 
     def __init__(
         self, name: str, map_shape: Lengths, row_shape: Lengths, activation: str | None
@@ -84,12 +84,8 @@ class ToRows(Layer):
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the Keras tensor after the activation, reshaped."""
-        return reshaped(self.activation.keras(x, "output"), self.row_shape, self.name)
-
-    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
-        """Return the range of the activation, or of the maps."""
-        known = self.activation.low, self.activation.high
-        return limits if self.activation is LINEAR else known
+        x = self.activation.keras(x, "output")
+        return reshaped(x, self.row_shape or (), self.name)
 
     def output_shape(self, n: int) -> Lengths:
         """Return the shape of n rows."""
@@ -150,6 +146,8 @@ class Convolution(Layer):
         places = min(prod(lengths), prod(out_lengths))
         self.n_products = prod(size) * places * self.n_in * self.n_out
         self._n_channels = self.n_out if self.spreads else self.n_in
+        self.windows = self._made_windows()
+        self.n_windowed = prod(self.windows.columns_shape(self._n_channels, 1))
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the output of Keras's convolution, which is not cut yet."""
@@ -170,14 +168,8 @@ class Convolution(Layer):
 
         return self.activation.keras_layer(make, x, self.name)
 
-    @property
-    def n_windowed(self) -> int:
-        """Numbers in the windows of one row."""
-        return prod(self.windows.columns_shape(self._n_channels, 1))
-
-    @cached_property
-    def windows(self) -> Windows:
-        """The windows of the output where values spread, else of the input."""
+    def _made_windows(self) -> Windows:
+        """Return the windows of the output where values spread, else of the input."""
         if self.transposed:
             whole = tuple(self.stride * length for length in self.lengths)
             size, stride = self.kernel_size, self.stride
@@ -283,18 +275,10 @@ class Convolution(Layer):
         return buffer(memory, purpose, shape, dtype, np.zeros)
 
 
-class _OfMaps(Layer):
-    """A layer that keeps the range of maps."""
-
-    has_places = True
-
-    def limits(self, limits: tuple[float, float]) -> tuple[float, float]:
-        """Return the range of the input."""
-        return limits
-
-
-class Pool(_OfMaps):
+class Pool(Layer):
     """The largest of two neighbours along every axis; lengths are rounded up."""
+
+    has_places = keeps_range = True
 
     def __init__(self, name: str, n_channels: int, lengths: Lengths) -> None:
         self.name, self.n_channels, self.lengths = name, n_channels, lengths
@@ -347,8 +331,10 @@ class Pool(_OfMaps):
             np.multiply(gradient[at_places], is_first, out=x_gradient[within])
 
 
-class Repeat(_OfMaps):
+class Repeat(Layer):
     """Every value twice along every axis; the ends may be cut."""
+
+    has_places = keeps_range = True
 
     def __init__(
         self, stage: int, n_channels: int, lengths: Lengths, out_lengths: Lengths

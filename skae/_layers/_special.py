@@ -66,6 +66,10 @@ class CodeLayer(Layer):
         """Return the code while training, and the terms' values per row."""
         raise NotImplementedError
 
+    def row_terms(self, x: Array) -> dict[str, Array]:
+        """Return the terms' values per row, by name."""
+        raise NotImplementedError
+
 
 class ActivityPenalty(CodeLayer, Unchanged):
     """Penalises the sum of a code's absolute values; trains in Keras."""

@@ -73,7 +73,7 @@ class Windows:
         found: list[tuple[int, tuple, tuple]] = []
         for i, parts in enumerate(product(*offsets)):
             if None not in parts:
-                at_places, within = zip(*parts, strict=True)  # type: ignore[arg-type]
+                at_places, within = zip(*parts, strict=True)
                 found.append((i, (slice(None), *at_places), (slice(None), *within)))
         return found
 
@@ -176,13 +176,13 @@ def _phase(parts: tuple, first: int) -> tuple:
 
 def multiply(a: Array, b: Array, out: Array) -> None:
     """Write the product of a matrix and one of many columns."""
-    for piece in _pieces(*a.shape, b.shape[1]):
+    for piece in _pieces(a.shape[0], a.shape[1], b.shape[1]):
         np.matmul(a, b[:, piece], out=out[:, piece])
 
 
 def multiply_rows(a: Array, b: Array, out: Array) -> None:
     """Write the products of all rows of two matrices of many columns."""
-    first, *others = _pieces(*out.shape, a.shape[1])
+    first, *others = _pieces(out.shape[0], out.shape[1], a.shape[1])
     np.matmul(a[:, first], b[:, first].T, out=out)
     for piece in others:
         out += a[:, piece] @ b[:, piece].T

@@ -6,16 +6,20 @@ arrays and autoencoders, not estimators.
 
 from skae._row_errors._explanation import explanation_table, feature_names
 from skae._row_errors._scorer import (
+    ErrorKind,
     ErrorScorer,
     LatentScorer,
+    Scorer,
     check_error,
     latest_rows,
     learn_scorer,
 )
 
 __all__ = [
+    "ErrorKind",
     "ErrorScorer",
     "LatentScorer",
+    "Scorer",
     "check_error",
     "explanation_table",
     "feature_names",

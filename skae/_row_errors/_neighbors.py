@@ -75,10 +75,9 @@ class _Codes(ABC):
 class WideNeighbors(_Codes):
     """A few hundred codes, of which the nearest tenth counts, but 5 at least."""
 
-    weight: NDArray[np.float64]  # (n,), in copies
-
-    def __getstate__(self) -> dict[str, NDArray]:
-        return {"codes": self.codes, "weight": self.weight}
+    weight: NDArray[np.float64] | None  # (n,), in copies; None is one each
+    squares: NDArray[np.float64]  # (n,), squared lengths of the codes
+    n_counted: int
 
     @classmethod
     def of(
@@ -89,18 +88,21 @@ class WideNeighbors(_Codes):
         most: int = MOST_WIDE_CODES,
     ) -> WideNeighbors:
         """Return those of training rows: where there are too many, of random ones."""
-        weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
         kept = _some(len(X), most)
-        weight = weight[kept]
-        codes = np.clip(encode(X[kept]), -_LARGEST, _LARGEST)
-        return cls(codes, weight / min(1.0, weight.max()))
+        codes, n_copies = np.clip(encode(X[kept]), -_LARGEST, _LARGEST), len(kept)
+        if weight is not None:
+            weight = weight[kept] / min(1.0, weight[kept].max())
+            n_copies = weight.sum()
+            weight = None if (weight == 1).all() else weight
+        n_counted = max(N_NEIGHBORS, round(_NEAREST_SHARE * n_copies))
+        return cls(codes, weight, np.vecdot(codes, codes), n_counted)
 
     def _sums(self, block, squares):
-        distance = squares[:, None] + self._squares - 2 * (block @ self.codes.T)
+        distance = squares[:, None] + self.squares - 2 * (block @ self.codes.T)
         np.maximum(distance, 0, out=distance)
         tiny = _SAME_BY_PRODUCTS * (1e-300 + squares)
-        if self._is_unweighted:
-            return _sum_of_many_smallest(distance, tiny, self._n_counted)
+        if self.weight is None:
+            return _sum_of_many_smallest(distance, tiny, self.n_counted)
         # A code may stand for several, or for part of one.
         order = np.argsort(distance, axis=1)
         distance = np.take_along_axis(distance, order, axis=1)
@@ -108,20 +110,8 @@ class WideNeighbors(_Codes):
         is_itself = distance[:, :1] <= tiny[:, None]
         copies[:, :1] -= np.where(is_itself, np.minimum(1, copies[:, :1]), 0)
         before = np.cumsum(copies, axis=1) - copies
-        counted = np.clip(self._n_counted - before, 0, copies)
+        counted = np.clip(self.n_counted - before, 0, copies)
         return np.vecdot(counted, distance), counted.sum(axis=1)
-
-    @cached_property
-    def _n_counted(self) -> int:
-        return max(N_NEIGHBORS, round(_NEAREST_SHARE * self.weight.sum()))
-
-    @cached_property
-    def _is_unweighted(self) -> bool:
-        return bool((self.weight == 1).all())
-
-    @cached_property
-    def _squares(self) -> NDArray[np.float64]:
-        return np.vecdot(self.codes, self.codes)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ they are the means.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,24 +78,21 @@ def learn_scorer(
     rows: Any,  # a table: X and weight
     compared: NDArray | None = None,
     memory: Any = None,
-) -> ErrorScorer | LatentScorer:
+) -> Scorer:
     """Return the scorer of networks that learned from some rows.
 
     ``compared`` are those with which "latent" compares others, None the same; memory
     keeps the scorer without its networks, which it has.
     """
-
-    def learn() -> ErrorScorer | LatentScorer:
-        if kind.values == "latent":
-            scorer = LatentScorer.learn(networks, rows.X, rows.weight, compared)
-        else:
-            scorer = ErrorScorer.learn(kind, networks, rows.X, rows.weight)
-        return scorer if memory is None else replace(scorer, networks=())
-
+    if kind.values == "latent":
+        learn = partial(LatentScorer.learn, networks, rows.X, rows.weight, compared)
+    else:
+        learn = partial(ErrorScorer.learn, kind, networks, rows.X, rows.weight)
     if memory is None:
         return learn()
     name = ["scorer", *kind, len(networks)]
-    return replace(memory.recall(name, learn), networks=networks)
+    scorer = memory.recall(name, lambda: replace(learn(), networks=()))
+    return replace(scorer, networks=networks)
 
 
 @dataclass(frozen=True)
@@ -327,6 +325,9 @@ class LatentScorer:
         farthest = np.maximum(by_wide, self.floors[:, None])
         place = np.maximum((by_rows + by_codes) / 2, farthest)
         return np.sqrt(squared) * np.sqrt(place)
+
+
+Scorer = ErrorScorer | LatentScorer
 
 
 def latest_rows(earlier: NDArray, X: NDArray, most: int = MOST_CODES) -> NDArray:

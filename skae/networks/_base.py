@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ class Network(ABC, BaseEstimator):
         Parameters
         ----------
         path : str
-            Keras's ``variable.path``, for instance "encoder/latent/kernel".
+            Keras's ``variable.path``, for instance "latent/kernel".
 
         shape : tuple of int
             The variable's shape.
@@ -132,8 +132,10 @@ class Network(ABC, BaseEstimator):
         name = path.rpartition("/")[2]
         if name == "recurrent_kernel":
             return _orthogonal(shape, rng)
-        if name == "kernel":
-            return _glorot_uniform(shape, rng)
+        if name == "kernel":  # whose last two axes are inputs and outputs
+            field = prod(shape[:-2])  # places that a convolution's kernel covers
+            limit = np.sqrt(6 / (field * (shape[-2] + shape[-1])))
+            return rng.uniform(-limit, limit, size=shape).astype(np.float32)
         if name in ("gamma", "moving_variance"):
             return np.ones(shape, np.float32)
         values = np.zeros(shape, np.float32)
@@ -210,7 +212,20 @@ class LayeredNetwork(Network):
     def layers(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[Layers, Layers]:
-        """Return the layers of encoder and decoder."""
+        """Return the layers of encoder and decoder.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        encoder, decoder : list of layer
+            From rows to codes, and from codes to rows.
+        """
 
     def check(self) -> None:
         """Raise a ValueError where sizes of layers or rows are no positive integers."""
@@ -225,7 +240,8 @@ class LayeredNetwork(Network):
                 f"The '{self._sizes}' parameter of {type(self).__name__} must hold at "
                 f"least one size. Got {sizes!r} instead."
             )
-        _check_asked_shape(self.input_shape, type(self).__name__)
+        if self.input_shape is not None:
+            _check_asked_shape(self.input_shape, type(self).__name__)
 
     def build(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
@@ -256,10 +272,7 @@ class LayeredNetwork(Network):
         return inner, inner if output_shape == input_shape else output_shape
 
     def _hidden(self, layer: Layer, activation: str | None) -> Layers:
-        """Return a hidden layer, normalisation with activation, and dropout, if asked.
-
-        With a normalisation, the layer itself has no activation.
-        """
+        """Return a hidden layer, with normalisation and dropout where asked."""
         layers = [layer]
         if self.normalization is not None:
             n_channels = layer.n_out  # type: ignore[attr-defined]
@@ -275,10 +288,8 @@ class LayeredNetwork(Network):
 def layers_of(
     network: Network, input_shape: Shape, output_shape: Shape, latent_dim: int | None
 ) -> tuple[Layers, Layers] | None:
-    """Return the layers that a network builds, or None where only Keras knows them.
-
-    A class that defines ``build`` trains what it builds, whatever its bases' layers.
-    """
+    """Return the layers that a network builds, or None where only Keras knows them."""
+    # A class that defines ``build`` trains what it builds, whatever its bases' layers.
     for cls in type(network).__mro__:
         if cls is LayeredNetwork:
             break
@@ -319,16 +330,6 @@ def _decoder(layers: Layers, code: Any, made: dict[Layer, Any]) -> Any:
     return keras.Model(codes, keras_output(layers, codes, made), name="decoder")
 
 
-# ------------------------------------------------------------------- fresh weights
-
-
-def _glorot_uniform(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Return a kernel whose last two axes are inputs and outputs."""
-    field = prod(shape[:-2])  # places that a convolution's kernel covers
-    limit = np.sqrt(6 / (field * (shape[-2] + shape[-1])))
-    return rng.uniform(-limit, limit, size=shape).astype(np.float32)
-
-
 def _orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     """Return a matrix with orthonormal rows or columns."""
     rows, columns = shape
@@ -338,20 +339,16 @@ def _orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     return (q if rows >= columns else q.T).astype(np.float32)
 
 
-# -------------------------------------------------------------------- shapes of rows
-
-
 def _is_size(value: Any) -> bool:
     """Return whether a value is a positive integer."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return is_integer and value > 0
 
 
-def _check_asked_shape(asked: tuple | list | None, name: str) -> None:
+def _check_asked_shape(asked: tuple | list, name: str) -> None:
     """Raise where a network's `input_shape` is not positive integers and one -1."""
-    if asked is None:
-        return
     free = [size for size in asked if not _is_size(size)]
-    is_free = [isinstance(size, Integral) and size == -1 for size in free]
+    is_free = [isinstance(size, (int, np.integer)) and size == -1 for size in free]
     if not asked or len(free) > 1 or not all(is_free):
         raise ValueError(
             f"The 'input_shape' parameter of {name} must hold positive integers, of "

@@ -139,7 +139,8 @@ class DenseNetwork(LayeredNetwork):
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[list[Layer], list[Layer]]:
         """Return the layers of encoder and decoder, of rows that may have any shape."""
-        self._inner_shapes(input_shape, output_shape)  # raises where they do not fit
+        if self.input_shape is not None:  # raises where it does not fit
+            self._inner_shapes(input_shape, output_shape)
         n_in, n_out = prod(input_shape), prod(output_shape)
         width = self.latent_width(input_shape, latent_dim)
         units = [int(n) for n in self.hidden_units]

@@ -98,6 +98,16 @@ class Calibration:
             check_outliers_known(rule, y, self._outlier_mask())
         check_enough_errors(rule, _copies(self.normal()._weights()))
 
+    def check_held_out(self, rule: Any) -> None:
+        """Raise a ValueError where the rows trained: their errors give no p-values."""
+        if not self.held_out:
+            raise ValueError(
+                "p_values needs errors of rows that did not train the network, but "
+                f"{rule!r} saw those of the training rows. Fit with "
+                "threshold_on='validation' or 'cv', or call fit_threshold(X) with "
+                "other normal rows."
+            )
+
     def _outlier_mask(self) -> NDArray[np.bool_]:
         """Return the mask of the outliers."""
         if self.outlier is None:
@@ -149,9 +159,15 @@ def hold_out(table: Any, rule: Any, seed: int) -> tuple[Any, Any]:
 
 
 def divide(
-    normal: Any, rule: Any, source: str, seed: int | None
+    normal: Any, rule: Any, source: str, seed: int | None, is_warm: bool = False
 ) -> tuple[Any, Any | None]:
     """Return the rows that train, and those that are held out for the rule."""
+    if source == "validation" and is_warm:
+        raise ValueError(
+            "warm_start=True continues a network that may have trained on rows "
+            "that are to be held out now. Use warm_start=False, threshold_on='cv', "
+            "or threshold_on='train' and then fit_threshold(X) with other rows."
+        )
     if source == "validation":
         return hold_out(normal, rule, seed)
     check_enough_errors(rule, _copies(_weights_of(normal)))
@@ -205,8 +221,15 @@ def latest(
     return seen
 
 
-def kept_for(rule: Any, threshold_on: str, kept: dict[str, Calibration]) -> Calibration:
+def kept_for(
+    rule: Any, threshold_on: str, kept: dict[str, Calibration], y: Any = None
+) -> Calibration:
     """Return the errors, by their source, that a fit kept for a rule."""
+    if y is not None:
+        raise ValueError(
+            "y is given without X. Pass the rows that y labels, or neither to "
+            "use the rows of fit."
+        )
     source = source_of(rule, threshold_on)
     if source not in kept:
         rows = "X, y" if needs_labels(rule) else "X"

@@ -1,7 +1,9 @@
 """Networks built in Keras, with weights that hide nothing."""
 
+import numpy as np
 import pytest
 
+from skae._engine import Architecture, TrainedNetwork
 from skae._random import stream
 from skae._validation import check_parameters
 from skae.networks._quiet import import_quietly
@@ -16,7 +18,7 @@ def keras():
 
 
 class Models:
-    """What a network builds, with fresh weights, and what it makes of rows.
+    """What a network builds, with fresh weights, and its outputs for rows.
 
     Scales, shifts, biases and moving averages are not what they start with: a layer
     that ignored them would be found out.
@@ -43,9 +45,30 @@ class Models:
             w + rng.uniform(0, 0.2, w.shape).astype(w.dtype) for w in self.drawn
         ]
         self.model.set_weights(self.weights)
+        architecture = Architecture(network, input_shape, output_shape, latent_dim)
+        self.trained = TrainedNetwork(architecture, self.weights, ())
+
+    def check_numpy(self, x, rtol, atol):
+        """Compare codes, rows and terms of Keras with those of NumPy."""
+        ours, given = self.trained, x.copy()
+        assert ours.runs_in_numpy(x.dtype)
+        n, (codes, output, terms) = len(x), self.run(x)
+        found = {
+            "encode": ours.encode(x),
+            "reconstruct": ours.reconstruct(x).reshape(n, -1),
+            **ours.terms(x),
+        }
+        found["decode"] = ours.decode(found["encode"].copy()).reshape(n, -1)
+        expected = {"encode": codes.reshape(n, -1), **terms}
+        expected["reconstruct"] = expected["decode"] = output.reshape(n, -1)
+        assert found.keys() == expected.keys()
+        for name, values in found.items():
+            assert values.dtype == x.dtype
+            np.testing.assert_allclose(values, expected[name], rtol, atol)
+        assert np.array_equal(x, given)
 
     def run(self, x):
-        """Return codes, rows, and the terms' values."""
+        """Return codes, rows, and the terms' values, as Keras computes them."""
         made = self.model(x)
         terms = dict(made) if isinstance(made, dict) else {"output": made}
         output = terms.pop("output")

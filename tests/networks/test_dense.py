@@ -1,4 +1,4 @@
-"""Dense networks: what Keras builds and what NumPy computes are the same."""
+"""Dense networks: Keras and NumPy compute the same."""
 
 import itertools
 from math import prod
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from skae import DenseNetwork
+from skae._layers._activations import ACTIVATIONS
 from skae._validation import InvalidParameterError, check_parameters
-from skae.networks._activations import ACTIVATION_NAMES
 
 SHAPES = [
     ((5,), (5,), None),
@@ -43,31 +43,7 @@ TIED = [
 ]
 
 
-def in_numpy(network, models, X):
-    """Return codes, flat rows and terms as NumPy computes them."""
-    shapes = X.shape[1:], X.shape[1:], None  # which its weights tell
-    layers = network.numpy_layers([w.astype(X.dtype) for w in models.weights], shapes)
-    x = X.reshape(len(X), -1)
-    terms = network.numpy_terms(layers, x)
-    for layer in layers[0]:
-        x = layer(x)
-    codes = x.copy()  # which the decoder may overwrite
-    for layer in layers[1]:
-        x = layer(x)
-    return codes, x, terms
-
-
-def assert_numpy_computes_what_keras_does(network, models, X):
-    codes, output, terms = in_numpy(network, models, X)
-    expected_codes, expected, expected_terms = models.run(X)
-    tolerance = {"rtol": 1e-5, "atol": 1e-5}
-    np.testing.assert_allclose(codes, expected_codes, **tolerance)
-    np.testing.assert_allclose(output, expected.reshape(len(X), -1), **tolerance)
-    assert terms.keys() == expected_terms.keys() == network.terms(X.shape[1:]).keys()
-    for name, values in terms.items():
-        np.testing.assert_allclose(values, expected_terms[name], **tolerance)
-    for values in (codes, output, *terms.values()):
-        assert values.dtype == X.dtype
+BAND = {"rtol": 1e-5, "atol": 1e-5}
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
@@ -82,28 +58,23 @@ def test_what_is_built_is_what_is_described(build, network, shapes):
     assert all(w.dtype == np.float32 for w in models.drawn)
 
     X = np.random.default_rng(1).normal(size=(9, *shapes[0])).astype(np.float32)
-    given_rows = X.copy()
-    assert_numpy_computes_what_keras_does(network, models, X)
-    assert np.array_equal(X, given_rows)
+    models.check_numpy(X, **BAND)
 
 
 @pytest.mark.parametrize("network", [*NETWORKS[-3:], TIED[-1]], ids=str)
 def test_in_float64_numpy_and_keras_agree_to_its_last_digits(build, network):
     models = build(network, (5, 2), latent_dim=3, dtype="float64")
     X = np.random.default_rng(1).normal(size=(9, 5, 2))
-    codes, output, _ = in_numpy(network, models, X)
-    expected_codes, expected, _ = models.run(X)
-    np.testing.assert_allclose(codes, expected_codes, rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(output, expected.reshape(9, -1), rtol=1e-11, atol=1e-13)
+    models.check_numpy(X, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("place", ["activation", "latent_activation"])
-@pytest.mark.parametrize("name", sorted(ACTIVATION_NAMES))
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_every_activation_is_computed_in_its_place(build, name, place):
     network = DenseNetwork((6,), **{place: name}, output_activation=name)
     # Small enough for an exponential of an exponential.
     X = np.random.default_rng(1).uniform(-0.3, 0.3, (20, 4)).astype(np.float32)
-    assert_numpy_computes_what_keras_does(network, build(network, (4,)), X)
+    build(network, (4,)).check_numpy(X, **BAND)
 
 
 def test_the_decoder_mirrors_the_encoder(build):
@@ -144,7 +115,7 @@ def test_tied_kernels_are_the_encoders_transposed(build, network):
     assert len({id(v) for v in models.model.weights}) == len(paths)
 
     X = np.random.default_rng(1).normal(size=(9, 5, 2)).astype(np.float32)
-    assert_numpy_computes_what_keras_does(network, models, X)
+    models.check_numpy(X, **BAND)
 
     untied, weights = network.exported(models.weights)
     assert untied.get_params() == network.get_params() | {"tied_weights": False}

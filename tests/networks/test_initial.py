@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from skae.networks._initial import draw_weight
+from skae.networks import DenseNetwork
+
+draw_weight = DenseNetwork().draw_weight  # as every network's
 
 
 def convolution(keras, class_name):

@@ -15,9 +15,10 @@ from skae import (
     ReconstructionOutlierDetector,
     RecurrentNetwork,
     VariationalNetwork,
-    engine,
 )
+from skae._layers._base import run, value_range, with_weights
 from skae.networks import KerasNetwork
+from skae.networks._base import layers_of
 
 
 @pytest.fixture
@@ -83,14 +84,14 @@ def test_numpy_and_keras_agree(X):
     transformer = fitted(X)
     value = transformer.autoencoder_
     scaled = value.scaler.transform(X)
-    from skae._engine import _runner
+    from skae._engine._keras import _models
 
     for part, ours in (
-        ("encode", value.encode_scaled(scaled)),
+        ("encode", value.forward.encode(scaled)),
         ("reconstruct", value.reconstruct_scaled(scaled)),
         ("terms", value.terms_scaled(scaled)),
     ):
-        theirs = _runner.run(value.architecture, None, value.weights, part, scaled)
+        theirs = _models.run(value.architecture, None, value.weights, part, scaled)
         if part == "terms":
             ours, theirs = ours["kl"], theirs["kl"]
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
@@ -99,13 +100,9 @@ def test_numpy_and_keras_agree(X):
 def test_the_divergence_is_the_textbooks(X):
     value = fitted(X).autoencoder_
     scaled = value.scaler.transform(X)
-    network = value.architecture.network
-    layers = network.numpy_layers(
-        [w.astype(float) for w in value.weights], value.architecture.shapes
-    )
-    statistics = scaled
-    for layer in layers[0][:-1]:
-        statistics = layer(statistics)
+    encoder, _ = value.architecture.layers
+    weights = [weight.astype(float) for weight in value.weights]
+    statistics = run(with_weights(encoder[:-1], weights), scaled)
     expected = kl_of(statistics[:, :3], statistics[:, 3:])
     np.testing.assert_allclose(value.terms_scaled(scaled)["kl"], expected)
 
@@ -263,8 +260,8 @@ def test_the_keras_model_gives_means_and_loads_without_skae(X, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_engine_knows_the_terms():
+def test_terms_and_range():
     network = VariationalNetwork(beta=3.0)
     assert network.terms((4, 5)) == {"kl": 3.0 / 20}
-    architecture = engine.Architecture(network, (6,), (6,), 2)
-    assert engine.UntrainedModels(architecture, 0).output_range() == (-np.inf, np.inf)
+    _, decoder = layers_of(network, (6,), (6,), 2)
+    assert value_range(decoder) == (-np.inf, np.inf)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
-from skae._engine._data import needs_extremes
+import keras
+
 from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import _pool
-from skae._engine._keras._callbacks import (
-    make_callbacks,
-    may_keep_model,
-    watches_batches,
-)
 from skae._engine._keras._models import network_key
 from skae._engine._keras._objects import keras_config
 from skae._engine._keras._trainer import DataSpec, KerasTrainer, make_trainer
 from skae._engine._spec import Rows, Schedule, TrainingSpec
+
+_BATCH_HOOKS = (
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_batch_begin",
+    "on_batch_end",
+)
 
 
 @contextlib.contextmanager
@@ -29,17 +33,10 @@ def acquired(
     seed: int,
 ) -> Iterator[tuple[KerasTrainer, dict[str, float]]]:
     """Give the block a trainer, and the seconds that building and tracing it took."""
-    callbacks = make_callbacks(schedule.callbacks)
-    data = DataSpec(
-        has_targets=rows.y is not None,
-        is_weighted=rows.weight is not None,
-        has_validation=validation is not None,
-        has_missing=rows.fill is not None,
-        has_extremes=needs_extremes(spec),
-        sets_rate=spec.learning_rate == "one_cycle",
-    )
+    callbacks = [_own(callback) for callback in schedule.callbacks]
+    data = DataSpec.of(spec, rows, validation)
     key = None
-    if not any(map(may_keep_model, schedule.callbacks)):
+    if not any(map(_may_keep_model, schedule.callbacks)):
         key = _key(spec, data)
     seconds = {"building": 0.0, "tracing": 0.0}
 
@@ -52,7 +49,7 @@ def acquired(
     also = ((network_key(spec.architecture), "float32"),)
     with _pool.acquired(key, build, also) as trainer:
         trainer.callbacks = callbacks
-        trainer.is_watched_by_batch = any(map(watches_batches, callbacks))
+        trainer.is_watched_by_batch = any(map(_watches_batches, callbacks))
         try:
             yield trainer, seconds
         finally:
@@ -61,10 +58,8 @@ def acquired(
 
 
 def _key(spec: TrainingSpec, data: DataSpec) -> Any:
-    """Return what tells one compiled computation from another, or None.
-
-    The learning rate is not part of it: it is a variable of the trainer.
-    """
+    """Return what tells one compiled computation from another, or None."""
+    # The learning rate is not part of it: it is a variable of the trainer.
     architecture = spec.architecture
     parts = [architecture.network, architecture.shapes]
     parts += [spec.loss, spec.optimizer, spec.corruption, vars(data)]
@@ -72,3 +67,55 @@ def _key(spec: TrainingSpec, data: DataSpec) -> Any:
         return digest(parts, special=keras_config)
     except CannotDescribeError:
         return None  # the trainer is used once
+
+
+def _own(callback: Any) -> keras.callbacks.Callback:
+    """Return a copy of a callback, or what a function returns."""
+    if isinstance(callback, keras.callbacks.Callback):
+        try:
+            return copy.deepcopy(callback)
+        except TypeError as exc:
+            raise TypeError(
+                f"callbacks holds {callback!r}, which cannot be copied ({exc}). Pass a "
+                "function that makes it, such as lambda: MyCallback()."
+            ) from exc
+    if not callable(callback):
+        raise TypeError(
+            f"callbacks holds {callback!r}, which is neither a "
+            "keras.callbacks.Callback nor a function that makes one. Pass one of these."
+        )
+    made = callback()
+    if not isinstance(made, keras.callbacks.Callback):
+        raise TypeError(
+            f"callbacks holds {callback!r}, which made {made!r}; a function "
+            "in callbacks must return a keras.callbacks.Callback."
+        )
+    return made
+
+
+def _may_keep_model(callback: Any) -> bool:
+    """Return whether the user's own code could hold on to the model after the fit."""
+    # Keras's callbacks do not when they are copies. Others may have kept it, or changed
+    # it in ways that no later fit could know of.
+    is_copy = isinstance(callback, keras.callbacks.Callback)
+    return not (is_copy and _is_of_keras(type(callback)))
+
+
+def _watches_batches(callback: keras.callbacks.Callback) -> bool:
+    """Return whether a callback wants a call at each batch."""
+    return any(not _is_idle(callback, hook) for hook in _BATCH_HOOKS)
+
+
+def _is_idle(callback: keras.callbacks.Callback, hook: str) -> bool:
+    """Return whether a hook does nothing."""
+    function = getattr(getattr(callback, hook), "__func__", None)
+    if function is getattr(keras.callbacks.Callback, hook):
+        return True
+    # ModelCheckpoint and BackupAndRestore look at batches only when told to save there.
+    saves_epochs = getattr(callback, "save_freq", None) == "epoch"
+    return function is not None and saves_epochs and _is_of_keras(function)
+
+
+def _is_of_keras(thing: Any) -> bool:
+    """Return whether a class or function is Keras's own."""
+    return thing.__module__.startswith("keras.")

@@ -67,12 +67,11 @@ def build_models(
     seed: int = 0,
     plain: bool = False,
 ) -> Models:
-    """Return the untrained Keras models of an architecture, in float32 or float64.
-
-    Where the network is skae's own, the model is a plain functional one, so that a file
-    saved from it loads wherever Keras is. The seed decides what a user's own code draws
-    while it builds its model; `plain` leaves out what serves training alone.
-    """
+    """Return the untrained Keras models of an architecture, in float32 or float64."""
+    # Where the network is skae's own, the model is a plain functional one, so that a
+    # file saved from it loads wherever Keras is. The seed decides what a user's own
+    # code draws while it builds its model; `plain` leaves out what serves training
+    # alone.
     network = architecture.network
     with contextlib.ExitStack() as stack:
         if not network.draws_weights:
@@ -83,8 +82,7 @@ def build_models(
         model = _composed(built, architecture) if is_plain else built.model
         latent_shape = _row_shape(built.encoder, architecture.input_shape, dtype)
         output = _row_shape(model, architecture.input_shape, dtype)
-    _check_output(architecture, output)
-    _check_width(architecture, prod(latent_shape))
+    architecture.check_built(latent_shape, output)
     _show_parts(model, built)
     layers = architecture.layers
     known = output_range_of(built.decoder) if layers is None else value_range(layers[1])
@@ -139,28 +137,6 @@ def _row_shape(model: Any, input_shape: tuple[int, ...], dtype: str) -> tuple[in
     return tuple(made.shape)[1:]
 
 
-def _check_output(architecture: Architecture, made: tuple[int, ...]) -> None:
-    """Raise where the network's output does not fit the targets."""
-    if made != architecture.output_shape:
-        raise ValueError(
-            f"The network built by {architecture.network!r} returns rows of shape "
-            f"{made}, but the rows to reconstruct have shape "
-            f"{architecture.output_shape}. Give its last layer the shape of the data "
-            "instead of a fixed one."
-        )
-
-
-def _check_width(architecture: Architecture, width: int) -> None:
-    """Raise where the code is not as wide as asked."""
-    asked = architecture.latent_dim
-    if asked is not None and width != asked:
-        raise ValueError(
-            f"The network built by {architecture.network!r} has a code of width "
-            f"{width}, but latent_dim={asked}. Pass latent_dim=None for the network's "
-            "own width, or let its build method obey latent_dim."
-        )
-
-
 @contextlib.contextmanager
 def _precision(dtype: str) -> Iterator[None]:
     """Let layers compute in a dtype; Keras's policy is each thread's own."""
@@ -174,11 +150,9 @@ def _precision(dtype: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeded_global_state(seed: int) -> Iterator[None]:
-    """Seed the process's random states for a block, and put them back after it.
-
-    Keras's initializers without a seed, and whatever else the user's code draws, then
-    depend on the seed alone.
-    """
+    """Seed the process's random states for a block, and put them back after it."""
+    # Keras's initializers without a seed, and whatever else the user's code draws, then
+    # depend on the seed alone.
     rng = stream(seed, "weights")
     with _state_lock:
         before = random.getstate(), _numpy_state.get_state()
@@ -285,11 +259,9 @@ def network_key(architecture: Architecture) -> Any:
 
 
 def traced(function: Any, *signature: Any) -> Any:
-    """Return a graph function.
-
-    Without AutoGraph, whose analysis costs more than it does here; and as a concrete
-    function, which does not compare its arguments with the signature at every call.
-    """
+    """Return a graph function."""
+    # Without AutoGraph, whose analysis costs more than it does here; and as a concrete
+    # function, which does not compare its arguments with the signature at every call.
     return tf.function(function, autograph=False).get_concrete_function(*signature)
 
 

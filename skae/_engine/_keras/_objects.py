@@ -234,12 +234,10 @@ def _row_mean(values: Any, weight: Any) -> Any:
 
 
 def keras_config(value: Any) -> Any:
-    """Return a describable stand-in for an object of Keras, None for others.
-
-    It holds all that training takes from the object: an optimizer is copied from its
-    configuration, a loss is used as it is (``Huber`` keeps its delta out of its
-    configuration). Names are left out: Keras numbers the optimizers of a process.
-    """
+    """Return a describable stand-in for an object of Keras, None for others."""
+    # It holds all that training takes from the object: an optimizer is copied from its
+    # configuration, a loss is used as it is (``Huber`` keeps its delta out of its
+    # configuration). Names are left out: Keras numbers the optimizers of a process.
     if isinstance(value, keras.losses.Loss):
         return _without(vars(value), "name", "_dtype_policy")
     if isinstance(value, keras.layers.Layer):

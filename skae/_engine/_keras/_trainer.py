@@ -27,7 +27,7 @@ from skae._engine._keras._models import (
     traced,
 )
 from skae._engine._keras._objects import Objective, make_optimizer
-from skae._engine._spec import State, TrainingSpec
+from skae._engine._spec import Rows, State, TrainingSpec
 from skae.networks._quiet import without_chatter
 
 _LARGE = 1 << 20  # bytes; copies of smaller arrays cost nothing
@@ -52,7 +52,19 @@ class DataSpec:
     has_validation: bool
     has_missing: bool
     has_extremes: bool
-    sets_rate: bool = False
+    sets_rate: bool
+
+    @classmethod
+    def of(cls, spec: TrainingSpec, rows: Rows, validation: Rows | None) -> DataSpec:
+        """Return that of a training."""
+        return cls(
+            has_targets=rows.y is not None,
+            is_weighted=rows.weight is not None,
+            has_validation=validation is not None,
+            has_missing=rows.fill is not None,
+            has_extremes=getattr(spec.corruption, "needs_extremes", False),
+            sets_rate=spec.learning_rate == "one_cycle",
+        )
 
     def tensors(self, spec: TrainingSpec) -> dict[str, tf.TensorSpec]:
         """Return the specification of the data's tensors, by name."""
@@ -77,12 +89,10 @@ class DataSpec:
 
 
 def make_trainer(spec: TrainingSpec, data: DataSpec, seed: int) -> KerasTrainer:
-    """Return a trainer; one that runs uncompiled where nothing else can serve.
-
-    That is where the code of a user's network cannot be compiled, or does something in
-    Python besides computing its output, which a compiled program would not repeat. The
-    trainer's ``warning`` then says so, to every fit that acquires it.
-    """
+    """Return a trainer; one that runs uncompiled where nothing else can serve."""
+    # That is where the code of a user's network cannot be compiled, or does something
+    # in Python besides computing its output, which a compiled program would not repeat.
+    # The trainer's ``warning`` then says so, to every fit that acquires it.
     architecture, start = spec.architecture, time.perf_counter()
     network = architecture.network
     if network.draws_weights and not callable(spec.loss):
@@ -336,11 +346,9 @@ class KerasTrainer:
 
 
 def tensor_of(array: np.ndarray) -> Any:
-    """Return a float32 tensor of an array.
-
-    A large one from ``aligned_empty`` is not copied: it has to stay as it is. But on a
-    machine with a GPU all are, once, to where they are computed with.
-    """
+    """Return a float32 tensor of an array."""
+    # A large one from ``aligned_empty`` is not copied: it has to stay as it is. But on
+    # a machine with a GPU all are, once, to where they are computed with.
     is_ours = array.flags.c_contiguous and array.flags.writeable and is_aligned(array)
     is_copied = array.nbytes < _LARGE or array.dtype != np.float32 or not is_ours
     if is_copied or tf.config.list_logical_devices("GPU"):

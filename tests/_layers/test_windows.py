@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skae.networks._phases import Phases
-from skae.networks._windows import Windows
+from skae._layers._windows import Phases, Windows, multiply, multiply_rows
 
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)
 SIZES = st.integers(1, 5)
@@ -89,3 +88,23 @@ def test_phases_are_products_that_are_scattered(lengths, size, stride, cut):
     np.testing.assert_allclose(out, expected + bias, rtol=1e-9, atol=1e-9)
     windows.scatter(columns.reshape(windows.columns_shape(2, 4)), out, bias)
     np.testing.assert_allclose(out, expected + bias, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n_1", "n_2", "length"),
+    [
+        (3, 5, 7),  # small
+        (40, 10, 2500),  # one piece to the number
+        (40, 10, 2501),  # a piece more, of one number
+        (80, 70, 900),  # where pieces would be too short
+    ],
+)
+def test_products_in_pieces_are_the_products(n_1, n_2, length):
+    rng = np.random.default_rng(0)
+    tall, wide = rng.normal(size=(n_1, n_2)), rng.normal(size=(n_2, length))
+    out = np.full((n_1, length), np.nan)
+    multiply(tall, wide, out)
+    np.testing.assert_allclose(out, tall @ wide, rtol=1e-9, atol=1e-9)
+    found = np.full((n_1, n_2), np.nan)
+    multiply_rows(out, wide, found)
+    np.testing.assert_allclose(found, out @ wide.T, rtol=1e-9, atol=1e-9)

@@ -4,14 +4,18 @@ import os
 import pickle
 import subprocess
 import sys
-from math import inf
+from math import inf, prod
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import clone
 
+from skae._layers._base import value_range
 from skae._validation import InvalidParameterError, check_parameters
 from skae.networks import ConvNetwork, DenseNetwork, Network, RecurrentNetwork
+from skae.networks._base import layers_of
 
 SMALL = {
     "dense": DenseNetwork((6, 5)),
@@ -34,7 +38,7 @@ def names_of(model):
     return [layer.name for layer in model.layers]
 
 
-def layers_of(models, layer_class):
+def keras_layers(models, layer_class):
     layers = [*models.encoder.layers, *models.decoder.layers]
     return [layer for layer in layers if isinstance(layer, layer_class)]
 
@@ -53,7 +57,7 @@ def test_normalisation_is_of_hidden_layers_alone(keras, build, network, normaliz
         "batch": keras.layers.BatchNormalization,
         "layer": keras.layers.LayerNormalization,
     }[normalization]
-    layers = layers_of(models, layer_class)
+    layers = keras_layers(models, layer_class)
     assert len(layers) >= 4
     assert all(layer.epsilon == 1e-3 for layer in layers)
     assert all(getattr(layer, "momentum", 0.9) == 0.9 for layer in layers)
@@ -62,7 +66,7 @@ def test_normalisation_is_of_hidden_layers_alone(keras, build, network, normaliz
 @EACH
 def test_dropout_drops_hidden_values_while_training(keras, build, network):
     models = build(with_options(network, dropout=0.5), SHAPE, latent_dim=2)
-    layers = layers_of(models, keras.layers.Dropout)
+    layers = keras_layers(models, keras.layers.Dropout)
     assert len(layers) >= 4
     assert len({layer.seed for layer in layers}) == len(layers)
     assert not names_of(models.encoder)[-1].endswith("dropout")
@@ -117,6 +121,50 @@ def test_a_shape_that_does_not_fit_raises(build, network):
         build(with_options(network, input_shape=(-1, 0)), (12,))
 
 
+def inner_shapes(asked, *shapes):
+    """Return the shapes of one row, input and output, inside a network."""
+    return DenseNetwork(input_shape=asked)._inner_shapes(*shapes)
+
+
+@given(
+    shape=st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple),
+    place=st.integers(0, 3),
+)
+def test_the_missing_length_is_filled_in(shape, place):
+    asked = tuple(-1 if i == place else n for i, n in enumerate(shape))
+    flat, other = (prod(shape),), (prod(shape) + 1,)
+    assert inner_shapes(asked, flat, flat) == (shape, shape)
+    assert inner_shapes(list(asked), flat, flat) == (shape, shape)
+    assert inner_shapes(asked, flat, other) == (shape, other)
+    assert inner_shapes(None, flat, other) == (flat, other)
+
+
+@pytest.mark.parametrize("asked", [(28, 27, 1), (-1, 5), (785, -1)])
+def test_a_shape_of_another_size_raises(asked):
+    with pytest.raises(ValueError) as raised:
+        ConvNetwork(input_shape=asked).layers((784,), (784,), None)
+    assert str(raised.value) == (
+        f"input_shape={asked} of ConvNetwork does not fit the rows, which have shape "
+        "(784,), that is 784 values. Pass an input_shape of as many values, or None "
+        "for the rows' own shape."
+    )
+
+
+@pytest.mark.parametrize("asked", [None, (3,), [2, -1], (-1,), (28, 28, 1)])
+def test_possible_shapes_pass(asked):
+    check_parameters(ConvNetwork(input_shape=asked))
+
+
+@pytest.mark.parametrize("asked", [(), (0,), (-1, -1), (-2, 3), (2.0,), (True, 2)])
+def test_what_is_no_shape_raises(asked):
+    with pytest.raises(ValueError) as raised:
+        check_parameters(ConvNetwork(input_shape=asked))
+    assert str(raised.value) == (
+        "The 'input_shape' parameter of ConvNetwork must hold positive integers, of "
+        f"which one may be -1, to be filled in. Got {asked!r} instead."
+    )
+
+
 @EACH
 @pytest.mark.parametrize("place", ["activation", "latent_activation"])
 def test_silu_is_a_product_and_registers_no_gradient(keras, build, network, place):
@@ -125,10 +173,10 @@ def test_silu_is_a_product_and_registers_no_gradient(keras, build, network, plac
     models = build(with_options(network, **{place: "silu"}), SHAPE, latent_dim=2)
     used = {
         getattr(layer, "activation", None)
-        for layer in layers_of(models, keras.layers.Layer)
+        for layer in keras_layers(models, keras.layers.Layer)
     }
     assert keras.activations.silu not in used
-    assert len(layers_of(models, keras.layers.Multiply)) >= 1
+    assert len(keras_layers(models, keras.layers.Multiply)) >= 1
 
 
 @EACH
@@ -140,10 +188,13 @@ def test_building_draws_nothing_and_is_the_same_every_time(keras, network):
 
 
 @EACH
-def test_the_range_of_the_output_is_that_of_its_activation(network):
-    assert network.output_range() == (-inf, inf)
-    assert with_options(network, output_activation="sigmoid").output_range() == (0, 1)
-    assert with_options(network, output_activation="tanh").output_range() == (-1, 1)
+@pytest.mark.parametrize(
+    ("name", "expected"), [(None, (-inf, inf)), ("sigmoid", (0, 1)), ("tanh", (-1, 1))]
+)
+def test_the_range_of_the_output_is_that_of_its_activation(network, name, expected):
+    network = with_options(network, output_activation=name)
+    _, decoder = layers_of(network, SHAPE, SHAPE, 2)
+    assert value_range(decoder) == expected
 
 
 @EACH
@@ -173,13 +224,17 @@ def test_networks_are_scikit_learn_objects(network):
 
 FOREIGN_SETTINGS = """
 import random, numpy as np
-from skae import AutoencoderTransformer
-from skae._engine import _cache
+from skae import AutoencoderTransformer, DenseNetwork
+from skae.networks._quiet import import_quietly
+import_quietly()
 import keras
+from skae._engine._keras import _pool
 X = np.random.default_rng(0).normal(size=(40, 6))
 def fit():
-    _cache.clear()
-    return AutoencoderTransformer(2, epochs=3, random_state=0).fit(X).autoencoder_
+    _pool.clear()
+    network = DenseNetwork((8,), normalization="layer")  # trains in Keras
+    transformer = AutoencoderTransformer(2, network=network, epochs=3, random_state=0)
+    return transformer.fit(X).autoencoder_
 before = fit()
 states = random.getstate(), repr(np.random.get_state())
 for precision in ("mixed_float16", "float64"):
@@ -205,14 +260,22 @@ def test_keras_settings_have_no_influence():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_network_without_build_is_abstract():
+    class Nothing(Network):
+        """Defines nothing."""
+
+    for cls in (Network, Nothing):
+        with pytest.raises(TypeError, match="abstract"):
+            cls()
+
+
 def test_a_network_promises_nothing_that_it_does_not_say():
     class Silent(Network):
         def build(self, input_shape, output_shape, latent_dim):
             raise NotImplementedError
 
-    assert Silent().output_range() == (-inf, inf)
-    assert Silent().numpy_layers([], ((3,), (3,), None)) is None
-    assert Silent().terms((3,)) == {}
     silent, weights = Silent(), [np.ones(3)]
+    assert layers_of(silent, (3,), (3,), None) is None
+    assert silent.terms((3,)) == {}
     assert silent.exported(weights) == (silent, weights)
     check_parameters(silent)

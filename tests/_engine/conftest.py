@@ -1,9 +1,13 @@
-"""Small data, small networks, and one door to the engine for its tests."""
+"""Small data, small networks, and one way into the engine for its tests."""
+
+import time
 
 import numpy as np
 import pytest
 
 from skae import _engine as engine
+from skae._engine import _train
+from skae._engine._numpy import NumpyTrainer
 from skae.networks import DenseNetwork, Network
 from skae.networks._base import Built
 
@@ -48,6 +52,12 @@ def X(rng):
 
 
 @pytest.fixture
+def U(rng):
+    """Rows within the range of every activation."""
+    return rng.uniform(0.05, 0.95, size=(50, 6)).astype(np.float32)
+
+
+@pytest.fixture
 def make_job():
     """Return a function that fills in the arguments of ``engine.train``.
 
@@ -64,9 +74,9 @@ def make_job():
             options.pop("latent_dim", 2),
         )
         seed = options.pop("seed", 0)
-        weights = options.pop("weights", None)
-        if weights is None:
-            weights = engine.initial_weights(architecture, seed)
+        state = engine.State(
+            options.pop("weights", None), options.pop("optimizer_state", None)
+        )
         spec = engine.TrainingSpec(
             architecture,
             options.pop("loss", "mse"),
@@ -74,7 +84,6 @@ def make_job():
             options.pop("learning_rate", None),
             options.pop("corruption", None),
         )
-        state = engine.State(weights, options.pop("optimizer_state", None))
         schedule = engine.Schedule(**{"epochs": 3, "batch_size": 16, **options})
         return spec, rows, validation, schedule, state, seed
 
@@ -83,12 +92,46 @@ def make_job():
 
 @pytest.fixture
 def train(make_job):
-    """Return a function that trains with the options of ``make_job``."""
+    """Return a function that trains with the options of ``make_job``.
 
-    def train(*args, mode="compiled", **options):
-        return engine.train(*make_job(*args, **options), mode)
+    Its attribute ``builds`` counts the trainings that built a trainer.
+    """
 
+    def train(*args, engine_name="keras", **options):
+        trained = engine.train(*make_job(*args, **options), engine_name)
+        train.builds += trained.seconds["building"] > 0
+        return trained
+
+    train.builds = 0
     return train
+
+
+@pytest.fixture
+def train_in_numpy(make_job):
+    """Return a function that trains by a ``NumpyTrainer`` with arguments of its own."""
+
+    def train_in_numpy(*args, n_workers=1, block_rows=None, n_threads=None, **options):
+        job = make_job(*args, **options)
+        trainer = NumpyTrainer(job[0], job[3], n_workers, block_rows)
+        with trainer.running(n_threads):
+            return _train.run(trainer, *job)
+
+    return train_in_numpy
+
+
+@pytest.fixture
+def train_uncompiled(make_job, keras):
+    """Return a function that trains in Keras without compiling: fast for few steps."""
+    from skae._engine._keras._models import build_models
+    from skae._engine._keras._trainer import DataSpec, KerasTrainer
+
+    def train_uncompiled(*args, **options):
+        job = make_job(*args, **options)
+        data, models = DataSpec.of(*job[:3]), build_models(job[0].architecture)
+        trainer = KerasTrainer(job[0], data, models, time.perf_counter(), False)
+        return _train.run(trainer, *job)
+
+    return train_uncompiled
 
 
 @pytest.fixture
@@ -101,13 +144,8 @@ def random_layers():
 def assert_same():
     """Return a function that demands bit-identical weights and history."""
 
-    def assert_same(one, other, *, but=()):
-        drop = {*but}
-        histories = [
-            {k: v for k, v in trained.history.items() if k not in drop}
-            for trained in (one, other)
-        ]
-        assert histories[0] == histories[1]
+    def assert_same(one, other):
+        assert one.history == other.history
         pairs = zip(one.state.weights, other.state.weights, strict=True)
         assert all(np.array_equal(a, b) for a, b in pairs)
 
@@ -115,34 +153,38 @@ def assert_same():
 
 
 @pytest.fixture
-def builds(monkeypatch):
-    """Begin with an empty pool, and return the list of programs built since."""
-    engine_import()
-    from skae._engine import _cache, _modes, _program
+def assert_close():
+    """Return a function that compares history, weights and optimizer states."""
 
-    built = []
+    def assert_close(one, other, rtol=1e-6):
+        assert one.history.keys() == other.history.keys()
+        for name, losses in other.history.items():
+            np.testing.assert_allclose(one.history[name], losses, rtol=rtol)
+        for a, b in zip(one.state.weights, other.state.weights, strict=True):
+            assert a.dtype == np.float32
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+        for a, b in zip(one.state.optimizer, other.state.optimizer, strict=True):
+            assert np.shape(a) == np.shape(b)
+            np.testing.assert_allclose(a, b, rtol=max(rtol, 1e-4), atol=rtol)
+        assert one.latent_shape == other.latent_shape
 
-    class CountedProgram(_program.Program):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            built.append(type(self).__name__)
+    return assert_close
 
-    monkeypatch.setattr(_modes, "Program", CountedProgram)
-    _cache.clear()
-    yield built
-    _cache.clear()
+
+@pytest.fixture
+def pool(keras):
+    """Return the pool of programs, empty before and after."""
+    from skae._engine._keras import _pool
+
+    _pool.clear()
+    yield _pool
+    _pool.clear()
 
 
 @pytest.fixture
 def keras():
     """Return the module, imported the way that skae imports it."""
-    engine_import()
+    engine.import_quietly()
     import keras
 
     return keras
-
-
-def engine_import():
-    from skae.networks._quiet import import_quietly
-
-    import_quietly()

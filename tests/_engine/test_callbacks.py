@@ -54,7 +54,7 @@ def test_calls_come_in_kerass_order(train, make_recorder, keras, make_job, X):
     calls, theirs = [], []
     validation = engine.Rows(X[:10])
     trained = train(X, validation, epochs=2, callbacks=[make_recorder(calls)])
-    model = engine.keras_model(*_untrained(make_job(X)))
+    model = engine.keras_model(*untrained(make_job(X)))
     model.compile("adam", "mse")
     model.fit(
         X,
@@ -74,8 +74,10 @@ def test_calls_come_in_kerass_order(train, make_recorder, keras, make_job, X):
     assert calls[-1] == ("on_train_end", ends[-1][2])
 
 
-def _untrained(job):
-    return job[0].architecture, job[4].weights
+def untrained(job):
+    """Return an architecture and the weights that its training begins with."""
+    architecture = job[0].architecture
+    return architecture, engine.initial_weights(architecture, seed=0)
 
 
 def test_the_last_batchs_running_mean_is_the_epochs_loss(train, make_recorder, X):
@@ -189,7 +191,7 @@ def test_a_checkpoint_holds_its_epochs_weights_and_loads_anywhere(
     )
     train(X, callbacks=[save, only_weights])
     after = {k: train(X, epochs=k).state.weights for k in (1, 3)}
-    architecture, weights = _untrained(make_job(X))
+    architecture, weights = untrained(make_job(X))
     for k, expected in after.items():
         model = engine.keras_model(architecture, weights)
         model.load_weights(tmp_path / f"after_{k}.weights.h5")
@@ -294,16 +296,16 @@ def test_a_model_that_a_callback_kept_stays_as_it_was_trained(train, keras, X):
         assert np.array_equal(one, other)
 
 
-def test_programs_under_kerass_own_callbacks_are_reused(train, keras, builds, X):
+def test_trainers_under_kerass_own_callbacks_are_reused(train, keras, pool, X):
     for _ in range(2):
-        train(X, callbacks=[keras.callbacks.TerminateOnNaN()])
+        train(X, callbacks=[keras.callbacks.TerminateOnNaN()])  # batch by batch
         train(X, callbacks=[keras.callbacks.EarlyStopping(monitor="loss")])
-    assert len(builds) == 2  # batch by batch, and in whole epochs
+    assert train.builds == 1
     train(X, callbacks=[keras.callbacks.TerminateOnNaN])
-    assert len(builds) == 3  # its maker may have kept it, and its model
+    assert train.builds == 2  # its maker may have kept it, and its model
 
 
-def test_a_fit_inside_a_callback(train, keras, assert_same, builds, X):
+def test_a_fit_inside_a_callback(train, keras, assert_same, pool, X):
     inner = []
 
     class Nested(keras.callbacks.Callback):
@@ -318,24 +320,22 @@ def test_a_fit_inside_a_callback(train, keras, assert_same, builds, X):
         assert_same(trained, alone[1])
 
 
-def test_a_raising_callback_spoils_nothing(train, keras, assert_same, builds, X):
-    from skae._engine import _cache
-
+def test_a_raising_callback_spoils_nothing(train, keras, assert_same, pool, X):
     before = train(X)
-    assert _cache.idle_programs() == 1
+    assert pool.n_idle() == 1
 
     def explode(epoch, logs):
         raise KeyError("boom")
 
     with pytest.raises(KeyError, match="boom"):
         train(X, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=explode)])
-    assert _cache.idle_programs() == 0  # it had the one there was
+    assert pool.n_idle() == 0  # it had the one there was
     assert_same(before, train(X))
-    assert len(builds) == 2
+    assert train.builds == 2
 
 
 def test_streams_of_one_fit_share_no_draws():
-    # What _training counts on: steps, validation and layers draw apart.
+    # What training counts on: steps, validation and layers draw apart.
     draws = [
         stream(0, "corruption", *c).random() for c in ((1, 0), (1, 1), (2,), (3, 0))
     ]

@@ -1,17 +1,21 @@
-"""What a training is, beside its agreement with Keras."""
+"""What a training is, besides its agreement with Keras."""
 
+import dataclasses
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from skae import _engine as engine
+from skae._engine import _train
 from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
+
+ENGINES = pytest.mark.parametrize("engine_name", ["numpy", "keras"])
 
 
 @pytest.fixture
@@ -23,15 +27,10 @@ def watchers(keras):
     return {"epoch": [make(**nothing)], "batch": [make(**by_batch)]}
 
 
-# ------------------------------------------------------------------------- chunks
-
-
 @pytest.mark.parametrize("patience", [None, 2])
-def test_results_do_not_depend_on_who_watches(
-    patience, train, assert_same, watchers, monkeypatch, random_layers, X
+def test_results_do_not_depend_on_callbacks_that_only_watch(
+    patience, train, assert_same, watchers, random_layers, X
 ):
-    from skae._engine import _loop
-
     options = {
         "validation": engine.Rows(X[:10] + 1),
         "network": random_layers(dropout=0.3),
@@ -43,45 +42,34 @@ def test_results_do_not_depend_on_who_watches(
     whole = train(X, **options)
     assert_same(whole, train(X, callbacks=watchers["epoch"], **options))
     assert_same(whole, train(X, callbacks=watchers["batch"], **options))
-    monkeypatch.setattr(_loop, "_STEP_BUDGET", 2 * 4)  # two epochs of four steps
-    assert_same(whole, train(X, **options))
 
 
-def test_the_progress_bar_changes_nothing(train, assert_same, capsys, X):
-    silent = train(X)
+@ENGINES
+def test_the_progress_bar_changes_nothing(engine_name, train, assert_same, capsys, X):
+    silent = train(X, engine_name=engine_name)
     assert capsys.readouterr() == ("", "")
-    assert_same(silent, train(X, verbose=1))
+    assert_same(silent, train(X, engine_name=engine_name, verbose=1))
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "3/3" in shown.err
     assert "loss=" in shown.err
 
 
-def test_long_trainings_are_cut_into_interruptible_calls(make_job, X):
-    from skae._engine._loop import Loop
-
-    def chunk(n, batch_size):
-        schedule = engine.Schedule(epochs=10**6, batch_size=batch_size)
-        program = SimpleNamespace(names=("loss",))
-        return Loop(program, {"x": np.empty((n, 1))}, schedule, [], 0, None)._chunk()
-
-    assert chunk(10**8, 32) == 1
-    assert 2 <= chunk(1000, 1000) <= 10**4
-    assert 1 <= chunk(1000, 1) <= 100
-
-
-def test_validation_in_blocks_equals_validation_in_one(
-    train, monkeypatch, builds, rng, X
-):
-    from skae._engine import _cache, _models
+def test_validation_in_blocks_equals_validation_in_one(keras, make_job, rng, X):
+    from skae._engine._keras._models import build_models
+    from skae._engine._keras._trainer import DataSpec, KerasTrainer
 
     weight = rng.exponential(size=40).astype(np.float32)
-    rows = engine.Rows(X[:40] + 1, None, weight / weight.mean())
-    whole = train(X, rows).history["val_loss"]
-    monkeypatch.setattr(_models, "_MOST_ROWS", 16)
-    _cache.clear()
-    np.testing.assert_allclose(train(X, rows).history["val_loss"], whole, rtol=1e-6)
-    assert len(builds) == 2
+    job = make_job(X, engine.Rows(X[:40] + 1, None, weight / weight.mean()))
+    data = DataSpec.of(*job[:3])
+    models = build_models(job[0].architecture)
+    losses = []
+    for size in (models.block_rows, 16):
+        blocks = dataclasses.replace(models, block_rows=size)
+        trainer = KerasTrainer(job[0], data, blocks, time.perf_counter())
+        losses.append(_train.run(trainer, *job).history["val_loss"])
+    assert models.block_rows > 40
+    np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
 # ----------------------------------------------------------------- early stopping
@@ -89,11 +77,12 @@ def test_validation_in_blocks_equals_validation_in_one(
 
 @pytest.mark.parametrize("has_validation", [False, True])
 @pytest.mark.parametrize("patience", [1, 3])
-def test_early_stopping(has_validation, patience, train, X):
+@ENGINES
+def test_early_stopping(has_validation, patience, engine_name, train, X):
     """It stops `patience` epochs after the best, whose weights it returns."""
     validation = engine.Rows(X[:10] + 2) if has_validation else None
     # A learning rate at which the loss goes down first, and then astray.
-    options = {"optimizer": "adam", "learning_rate": 0.15, "batch_size": 50}
+    options = {"learning_rate": 0.15, "batch_size": 50, "engine_name": engine_name}
     trained = train(X, validation, epochs=200, patience=patience, **options)
     watched = trained.history["val_loss" if has_validation else "loss"]
     best = int(np.argmin(watched))
@@ -108,8 +97,10 @@ def test_early_stopping(has_validation, patience, train, X):
         assert trained.history[name][: best + 1] == losses
 
 
-def test_without_patience_the_last_weights_stay(train, X):
+@ENGINES
+def test_without_patience_the_last_weights_stay(engine_name, train, X):
     options = {"epochs": 200, "learning_rate": 0.15, "batch_size": 50}
+    options["engine_name"] = engine_name
     last, best = train(X, **options), train(X, patience=200, **options)
     assert last.history == best.history
     assert np.argmin(last.history["loss"]) < 199
@@ -140,19 +131,24 @@ def test_a_diverging_training_says_where(watched, train, watchers, X):
     assert str(error) == f"the loss became {error.value} in epoch {error.epoch}"
 
 
-def test_a_continued_training_counts_on(train, X):
-    options = {"epochs": 50, "learning_rate": 50.0}
+@ENGINES
+def test_a_continued_training_counts_on(engine_name, train, X):
+    options = {"epochs": 50, "learning_rate": 50.0, "engine_name": engine_name}
     assert diverge(train, X, first_epoch=10, **options).epoch > 11
 
 
-def test_a_validation_loss_can_diverge_alone(train, X):
-    error = diverge(train, X, validation=engine.Rows(X[:5] * np.float32(1e30)))
+@ENGINES
+def test_a_validation_loss_can_diverge_alone(engine_name, train, X):
+    huge = engine.Rows(X[:5] * np.float32(1e30))
+    error = diverge(train, X, validation=huge, engine_name=engine_name)
     assert (error.name, error.epoch, error.last_finite) == ("val_loss", 1, None)
 
 
-def test_weights_that_the_last_step_ruined_are_an_error(train, X):
+@ENGINES
+def test_weights_that_the_last_step_ruined_are_an_error(engine_name, train, X):
     # One step: its loss, taken before it, is finite.
     options = {"epochs": 1, "batch_size": 50, "learning_rate": 3e38}
+    options["engine_name"] = engine_name
     linear = DenseNetwork((), latent_activation=None)
     error = diverge(train, 1e3 * X, network=linear, **options)
     assert (error.name, error.epoch) == ("weights", 1)
@@ -225,8 +221,7 @@ IN_ANOTHER_PROCESS = """
     from skae.corruptions import GaussianNoise
     from skae.networks import DenseNetwork
 
-    given = np.load(sys.argv[1])
-    X, weights = given["X"], [given[f"w{i}"] for i in range(4)]
+    X = np.load(sys.argv[1])["X"]
     network = DenseNetwork((), latent_activation="tanh")
     architecture = engine.Architecture(network, (6,), (6,), 2)
     spec = engine.TrainingSpec(architecture, "mse", "adam", None, GaussianNoise(0.1))
@@ -235,8 +230,9 @@ IN_ANOTHER_PROCESS = """
         engine.Rows(X),
         engine.Rows(X[:10]),
         engine.Schedule(epochs=3, batch_size=16),
-        engine.State(weights),
+        engine.State(),
         0,
+        "keras",
     )
     np.savez(sys.argv[2], *trained.state.weights, **trained.history)
 """
@@ -244,9 +240,8 @@ IN_ANOTHER_PROCESS = """
 
 def test_another_process_gives_the_same_bits_in_silence(make_job, tmp_path, X):
     job = make_job(X, engine.Rows(X[:10]), corruption=GaussianNoise(0.1))
-    here = engine.train(*job)
-    weights = {f"w{i}": weight for i, weight in enumerate(job[4].weights)}
-    np.savez(tmp_path / "given.npz", X=X, **weights)
+    here = engine.train(*job, "keras")
+    np.savez(tmp_path / "given.npz", X=X)
     code = textwrap.dedent(IN_ANOTHER_PROCESS)
     paths = [tmp_path / "given.npz", tmp_path / "made.npz"]
     done = subprocess.run(
@@ -314,18 +309,36 @@ def test_another_optimizers_state_is_an_error(train, X):
 _PARTS = "building", "tracing", "validation", "training"
 
 
-def test_it_says_where_the_time_went(train, builds, X):
+def test_it_says_where_the_time_went(train, pool, X):
     first, second = train(X).seconds, train(X).seconds
     assert list(first) == list(second) == [*_PARTS]
     assert min(first[name] for name in _PARTS if name != "validation") > 0
     assert second["building"] == second["tracing"] == 0 < second["training"]
 
 
-@pytest.mark.parametrize("mode", ["auto", "compiled"])
-def test_validation_is_timed_where_the_user_wants_to_know(
-    mode, train, assert_same, capsys, X
+@ENGINES
+def test_validation_is_timed(engine_name, train, X):
+    trained = train(X, engine.Rows(X[:10] + 1), engine_name=engine_name, verbose=0)
+    assert 0 < trained.seconds["validation"] < trained.seconds["training"]
+
+
+# ------------------------------------------------------------------- the output
+
+
+@ENGINES
+def test_the_range_of_the_output_is_known_before_anything_trains(
+    engine_name, make_job, random_layers, X
 ):
-    options = {"validation": engine.Rows(X[:10] + 1), "mode": mode}
-    told = train(X, verbose=2, **options)
-    assert 0 < told.seconds["validation"] < told.seconds["training"]
-    assert_same(told, train(X, **options))
+    class RefusedError(Exception):
+        pass
+
+    def refuse(found):
+        seen.append(found)
+        raise RefusedError
+
+    seen = []
+    networks = DenseNetwork((), output_activation="sigmoid"), random_layers()
+    for network, name in zip(networks, (engine_name, "auto"), strict=True):
+        with pytest.raises(RefusedError):
+            engine.train(*make_job(X, network=network), name, refuse)
+    assert seen == [(0.0, 1.0), (-np.inf, np.inf)]

@@ -1,0 +1,112 @@
+"""Threads that share tasks, and BLAS's number of threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+
+from skae._engine import OneBlasThread, _threads, run_in_threads
+from skae.networks import DenseNetwork
+
+SIZES = pytest.mark.parametrize("n_threads", [1, 2, 5])
+
+
+@SIZES
+@pytest.mark.parametrize("n_tasks", [0, 1, 40])
+def test_every_task_is_done_once(n_threads, n_tasks):
+    done = []
+    tasks = [lambda i=i: done.append(i) for i in range(n_tasks)]
+    run_in_threads(tasks, n_threads)
+    assert sorted(done) == list(range(n_tasks))
+
+
+@SIZES
+def test_an_error_in_a_thread_is_raised(n_threads):
+    def fail():
+        raise KeyError("a task failed")
+
+    with pytest.raises(KeyError, match="a task failed"):
+        run_in_threads([fail] * 7, n_threads)
+
+
+@SIZES
+@pytest.mark.parametrize("n_tasks", [1, 2, 5, 7])
+def test_a_team_returns_what_tasks_return_in_their_order(n_threads, n_tasks):
+    with _threads.Team(n_threads) as team:
+        for _ in range(3):
+            found = team.run([lambda i=i: i**2 for i in range(n_tasks)])
+            assert found == [i**2 for i in range(n_tasks)]
+
+
+# ----------------------------------------------------------------------- BLAS
+
+
+def blas_threads():
+    """Return the numbers of threads of NumPy's libraries."""
+    blas = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    of_numpy = [one for one in blas if "numpy" in one["filepath"]]
+    return [one["num_threads"] for one in of_numpy or blas]
+
+
+def test_blas_gets_its_threads_back():
+    before = blas_threads()
+    with OneBlasThread():
+        assert set(blas_threads()) == {1}
+        with OneBlasThread():
+            pass
+        assert set(blas_threads()) == {1}
+    with pytest.raises(KeyError), OneBlasThread():
+        raise KeyError
+    assert blas_threads() == before
+
+
+def test_blas_heeds_every_thread():
+    def inside():
+        with OneBlasThread():
+            return set(blas_threads())
+
+    before = blas_threads()
+    for _ in range(2):
+        assert inside() == {1}
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(inside).result() == {1}
+        assert blas_threads() == before
+    with threadpool_limits(2, "blas"):  # by this thread, which is heeded then
+        limited = blas_threads()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(inside).result() == {1}
+        assert blas_threads() == limited
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("control", [_threads._openblas, _threads._by_threadpoolctl])
+def test_every_way_to_set_a_number_of_threads_heeds_every_thread(control):
+    """Some libraries have only the second way."""
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    controls = [control(library) for library in found]
+    for get, set_to in filter(None, controls):
+        before = get()
+        for n_threads in (1, 2, before):
+            set_to(n_threads)
+            assert get() == n_threads
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(set_to, 1).result()
+            assert get() == 1
+        set_to(before)
+
+
+@pytest.mark.parametrize("batch_size", [32, 300])
+def test_fits_in_threads_are_the_fits_alone(train, assert_same, rng, batch_size):
+    X = rng.normal(size=(300, 70)).astype(np.float32)
+    options = {"network": DenseNetwork((90,)), "batch_size": batch_size}
+    before = blas_threads()
+
+    def fit(seed):
+        return train(X, seed=seed, engine_name="numpy", **options)
+
+    alone = [fit(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone, pool.map(fit, range(4)), strict=True):
+            assert_same(one, other)
+    assert blas_threads() == before

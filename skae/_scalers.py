@@ -1,8 +1,7 @@
 """Scalers as the estimators use them: rows of any shape in, rows of that shape out.
 
-All have ``fit``, ``transform`` and ``inverse_transform``. They are the named scalers
-(an affine map per column or channel), a user's transformer (on flattened rows), and the
-identity. Users find them as the fitted ``scaler_`` of an estimator, so they take any
+They are the named scalers (an affine map), a user's transformer (on flattened rows),
+and the identity. Users find them as an estimator's ``scaler_``, so they take any
 array-like, and check its shape.
 """
 
@@ -46,10 +45,6 @@ def is_affine(scaler: Any) -> bool:
 
 class IdentityScaler(BaseEstimator):
     """The scaler of ``scaler=None``: changes nothing."""
-
-    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
-        """Learn nothing."""
-        return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return X."""
@@ -100,9 +95,8 @@ class _AffineScaler(BaseEstimator):
 class ChannelScaler(_AffineScaler):
     """Scales each column of 2-D X, or each channel (last axis) of n-D X.
 
-    ``kind`` is "standard" (zero mean, unit variance) or "minmax" (range [0, 1]), as of
-    scikit-learn's ``StandardScaler`` and ``MinMaxScaler``. ``center_`` and ``scale_``
-    have shape (n_channels,); a constant channel has scale 1.
+    ``kind`` is "standard" (zero mean, unit variance) or "minmax" (range [0, 1]).
+    ``center_`` and ``scale_`` have shape (n_channels,); a constant channel has scale 1.
     """
 
     _axes, _described = slice(-1, None), "whose last axis has length {0[0]}"
@@ -170,9 +164,8 @@ class TransformerScaler(BaseEstimator):
     """Wraps a scikit-learn transformer that has an inverse; applied to flattened rows.
 
     ``transformer_`` is the fitted clone; ``low_`` and ``high_``, of shape (n_columns,),
-    are the range of the scaled rows of its fit. Some inverses are defined on a part of
-    the line only: that of ``PowerTransformer`` is NaN above a bound, which a network
-    may pass. There the nearest value in that range is inverted instead.
+    are the range of the scaled rows of its fit. Where an inverse is not finite, as that
+    of ``PowerTransformer`` above a bound, the nearest value in that range is inverted.
     """
 
     def __init__(self, transformer: Any) -> None:
@@ -192,8 +185,8 @@ class TransformerScaler(BaseEstimator):
             flat = np.repeat(flat, sample_weight.astype(int), axis=0)
         else:
             raise ValueError(
-                f"scaler {self.transformer!r} takes no sample_weight in fit, so "
-                "weights must be whole numbers (copies of rows), but they are not. Use "
+                f"scaler {self.transformer!r} takes no sample_weight in fit: weights "
+                "must be whole numbers (copies of rows), but they are not. Use "
                 "scaler='standard', or whole weights."
             )
         try:
@@ -280,7 +273,7 @@ def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = extremes(flat, axis=0)
     # Relative to the values: columns in tiny units are not constant.
     rounding = np.finfo(flat.dtype).eps * np.maximum(np.abs(low), np.abs(high))
-    low, high = low.astype(np.float64), high.astype(np.float64)
+    low = low.astype(np.float64)
     with np.errstate(over="ignore"):
         spread = high - low
     return low, np.where(spread <= _ROUNDINGS * rounding, 1.0, spread)
@@ -288,15 +281,13 @@ def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 # ------------------------------------- the choice between "common" and "standard"
 
-# Columns in units of their own need a scale each. Those that share a unit are better
-# off with one: columns that hardly vary are not blown up to the size of the others.
-
-# In fewer columns, neighbours may be alike by chance.
+# Columns that share a unit are better off with one scale: those that hardly vary are
+# not blown up to the size of the others. Among few, neighbours are alike by chance.
 _FEWEST_COLUMNS = 20
-# von Neumann's ratio is about 2 where the order of the columns means nothing. In the
-# columns' own units, it is 0.1 for heartbeats, 0.2 to 0.5 for most images, and above
-# 0.6 for tables; columns of unit variance have a little more each.
-_LARGEST_RATIO, _LARGEST_OF_STANDARDISED = 0.5, 1.0
+# von Neumann's ratio, of columns as they are and of standardised ones, is about 2 where
+# their order means nothing. As they are, it is 0.1 for heartbeats, 0.2 to 0.5 for most
+# images, and above 0.6 for tables; standardised, a little more.
+_LARGEST_RATIOS = 0.5, 1.0
 # Deviations of columns that share a unit differ at most by these factors, from one to
 # the next and in all: of heartbeats, by 2 and by 16.
 _LARGEST_STEP, _LARGEST_RANGE = 3.0, 30.0
@@ -312,13 +303,11 @@ _MOST_ROWS = 10_000
 def share_a_unit(X: np.ndarray, weight: np.ndarray | None = None) -> bool:
     """Return whether the values of a row are one quantity, at successive places."""
     # Those of n-D rows are. Columns of a table are where each is much like the next:
-    # von Neumann's ratio along the rows, sum((x[j+1] - x[j])**2) / (p - 1) over
-    # sum((x[j] - mean(x))**2) / p, summed over all rows, is small, both in the columns'
-    # units and with standardised columns. In addition, either their deviations change
-    # smoothly from one to the next, and each is correlated with a neighbour; or all
-    # have the same smallest value and most come near to the same largest one, as
-    # pixels do. J. von Neumann (1941), Distribution of the ratio of the mean square
-    # successive difference to the variance, doi:10.1214/aoms/1177731677.
+    # the ratio of J. von Neumann (1941, doi:10.1214/aoms/1177731677) along the rows,
+    # sum((x[j+1] - x[j])**2) / (p - 1) over sum((x[j] - mean(x))**2) / p, summed over
+    # all rows, is small. In addition, either their deviations change smoothly from one
+    # to the next, and each is correlated with a neighbour; or all have the same
+    # smallest value and most come near to the same largest one, as pixels do.
     if X.ndim > 2:
         return True
     if X.shape[1] < _FEWEST_COLUMNS:
@@ -336,10 +325,7 @@ def share_a_unit(X: np.ndarray, weight: np.ndarray | None = None) -> bool:
             return False
         X_varying, deviation = X[:, varies], deviation[varies]
         standardised = (X_varying - mean[varies]) / deviation
-        for values, largest in (
-            (X, _LARGEST_RATIO),
-            (standardised, _LARGEST_OF_STANDARDISED),
-        ):
+        for values, largest in zip((X, standardised), _LARGEST_RATIOS, strict=True):
             row_mean = _means(values.T)[:, np.newaxis]
             steps = _means(np.diff(values) ** 2, weight)
             spread = _means((values - row_mean) ** 2, weight)

@@ -246,7 +246,7 @@ def test_fractional_weights_need_a_transformer_that_takes_them(X):
     TransformerScaler(StandardScaler()).fit(X, weight)
     with pytest.raises(
         ValueError,
-        match=r"scaler RobustScaler\(\) takes no sample_weight in fit, so weights must "
+        match=r"scaler RobustScaler\(\) takes no sample_weight in fit: weights must "
         "be whole numbers .* Use scaler='standard', or whole weights",
     ):
         TransformerScaler(RobustScaler()).fit(X, weight)

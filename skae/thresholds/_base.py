@@ -49,9 +49,8 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
 
     Notes
     -----
-    A weight of k means k copies of the row, and 0 means that the row is absent.
-    Fractional weights are parts of a copy. Weights that are all below 1, normalised
-    ones for instance, are first divided by the largest: only their ratios count.
+    A weight of k means k copies of the row, and 0 that it is absent. Weights that are
+    all below 1 are first divided by the largest: only their ratios count.
 
     Examples
     --------
@@ -90,8 +89,7 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for the known outliers. Used only where the rule `needs_labels`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A weight of k means k copies, 0 means absence. None means
-            one copy of each.
+            Weights >= 0; k means k copies, and None one copy of each.
 
         Returns
         -------
@@ -147,24 +145,19 @@ def check_outliers_known(rule: Any, y: ArrayLike | None, outliers: np.ndarray) -
 
 def check_enough_errors(rule: Any, n: float) -> None:
     """Raise a ValueError where a rule cannot learn from n errors of normal rows."""
-    needed = getattr(rule, "min_errors", 1)
-    if n < needed * (1 - 1e-9):
-        raise ValueError(
-            f"{in_need(rule)}, but there are {n:g}. Pass more rows, or "
-            f"{fewer_needed(rule)}."
-        )
+    if n < getattr(rule, "min_errors", 1) * (1 - 1e-9):
+        need, fewer = need_of(rule)
+        raise ValueError(f"{need}, but there are {n:g}. Pass more rows, or {fewer}.")
 
 
-def in_need(rule: Any) -> str:
-    """Return the words that say how many errors a rule needs."""
+def need_of(rule: Any) -> tuple[str, str]:
+    """Return the words for how many errors a rule needs, and what makes them fewer."""
     why = getattr(rule, "_why_errors", "")
-    return f"{rule!r} needs the errors of at least {rule.min_errors} normal rows{why}"
-
-
-def fewer_needed(rule: Any) -> str:
-    """Return the words that say how a rule would need fewer errors."""
-    words = getattr(rule, "_fewer_errors", "use another rule")
-    return words.format(**rule.get_params(deep=False))
+    fewer = getattr(rule, "_fewer_errors", "use another rule")
+    return (
+        f"{rule!r} needs the errors of at least {rule.min_errors} normal rows{why}",
+        fewer.format(**rule.get_params(deep=False)),
+    )
 
 
 def check_errors(
@@ -178,8 +171,7 @@ def check_errors(
     if errors.ndim != 1:
         raise ValueError(
             f"errors must be 1-D, one reconstruction error per row, but has shape "
-            f"{errors.shape}. Pass one number per row, for instance the result of "
-            "reconstruction_error."
+            f"{errors.shape}. Pass one number per row, as reconstruction_error returns."
         )
     if errors.size == 0:
         raise ValueError(

@@ -140,20 +140,19 @@ class CommonScaler(_AffineScaler):
         """Learn center and scale of rows of shape (n, *shape)."""
         from sklearn.preprocessing import StandardScaler
 
-        flat = X.reshape(len(X), -1)
+        flat, row_shape = X.reshape(len(X), -1), X.shape[1:]
+        channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
         with np.errstate(over="ignore", invalid="ignore"):
             learned = StandardScaler().fit(flat, sample_weight=sample_weight)
             # There, a column whose deviation is mere rounding has another scale.
             deviations = np.sqrt(learned.var_)
             is_constant = np.isfinite(deviations) & (learned.scale_ != deviations)
-            variances = np.where(is_constant, 0.0, deviations) ** 2
-        means = learned.mean_.astype(np.float64).reshape(X.shape[1:])
-        channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
+            variances = np.where(is_constant, 0.0, deviations).reshape(row_shape) ** 2
+            scale = np.sqrt(np.nanmean(variances, axis=channels)).reshape(-1)
         # The means of places that are never observed: those of the channel's others.
+        means = learned.mean_.astype(np.float64).reshape(row_shape)
         usual = np.nanmean(means, axis=channels, keepdims=True)
         center = np.where(np.isnan(means), usual, means)
-        variance = np.nanmean(variances.reshape(X.shape[1:]), axis=channels)
-        scale = np.sqrt(variance).reshape(-1)
         if not (np.isfinite(center).all() and np.isfinite(scale).all()):
             raise _too_large("common", X)
         self.center_, self.scale_ = center, np.where(scale > 0, scale, 1.0)

@@ -76,7 +76,6 @@ class Corruption(BaseEstimator, metaclass=ABCMeta):
         x : array or tensor of shape (n, *shape)
             Rows in scaled space.
         draw : object
-            The draws and the operations of the place where this runs:
             ``draw.normal(x)`` and ``draw.uniform(x)`` have x's shape,
             ``draw.uniform_per_row(x)`` has one value per row, ``draw.other_rows(x)``
             takes every entry from the same feature of a random training row,
@@ -107,8 +106,7 @@ class GaussianNoise(Corruption):
 
     Notes
     -----
-    :math:`\tilde x = x + \sigma \epsilon` with
-    :math:`\epsilon \sim N(0, I)`, the corruption of [1]_.
+    :math:`\tilde x = x + \sigma \epsilon` with :math:`\epsilon \sim N(0, I)` [1]_.
 
     References
     ----------
@@ -178,7 +176,7 @@ class MaskingNoise(Corruption):
     >>> import numpy as np
     >>> from skae.corruptions import MaskingNoise, corrupt
     >>> damaged = corrupt(MaskingNoise(0.25), np.ones((1000, 4)), seed=0)
-    >>> bool(abs((damaged == 0).mean() - 0.25) < 0.05)
+    >>> bool(0.2 < (damaged == 0).mean() < 0.3)
     True
     """
 
@@ -232,9 +230,8 @@ class SaltAndPepperNoise(Corruption):
 class SwapNoise(Corruption):
     """Replace entries by the same feature's value in another training row.
 
-    The corruption for tables: every damaged value is one that the feature really takes,
-    so it needs no scale and suits mixed columns. The other row is drawn uniformly from
-    the training rows.
+    The corruption for tables: every damaged value is one that the feature really takes.
+    The other row is drawn uniformly.
 
     Parameters
     ----------
@@ -291,9 +288,6 @@ def corrupt(
     if has_missing(X, damaged):  # of another row, in the latter case
         damaged = filled_inputs(X, damaged, np.nan)
     return damaged.astype(X.dtype, copy=False)
-
-
-# ------------------------------------------------------ what the trainers import, too
 
 
 @dataclass

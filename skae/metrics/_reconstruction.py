@@ -41,8 +41,7 @@ def reconstruction_error(
 ) -> NDArray[np.float64]:
     r"""Reconstruction error of every row.
 
-    One number per row of any shape; high means anomalous. Detectors compare it with
-    their threshold.
+    High means anomalous. Detectors compare it with their threshold.
 
     Parameters
     ----------
@@ -55,8 +54,7 @@ def reconstruction_error(
         Mean squared error of every feature on the training rows, > 0; only for
         ``error="standardized"``.
     allow_nan : bool, default=False
-        Whether entries of `y_true` may be missing (NaN). A row's error is then the mean
-        over its observed entries.
+        Whether entries of `y_true` may be missing (NaN), and are left out of the mean.
 
     Returns
     -------

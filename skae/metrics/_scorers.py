@@ -85,8 +85,8 @@ def outlier_average_precision_score(
 ) -> float:
     r"""Average precision of the outliers.
 
-    The area under the precision-recall curve of the class -1. Use it to compare
-    detectors whatever their threshold, above all where outliers are rare.
+    The area under the precision-recall curve of the class -1: compares detectors
+    whatever their threshold, above all where outliers are rare.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def outlier_average_precision_score(
     Raises
     ------
     ValueError
-        If labels other than +1 and -1 come, if only one of them comes, if scores are
-        not finite, or if lengths differ.
+        If `y_true` holds other labels, or one of them only, if scores are not finite,
+        or if lengths differ.
 
     See Also
     --------
@@ -134,8 +134,8 @@ def outlier_roc_auc_score(
 ) -> float:
     """Area under the ROC curve of the outliers.
 
-    The probability that an outlier has a lower score than a normal row. Use it to
-    compare detectors whatever their threshold and the share of outliers.
+    The probability that an outlier has a lower score than a normal row, whatever the
+    threshold and the share of outliers.
 
     Parameters
     ----------
@@ -154,8 +154,8 @@ def outlier_roc_auc_score(
     Raises
     ------
     ValueError
-        If labels other than +1 and -1 come, if only one of them comes, if scores are
-        not finite, or if lengths differ.
+        If `y_true` holds other labels, or one of them only, if scores are not finite,
+        or if lengths differ.
 
     See Also
     --------

@@ -1,8 +1,7 @@
-"""What all threshold rules share: checks, order of steps, weighted order statistics.
+"""What all threshold rules share: checks, order of steps, a weighted quantile.
 
 A row of weight w covers a stretch of length w on the axis of cumulative weights. With
-integer weights, position j of the repeated, sorted sample is the stretch [j, j + 1]:
-nothing is repeated, and fractional weights need no other rule.
+integer weights, position j of the repeated, sorted sample is the stretch [j, j + 1].
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
 class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """Base class of the threshold rules.
 
-    A rule learns, from the reconstruction errors of rows, the value above which a row
-    is an outlier. A detector flags ``error > threshold_``; its ``threshold_on`` says
-    from which errors the rule learns.
+    A rule learns from errors the value above which a row is an outlier. A detector's
+    ``threshold_on`` says from which errors.
 
     To write a rule, inherit from this class, give it ``_parameter_constraints``, and
     define ``_compute_threshold(errors, weights)`` for checked errors with positive
@@ -99,9 +97,9 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If the errors are empty, not 1-D, not finite, negative, fewer than
-            `min_errors` or too large for a finite threshold, if a weight is negative
-            or all are zero, or if the rule `needs_labels` and `y` holds no -1.
+            If the errors are not 1-D, not finite, negative, fewer than `min_errors` or
+            too large for a finite threshold, if a weight is negative or all are zero,
+            or if the rule `needs_labels` and `y` holds no -1.
         """
         errors, weights = check_errors(errors, sample_weight)
         normal = present = weights > 0
@@ -195,8 +193,7 @@ def check_errors(
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
     """Return the quantile of the repeated sample, interpolated as by NumPy (type 7)."""
-    # At position h = (W - 1) q, it is the average of the sorted sample over the stretch
-    # [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
+    # At position h = (W - 1) q, it is the average over the stretch [h, h + 1].
     order = np.argsort(values)
     values, ends = values[order], np.cumsum(weights[order])
     start = (ends[-1] - 1) * q

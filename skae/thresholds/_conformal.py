@@ -52,16 +52,15 @@ class Conformal(ThresholdRule):
     .. math:: p = \frac{1 + \#\{i: e_i \ge e\}}{n + 1}
 
     and is flagged where :math:`p \le \alpha` [1]_. Where the row and the held-out ones
-    are exchangeable, as independent draws of one distribution are, the probability
-    of that is at most alpha, and more than :math:`\alpha - 1 / (n + 1)` where no two
-    errors are equal. That is a mean over draws of the held-out rows; for one fit, the
-    rate is spread around it by about :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
+    are exchangeable, the probability of that is at most alpha, and more than
+    :math:`\alpha - 1 / (n + 1)` where no two errors are equal. That is a mean over
+    draws of the held-out rows; for one fit, the rate is spread around it by about
+    :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
 
-    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"`` they
-    come from networks that did not see their rows, but new rows are judged by another
-    network, trained on all rows. The guarantee is then lost, and even the rate 2 alpha
-    of CV+ [3]_, which compares a new row with each error by that error's own network.
-    In simulations, here and in [4]_, about alpha or fewer are flagged.
+    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"``, new
+    rows are judged by another network than these, trained on all rows. The guarantee is
+    then lost, and even the rate 2 alpha of CV+ [3]_. In simulations, here and in [4]_,
+    about alpha or fewer are flagged.
 
     References
     ----------
@@ -145,9 +144,8 @@ def conformal_p_values(
 
     Notes
     -----
-    :math:`p = (1 + \#\{i: e_i \ge e\}) / (n + 1)`, counted in copies. For a normal row
-    that is exchangeable with the calibration rows, :math:`P(p \le \alpha) \le \alpha`
-    for every alpha.
+    :math:`p = (1 + \#\{i: e_i \ge e\}) / (n + 1)`, counted in copies. For a normal row,
+    :math:`P(p \le \alpha) \le \alpha` for every alpha; see `Conformal`.
 
     Examples
     --------
@@ -172,8 +170,7 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
     r"""Select the outliers of a batch of rows, with a bounded share of false ones.
 
     The right choice when a batch of rows is inspected together, and the share of false
-    alarms among the alarms matters. Whether a row is selected depends on the others,
-    unlike in ``predict``, which judges each row alone.
+    alarms among the alarms matters. Whether a row is selected depends on the others.
 
     Parameters
     ----------
@@ -197,9 +194,9 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
     -----
     With the p-values in ascending order, the first k rows are selected, k the largest
     number with :math:`p_{(k)} \le \alpha k / m` for m rows [1]_. Conformal p-values of
-    one batch share their calibration errors and so depend on each other, but
-    positively, which keeps the bound [2]_. None can be below 1 / (n + 1) for n
-    calibration errors: with few of them, nothing is selected in a large batch.
+    one batch depend on each other, but positively, which keeps the bound [2]_. None can
+    be below 1 / (n + 1) for n calibration errors: with few of them, nothing is selected
+    in a large batch.
 
     References
     ----------
@@ -225,15 +222,13 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
             f"p_values must be 1-D, one per row, but has shape {p_values.shape}. Pass "
             "for instance the result of detector.p_values(X)."
         )
-    if len(p_values) == 0:
-        return np.zeros(0, dtype=bool)
-    if p_values.min() < 0 or p_values.max() > 1:
+    if len(p_values) and (p_values.min() < 0 or p_values.max() > 1):
         raise ValueError(
             "p_values must lie between 0 and 1, but range from "
             f"{p_values.min():.3g} to {p_values.max():.3g}. Pass for instance the "
             "result of detector.p_values(X), not scores."
         )
-    smallest = np.sort(p_values)
-    bounds = alpha * np.arange(1, len(p_values) + 1) / len(p_values)
-    passing = smallest[smallest <= bounds * (1 + _ROUNDING)]
+    ascending = np.sort(p_values)
+    bounds = alpha * np.arange(1, len(p_values) + 1) / max(1, len(p_values))
+    passing = ascending[ascending <= bounds * (1 + _ROUNDING)]
     return p_values <= passing.max(initial=-1.0)

@@ -65,7 +65,7 @@ class BestF(LabelledRule):
     r"""The threshold with the highest F score on labelled rows.
 
     The right rule when outliers are known that are like those to come, and as common.
-    On new rows the score is lower than in the fit, the more so the fewer outliers.
+    On new rows, the score is lower than in the fit.
 
     Parameters
     ----------
@@ -115,8 +115,7 @@ class FalseAlarmRate(LabelledRule):
     r"""The threshold that finds most outliers at a bounded rate of false alarms.
 
     The right rule when outliers are known, perhaps few, and the rate of false alarms
-    must hold: of fresh normal rows, at most a share `rate` is flagged on average, and
-    fewer where the known outliers lie above that bound.
+    must hold: of fresh normal rows, at most a share `rate` is flagged on average.
 
     Parameters
     ----------
@@ -199,9 +198,8 @@ class Precision(LabelledRule):
     Notes
     -----
     The additional false alarm pays for having tried many thresholds, as in the knockoff
-    filter [1]_; without it, the precision on new rows would be too low on average. The
-    rule needs errors of normal rows that did not train the network, and a detector
-    passes it no others; where only a part of the normal rows is held out, outliers
+    filter [1]_. The rule needs errors of normal rows that did not train the network,
+    and a detector passes it no others; where only a part of them is held out, outliers
     count by the same part.
 
     References

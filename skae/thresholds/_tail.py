@@ -13,8 +13,7 @@ from skae.thresholds._base import ThresholdRule
 
 # Errors above the start of the tail that its two parameters are learned from, at least.
 _FEWEST_EXCESSES = 10
-# The prior of the shape: normal around 0, an exponential tail. What a wider one gains
-# for heavy tails it loses for light ones; a tail lighter than -1/2 is taken for that.
+# The prior of the shape: normal around 0, an exponential tail; -1/2 is the lightest.
 _SHAPE_SPREAD = 0.5
 _SHAPES, _LOG_SCALES = (-0.5, 2.0), (-3.0, 3.0)
 # The posterior is computed on a grid that closes in on where it is not negligible.
@@ -50,15 +49,13 @@ class PeaksOverThreshold(ThresholdRule):
 
     With k of n errors above u, the (k + 1)-th largest one, :math:`\zeta` is
     :math:`(k + 1) / (n + 1)`, its expected value. Estimates of :math:`\xi` and
-    :math:`\sigma` put in here, as in [2]_, give thresholds that are too low on
-    average, since an underestimated tail costs more than an overestimated one gains.
+    :math:`\sigma` put in here, as in [2]_, give thresholds that are too low on average.
     So the right-hand side is averaged over what the excesses say about both: their
     posterior with the prior :math:`\xi \sim N(0, 0.5^2)`, :math:`\xi \ge -0.5`, and a
     flat one of :math:`\log \sigma`; the threshold is where the mean is `risk` [3]_.
 
     The risk is a mean over draws of the errors, and as good as the model: of errors
-    with an upper bound, fewer are flagged. Where no error is above u, as all are equal,
-    the threshold is u.
+    with an upper bound, fewer are flagged.
 
     References
     ----------

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from skae._engine._data import aligned_empty
 from skae._engine._losses import reads_probabilities
 from skae._engine._network import TrainedNetwork
 from skae._engine._spec import (
@@ -24,6 +23,7 @@ from skae._engine._spec import (
     Trained,
     TrainingDivergedError,
     TrainingSpec,
+    aligned_empty,
 )
 from skae._engine._threads import OneBlasThread, run_in_threads
 from skae.networks._quiet import import_quietly

@@ -85,13 +85,11 @@ class TrainedNetwork:
     def _numpy_stacks(self, dtype: np.dtype) -> tuple[Stack, Stack] | None:
         """Return encoder and decoder with weights, or None where Keras is needed."""
         if dtype not in self._stacks:
-            encoder, decoder = self.architecture.layers or ((), ())
-            joined = [*encoder, *decoder]
-            stacks = None
-            if joined and all(layer.runs_in_numpy for layer in joined):
+            layers, stacks = self.architecture.layers, None
+            if layers is not None and all(one.runs_in_numpy for one in layers.all):
                 cast = [np.asarray(weight, dtype) for weight in self.weights]
-                pairs = with_weights(joined, cast)
-                stacks = pairs[: len(encoder)], pairs[len(encoder) :]
+                pairs, n_coding = with_weights(layers.all, cast), len(layers.encoder)
+                stacks = pairs[:n_coding], pairs[n_coding:]
             self._stacks[dtype] = stacks
         return self._stacks[dtype]
 

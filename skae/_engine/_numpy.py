@@ -17,14 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from skae._engine._data import check_optimizer_state
 from skae._engine._losses import Loss, numpy_loss
-from skae._engine._optimizers import OPTIMIZERS, SGD, parted
+from skae._engine._optimizers import (
+    OPTIMIZERS,
+    SGD,
+    check_optimizer_state,
+    parted,
+)
 from skae._engine._spec import Schedule, State, TrainingSpec
 from skae._engine._threads import OneBlasThread, Team, allowed_threads
 from skae._layers._activations import LINEAR
-from skae._layers._base import Layer, Learned, latent_shape, stacked
-from skae._layers._dense import Dense
+from skae._layers._base import Layer, Learned
 from skae._missing import entry_weights, filled_inputs
 from skae._random import stream
 from skae.corruptions import NumpyDraw
@@ -54,11 +57,11 @@ def reason_against(spec: TrainingSpec, schedule: Schedule) -> str | None:
     layers = spec.architecture.layers
     if layers is None:
         return f"network {spec.architecture.network!r} is built by code for Keras"
-    for layer in (layer for part in layers for layer in part):
+    for layer in layers.all:
         if not layer.trains_in_numpy:
             kind = type(layer).__name__
             return f"the layer {kind} of network {spec.architecture.network!r} does not"
-    last = stacked(*layers)[-1].activation.name
+    last = layers.stack[-1].activation.name
     if numpy_loss(spec.loss, last) is None:
         return f"loss {spec.loss!r} behind the output_activation {last!r} does not"
     if not isinstance(spec.optimizer, str) or spec.optimizer not in OPTIMIZERS:
@@ -68,10 +71,10 @@ def reason_against(spec: TrainingSpec, schedule: Schedule) -> str | None:
 
 def fastest(spec: TrainingSpec, schedule: Schedule, n_rows: int) -> str:
     """Return what trains a network that NumPy can train: "numpy", "xla" or "keras"."""
-    assert spec.architecture.layers is not None
-    layers = stacked(*spec.architecture.layers)
-    n_products = sum(layer.n_products for layer in layers)
-    if not _is_dense(layers):
+    layers = spec.architecture.layers
+    assert layers is not None
+    n_products = layers.n_products
+    if not layers.is_dense:
         seconds = schedule.epochs * n_rows * n_products * 6 / 40e9
         is_left = n_products > _KERAS_PRODUCTS and seconds > _KERAS_SECONDS
         return "keras" if is_left else "numpy"
@@ -105,11 +108,10 @@ class NumpyTrainer:
         block_rows: int | None = None,
     ) -> None:
         start = time.perf_counter()
-        assert spec.architecture.layers is not None
-        encoder, decoder = spec.architecture.layers
+        layers = spec.architecture.layers
+        assert layers is not None
         self.spec, self._network = spec, spec.architecture.network
-        self.layers = stacked(encoder, decoder)
-        self.latent_shape = latent_shape(encoder)
+        self.layers, self.latent_shape = layers.stack, layers.latent_shape
         made = self.layers[-1].output_shape(1)[1:]  # flat
         is_fit = prod(made) == prod(spec.architecture.output_shape)
         output_shape = spec.architecture.output_shape if is_fit else made
@@ -117,10 +119,9 @@ class NumpyTrainer:
         loss = numpy_loss(spec.loss, self.layers[-1].activation.name)
         assert loss is not None
         self.stack = LayerStack(self.layers, loss)
-        least = _PART_WORK if _is_dense(self.layers) else _CONV_PART_WORK
-        n_products = sum(layer.n_products for layer in self.layers)
         if n_workers is None:
-            n_workers = _n_parts(n_products * schedule.batch_size, least)
+            least = _PART_WORK if layers.is_dense else _CONV_PART_WORK
+            n_workers = _n_parts(layers.n_products * schedule.batch_size, least)
         self.n_workers = n_workers
         stacks = [self.stack]
         for _ in range(self.n_workers - 1):
@@ -129,11 +130,10 @@ class NumpyTrainer:
             n_windowed = max(layer.n_windowed for layer in self.layers)
             block_rows = max(1, _BLOCK_WINDOWED // max(1, n_windowed))
         self._block_rows = block_rows
-        self._workers = [BatchWorker(spec, stack, block_rows) for stack in stacks]
-        gradients = [stack.gradients for stack in stacks]
+        gradients, shapes = [stack.gradients for stack in stacks], self.stack.shapes
         optimizer = OPTIMIZERS[spec.optimizer]
-        shapes = self.stack.shapes
         self.optimizer: SGD = optimizer(self.stack.weights, gradients, shapes)
+        self._workers = [BatchWorker(spec, stack, block_rows) for stack in stacks]
         self._building = time.perf_counter() - start
 
     @contextlib.contextmanager
@@ -377,11 +377,6 @@ class BatchWorker:
             x = filled_inputs(inputs, x, data["fill"])
             y, weight = entry_weights(y, weight)
         return x, y, weight
-
-
-def _is_dense(layers: list[Layer]) -> bool:
-    """Return whether all layers are dense."""
-    return all(isinstance(layer, Dense) for layer in layers)
 
 
 def _n_parts(work: int, least: int) -> int:

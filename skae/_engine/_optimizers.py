@@ -65,12 +65,12 @@ class SGD:
         """Return functions that take a step together, in any order, in any thread."""
         self._n_steps += 1
         if self._n_steps % _FLUSH_EVERY == 0:
-            self._flush()
+            # Nothing may decay into the smallest numbers, which are slow to handle.
+            # Those set to zero are far below what Adam's epsilon lets through.
+            for moment in self._moments:
+                moment[np.abs(moment) < _NOTHING] = 0
         constants = self._constants()
         return [partial(self._step, *block, *constants) for block in self._blocks]
-
-    def _flush(self) -> None:
-        """Let nothing decay into the smallest numbers, which are slow to handle."""
 
     def _constants(self) -> tuple:
         """Return what a step does not compute anew for every block."""
@@ -125,12 +125,6 @@ class Adam(SGD):
         numbers = np.asarray(self._n_steps), np.asarray(self.learning_rate, np.float32)
         return [*numbers, *(one for pair in pairs for one in pair)]
 
-    def _flush(self) -> None:
-        """Set the smallest numbers to zero."""
-        # Far below what the update's epsilon lets through.
-        for moment in self._moments:
-            moment[np.abs(moment) < _NOTHING] = 0
-
     def _constants(self) -> tuple:
         """Return betas, the scaled rate and epsilon."""
         # Keras computes the powers in float32, too.
@@ -173,6 +167,16 @@ def parted(flat: Array, shapes: Shapes) -> list[Array]:
     cuts = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
     parts = np.split(flat, cuts[:-1])
     return [p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)]
+
+
+def check_optimizer_state(state: list, fresh: list, optimizer: object) -> None:
+    """Raise a ValueError where a state is not shaped like an optimizer's fresh one."""
+    if [np.shape(value) for value in state] != [np.shape(value) for value in fresh]:
+        raise ValueError(
+            f"Training cannot continue: the optimizer is now {type(optimizer).__name__}"
+            ", but the state that is kept is another's. Keep the optimizer, or begin "
+            "anew with fit."
+        )
 
 
 #: Keras name: class.

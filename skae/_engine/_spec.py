@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from skae._layers._base import Layer
+from skae._layers._base import NetworkLayers
 from skae.networks._base import Network, layers_of
 
 Shape = tuple[int, ...]
+_ALIGNMENT = 64  # bytes; what TensorFlow's kernels ask of a tensor's memory
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class Architecture:
         return self.input_shape, self.output_shape, self.latent_dim
 
     @cached_property
-    def layers(self) -> tuple[list[Layer], list[Layer]] | None:
-        """The layers of encoder and decoder, or None where only Keras knows them."""
+    def layers(self) -> NetworkLayers | None:
+        """The network's layers, or None where only Keras knows them."""
         shapes = self.input_shape, self.output_shape, self.latent_dim
-        return layers_of(self.network, *shapes)
+        found = layers_of(self.network, *shapes)
+        return None if found is None else NetworkLayers(*found)
 
     def check_built(self, latent_shape: Shape, output_shape: Shape) -> None:
         """Raise where what the network built fits neither the rows nor latent_dim."""
@@ -135,3 +137,16 @@ class TrainingDivergedError(ArithmeticError):
         self.epoch = epoch
         self.last_finite = last_finite
         self.learning_rate = learning_rate
+
+
+def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Return a new float32 array whose memory a tensor can share."""
+    n = prod(shape)
+    memory = np.empty(n + _ALIGNMENT // 4, np.float32)
+    start = -memory.ctypes.data % _ALIGNMENT // 4
+    return memory[start : start + n].reshape(shape)
+
+
+def is_aligned(array: np.ndarray) -> bool:
+    """Return whether a tensor can share an array's memory."""
+    return array.ctypes.data % _ALIGNMENT == 0

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from skae._engine._data import training_arrays
 from skae._engine._spec import (
     Rows,
     Schedule,
@@ -26,8 +25,8 @@ from skae._engine._spec import (
     TrainingDivergedError,
     TrainingSpec,
 )
-from skae._layers._base import value_range
 from skae._random import stream
+from skae.corruptions import corrupt, feature_extremes
 
 #: What ``learning_rate`` may be besides a number and None.
 ONE_CYCLE = "one_cycle"
@@ -58,7 +57,7 @@ def train(
     start = time.perf_counter()
     layers = spec.architecture.layers
     if layers is not None:
-        check_range(value_range(layers[1]))
+        check_range(layers.output_range)
     with _trainer(spec, rows, validation, schedule, seed, engine) as (trainer, seconds):
         if layers is None:
             check_range(trainer.output_range)
@@ -81,18 +80,24 @@ def run(
     seed: int,
 ) -> Trained:
     """Load a trainer, run its epochs, and copy the result out."""
+    noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
+    arrays = training_arrays(spec, rows, validation, noise_seed)
+    loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None)
     weights = state.weights
     if weights is None:
         weights = trainer.fresh_weights(seed)
+    one_cycle = spec.learning_rate == ONE_CYCLE
     trainer.load(
         State(weights, state.optimizer),
-        None if spec.learning_rate == ONE_CYCLE else spec.learning_rate,
+        None if one_cycle else spec.learning_rate,
         stream(seed, "corruption", _LAYERS, schedule.first_epoch),
     )
-    noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
-    trainer.take(training_arrays(spec, rows, validation, noise_seed))
-    loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None)
-    history = loop.run(seed, spec.learning_rate == ONE_CYCLE)
+    trainer.take(arrays)
+    rates = None
+    if one_cycle:
+        n_steps = math.ceil(len(rows.x) / schedule.batch_size)
+        rates = one_cycle_rates(trainer.learning_rate, schedule.epochs, n_steps)
+    history = loop.run(seed, rates)
     weights = trainer.weights()
     for weight in weights:
         # The last steps, which no loss has seen, may have ruined the weights.
@@ -108,6 +113,33 @@ def run(
     seconds = {"validation": loop.validation_seconds}
     trained = State(weights, trainer.optimizer_state())
     return Trained(trained, history, seconds, trainer.latent_shape)
+
+
+def training_arrays(
+    spec: TrainingSpec, rows: Rows, validation: Rows | None, noise_seed: int
+) -> dict[str, np.ndarray]:
+    """Return float32 arrays by name; `noise_seed` is of the validation's corruption."""
+    # That is drawn once, so that validation losses are comparable along a training.
+    data = {"x": rows.x}
+    if rows.y is not None:
+        data["y"] = rows.y
+    if rows.weight is not None:
+        data["weight"] = rows.weight
+    corruption = spec.corruption
+    if corruption is not None and corruption.needs_extremes:
+        data["low"], data["high"] = feature_extremes(rows.x)
+    if rows.fill is not None:  # one row of it; x and y keep their gaps
+        data["fill"] = np.broadcast_to(rows.fill, rows.x[:1].shape)
+    if validation is not None:
+        inputs, weight = validation.x, validation.weight
+        if corruption is not None:
+            inputs = corrupt(corruption, inputs, seed=noise_seed, training_rows=rows.x)
+        if rows.fill is not None:
+            inputs = np.where(np.isnan(inputs), rows.fill, inputs)
+        if weight is None:
+            weight = np.ones(len(inputs), np.float32)
+        data |= {"val_x": inputs, "val_y": validation.targets, "val_weight": weight}
+    return data
 
 
 def _trainer(
@@ -161,7 +193,7 @@ class EpochLoop:
             self._losses |= {f"val_{name}": [] for name in trainer.names}
         self.validation_seconds = 0.0
 
-    def run(self, seed: int, one_cycle: bool) -> dict[str, list[float]]:
+    def run(self, seed: int, rates: np.ndarray | None) -> dict[str, list[float]]:
         """Run the epochs, and return the history; the trainer keeps the weights."""
         trainer, schedule = self._trainer, self._schedule
         watching = seen = None
@@ -180,10 +212,6 @@ class EpochLoop:
             watching.on_train_begin()
         orders = batch_orders(seed, self._n_rows, schedule.first_epoch)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
-        rates = None
-        if one_cycle:
-            own = trainer.learning_rate
-            rates = one_cycle_rates(own, schedule.epochs, self._n_steps)
         watched = "val_loss" if self._has_validation else "loss"
         lowest, waited, best = math.inf, 0, None
         with contextlib.ExitStack() as stack:

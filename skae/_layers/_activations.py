@@ -51,11 +51,6 @@ class Activation:
         return make(activation=self.name, name=name)(x)
 
 
-def activation_of(name: str | None) -> Activation:
-    """Return the activation of a Keras name; None is linear."""
-    return ACTIVATIONS["linear" if name is None else name]
-
-
 # TensorFlow registers a gradient for each graph that uses its own silu, which keeps the
 # graph alive for good; as a product of layers it is the same.
 _PRODUCTS = {"silu", "swish"}

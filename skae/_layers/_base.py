@@ -57,6 +57,8 @@ class Layer(ABC):
     source: Layer | None = None
     #: Multiplications that one row takes, without the activation's.
     n_products = 0
+    #: Whether it is a dense layer.
+    is_dense = False
     #: Numbers in the windows of one row.
     n_windowed = 0
 
@@ -184,6 +186,33 @@ def buffer(
     return memory[purpose, shape]
 
 
+class NetworkLayers:
+    """The layers of encoder and decoder, and what follows from them."""
+
+    def __init__(self, encoder: Sequence[Layer], decoder: Sequence[Layer]) -> None:
+        self.encoder, self.decoder = encoder, decoder
+        self.all = [*encoder, *decoder]
+        # The layers that NumPy trains: what it can leave out is left out.
+        self.stack: list[Layer] = []
+        for layer in self.all:
+            if isinstance(layer, Unchanged):
+                continue
+            if self.stack and self.stack[-1].closes_maps and layer.opens_maps:
+                self.stack.pop()  # maps between both stay maps
+            else:
+                self.stack.append(layer)
+        self.is_dense = all(layer.is_dense for layer in self.stack)
+        self.n_products = sum(layer.n_products for layer in self.stack)
+        # The shape of one code, before it is flattened.
+        shapes = [layer.row_shape for layer in encoder if layer.row_shape is not None]
+        self.latent_shape = shapes[-1] if shapes else ()
+        # The lowest and the highest value of the output.
+        self.output_range = -inf, inf
+        for layer in decoder:
+            if layer.activation is not LINEAR or not layer.keeps_range:
+                self.output_range = layer.activation.low, layer.activation.high
+
+
 # ------------------------------------------------------------- folds over layers
 
 
@@ -209,33 +238,6 @@ def with_weights(
         shared = [] if layer.source is None else [known[layer.source][0].T]
         pairs.append((layer, shared + known[layer]))
     return pairs
-
-
-def stacked(encoder: Sequence[Layer], decoder: Sequence[Layer]) -> list[Layer]:
-    """Return the layers of both, without those that NumPy can leave out."""
-    layers: list[Layer] = []
-    for layer in [*encoder, *decoder]:
-        if isinstance(layer, Unchanged):
-            continue
-        if layers and layers[-1].closes_maps and layer.opens_maps:
-            layers.pop()  # maps between both stay maps
-        else:
-            layers.append(layer)
-    return layers
-
-
-def latent_shape(encoder: Sequence[Layer]) -> tuple[int, ...]:
-    """Return the shape of one code, before it is flattened."""
-    shapes = [layer.row_shape for layer in encoder]
-    return next(shape for shape in reversed(shapes) if shape is not None)
-
-
-def value_range(layers: Sequence[Layer]) -> tuple[float, float]:
-    """Return the (lowest, highest) value that the last of some layers gives."""
-    for layer in reversed(layers):
-        if layer.activation is not LINEAR or not layer.keeps_range:
-            return layer.activation.low, layer.activation.high
-    return -inf, inf
 
 
 def keras_output(layers: Sequence[Layer], x: Any, made: dict[Layer, Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skae._layers._activations import activation_of
+from skae._layers._activations import ACTIVATIONS
 from skae._layers._base import (
     Array,
     Layer,
@@ -28,11 +28,13 @@ _MOMENTUM = 0.9
 class Dense(Layer):
     """A dense layer."""
 
+    is_dense = True
+
     def __init__(
         self, name: str, n_in: int, n_out: int, activation: str | None = None
     ) -> None:
         self.name, self.n_in, self.n_out = name, n_in, n_out
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATIONS[activation or "linear"]
         self.variables = ("kernel", (n_in, n_out)), ("bias", (n_out,))
         self.n_products = n_in * n_out + n_out
         self.row_shape = (n_out,)
@@ -96,7 +98,7 @@ class TiedDense(Layer):
     def __init__(self, name: str, source: Dense, activation: str | None = None) -> None:
         self.name, self.source, self.n_out = name, source, source.n_in
         self._kernel_layer = source
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATIONS[activation or "linear"]
         self.variables = (("bias", (source.n_in,)),)
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
@@ -142,7 +144,7 @@ class Normalization(Layer):
     ) -> None:
         self.name, self._after = f"{after}_normalization", after
         self.kind, self.has_places = kind, of_maps
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATIONS[activation or "linear"]
         names = ["gamma", "beta"]
         if kind == "batch":
             names += ["moving_mean", "moving_variance"]

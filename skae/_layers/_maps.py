@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from skae._layers._activations import LINEAR, activation_of
+from skae._layers._activations import ACTIVATIONS, LINEAR
 from skae._layers._base import (
     Array,
     Layer,
@@ -79,7 +79,7 @@ class ToRows(Layer):
         self, name: str, map_shape: Lengths, row_shape: Lengths, activation: str | None
     ) -> None:
         self.name, self.map_shape, self.row_shape = name, map_shape, row_shape
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATIONS[activation or "linear"]
         self.closes_maps = self.activation is LINEAR
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
@@ -135,7 +135,7 @@ class Convolution(Layer):
         self.n_in, self.n_out = channels
         self.lengths, self.out_lengths = lengths, out_lengths
         self.kernel_size, self.stride = kernel_size, stride
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATIONS[activation or "linear"]
         size = (kernel_size,) * len(lengths)
         ends = (self.n_out, self.n_in) if transposed else channels
         self.variables = ("kernel", (*size, *ends)), ("bias", (self.n_out,))

@@ -271,7 +271,7 @@ class LayeredNetwork(Network):
             )
         return inner, inner if output_shape == input_shape else output_shape
 
-    def _hidden(self, layer: Layer, activation: str | None) -> Layers:
+    def _followed(self, layer: Layer, activation: str | None) -> Layers:
         """Return a hidden layer, with normalisation and dropout where asked."""
         layers = [layer]
         if self.normalization is not None:

@@ -258,7 +258,7 @@ class ConvNetwork(LayeredNetwork):
 
     def _stage(self, layer: Layer, is_code: bool) -> list[Layer]:
         """Return a layer with all that follows it, unless it gives the code."""
-        return [layer] if is_code else self._hidden(layer, self.activation)
+        return [layer] if is_code else self._followed(layer, self.activation)
 
 
 def _check_ranks(inner_input: Shape, inner_output: Shape) -> None:

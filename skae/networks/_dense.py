@@ -194,5 +194,8 @@ class DenseNetwork(LayeredNetwork):
                 layer: Layer = Dense(name, n_in, n_out, activation)
             else:
                 layer = TiedDense(name, sources[i], activation)
-            layers += [layer] if is_last else self._hidden(layer, self.activation)
+            if is_last or not (self.normalization or self.dropout):
+                layers.append(layer)
+            else:
+                layers += self._followed(layer, self.activation)
         return layers

@@ -152,7 +152,7 @@ class RecurrentNetwork(LayeredNetwork):
         """Return a recurrent layer, with all that follows it."""
         name = f"recurrent_{stage}"
         layer = Recurrent(name, self.cell, int(n_units), self.bidirectional, in_steps)
-        return self._hidden(layer, None)
+        return self._followed(layer, None)
 
 
 def _check_ranks(inner_input: Shape, inner_output: Shape) -> None:

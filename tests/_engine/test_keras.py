@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skae import _engine as engine
-from skae._engine._data import is_aligned
+from skae._engine._spec import is_aligned
 from skae.corruptions import GaussianNoise
 from skae.networks import (
     ConvNetwork,

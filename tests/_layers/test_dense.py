@@ -105,10 +105,10 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_the_range_of_the_last_values(name):
     layers, expected = LIMITS[name]
-    assert _base.value_range(layers) == expected
+    assert _base.NetworkLayers([], layers).output_range == expected
 
 
 def test_the_shape_of_a_code_is_that_of_the_last_layer_that_decides_it():
     encoder = [Reshape("flatten", (4,)), Dense("a", 4, 3), Dense("b", 3, 2)]
-    assert _base.latent_shape([*encoder, ActivityPenalty()]) == (2,)
-    assert _base.latent_shape([*encoder, DrawnCode(1)]) == (1,)
+    assert _base.NetworkLayers([*encoder, ActivityPenalty()], []).latent_shape == (2,)
+    assert _base.NetworkLayers([*encoder, DrawnCode(1)], []).latent_shape == (1,)

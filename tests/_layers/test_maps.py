@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from skae._layers._base import Learned, stacked
+from skae._layers._base import Learned, NetworkLayers
 from skae._layers._maps import Convolution, Crop, Pool, Repeat, ToMaps, ToRows
 
 LENGTHS = [(1,), (8,), (9,), (4, 7), (5, 5), (3, 4, 5)]
@@ -151,7 +151,7 @@ def test_maps_between_encoder_and_decoder_stay_maps(activation, n_kept):
     encoder = [ToMaps("reshape", shape), ToRows("flatten", shape, shape, activation)]
     decoder = [ToMaps("unflatten", shape), ToRows("reshape", shape, (12,), None)]
     crop = Crop("crop_0", (2, 2))  # does nothing in NumPy
-    kept = stacked(encoder, [*decoder[:1], crop, *decoder[1:]])
+    kept = NetworkLayers(encoder, [*decoder[:1], crop, *decoder[1:]]).stack
     assert len(kept) == n_kept
     assert kept == ([*encoder, *decoder] if activation else [encoder[0], decoder[1]])
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from skae._layers._base import value_range
+from skae._layers._base import NetworkLayers
 from skae._validation import InvalidParameterError, check_parameters
 from skae.networks import ConvNetwork, DenseNetwork, Network, RecurrentNetwork
 from skae.networks._base import layers_of
@@ -194,7 +194,7 @@ def test_building_draws_nothing_and_is_the_same_every_time(keras, network):
 def test_the_range_of_the_output_is_that_of_its_activation(network, name, expected):
     network = with_options(network, output_activation=name)
     _, decoder = layers_of(network, SHAPE, SHAPE, 2)
-    assert value_range(decoder) == expected
+    assert NetworkLayers([], decoder).output_range == expected
 
 
 @EACH

@@ -16,7 +16,7 @@ from skae import (
     RecurrentNetwork,
     VariationalNetwork,
 )
-from skae._layers._base import run, value_range, with_weights
+from skae._layers._base import NetworkLayers, run, with_weights
 from skae.networks import KerasNetwork
 from skae.networks._base import layers_of
 
@@ -264,4 +264,4 @@ def test_terms_and_range():
     network = VariationalNetwork(beta=3.0)
     assert network.terms((4, 5)) == {"kl": 3.0 / 20}
     _, decoder = layers_of(network, (6,), (6,), 2)
-    assert value_range(decoder) == (-np.inf, np.inf)
+    assert NetworkLayers([], decoder).output_range == (-np.inf, np.inf)

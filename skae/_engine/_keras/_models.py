@@ -18,7 +18,6 @@ from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._keras import _pool
 from skae._engine._keras._objects import keras_config
 from skae._engine._spec import Architecture
-from skae._layers._base import value_range
 from skae._random import stream
 from skae.networks._keras._parts import output_range_of
 from skae.networks._quiet import without_chatter
@@ -85,7 +84,7 @@ def build_models(
     architecture.check_built(latent_shape, output)
     _show_parts(model, built)
     layers = architecture.layers
-    known = output_range_of(built.decoder) if layers is None else value_range(layers[1])
+    known = output_range_of(built.decoder) if layers is None else layers.output_range
     size = max(prod(architecture.input_shape), prod(architecture.output_shape))
     block = _BLOCK_NUMBERS // max(size, _widest(model))
     return Models(

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from skae._engine._data import check_optimizer_state, is_aligned
 from skae._engine._keras._effects import side_effect
 from skae._engine._keras._models import (
     Models,
@@ -27,7 +26,8 @@ from skae._engine._keras._models import (
     traced,
 )
 from skae._engine._keras._objects import Objective, make_optimizer
-from skae._engine._spec import Rows, State, TrainingSpec
+from skae._engine._optimizers import check_optimizer_state
+from skae._engine._spec import Rows, State, TrainingSpec, is_aligned
 from skae.networks._quiet import without_chatter
 
 _LARGE = 1 << 20  # bytes; copies of smaller arrays cost nothing

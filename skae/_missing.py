@@ -38,9 +38,6 @@ def extremes(
     return np.fmin.reduce(array, axis=axis), np.fmax.reduce(array, axis=axis)
 
 
-# ------------------------------------------------------------------ training rows
-
-
 def counted_rows(table: Any, *, allow_nan: bool, at_least: int) -> Any:
     """Return a table without rows of weight 0, and without an observed target."""
     if table.weight is not None:
@@ -115,9 +112,6 @@ def filled_inputs(
     # A corruption may put another row's missing value for an observed one: that stays.
     damaged = np.where(np.isnan(damaged), x, damaged)
     return np.where(np.isnan(x), fill, damaged)
-
-
-# ----------------------------------------------------------------- fitted networks
 
 
 def check_rows_observed(array: np.ndarray, name: str) -> None:

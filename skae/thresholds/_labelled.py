@@ -15,33 +15,8 @@ from skae.thresholds._conformal import errors_for_rate
 _ROUNDING = 1e-12
 
 
-class Candidates:
-    """The thresholds that differ in what they flag: one at each distinct error."""
-
-    def __init__(
-        self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
-    ) -> None:
-        # Ascending. Candidate k flags what is above values[k]: so many copies of
-        # normal rows, and so many outliers are found. The n are all copies.
-        self.values, place = np.unique(errors, return_inverse=True)
-        self.normal, self.n_normal = self._flagged(place, weights * ~outliers)
-        self.found, self.n_outliers = self._flagged(place, weights * outliers)
-
-    def _flagged(
-        self, place: np.ndarray, weights: np.ndarray
-    ) -> tuple[np.ndarray, float]:
-        """Return the copies that each candidate flags, and all of them."""
-        copies = np.bincount(place, weights, len(self.values))
-        above = np.cumsum(copies[::-1])[::-1]
-        return np.append(above[1:], 0.0), above[0]
-
-    def highest(self, quality: np.ndarray) -> int:
-        """Return the place of the highest quality, the largest threshold of equals."""
-        return int(np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1])
-
-
 class LabelledRule(ThresholdRule):
-    """Base of the rules that choose among `Candidates`."""
+    """Base of the rules that try the thresholds that differ in what they flag."""
 
     needs_labels = True
 
@@ -49,16 +24,27 @@ class LabelledRule(ThresholdRule):
         self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
     ) -> float:
         """Return the best candidate's threshold: midway to the next error, if any."""
-        candidates = Candidates(errors, weights, outliers)
-        lower, *higher = candidates.values[self._best(candidates) :][:2]
+        # Ascending: candidate k flags what is above values[k].
+        values, place = np.unique(errors, return_inverse=True)
+        normal, found = (
+            np.cumsum(np.bincount(place, weights * rows, len(values))[::-1])[::-1]
+            for rows in (~outliers, outliers)
+        )
+        flagged, hits = np.append(normal[1:], 0.0), np.append(found[1:], 0.0)
+        quality = self._quality(flagged, hits, normal[0], found[0])
+        # The largest threshold of equally good ones.
+        best = np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1]
+        lower, *higher = values[best:][:2]
         if not higher:
             return lower
         # Between adjacent floats, the middle may round up to the upper one.
         return min(lower + (higher[0] - lower) / 2, np.nextafter(higher[0], lower))
 
     @abstractmethod
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the best candidate."""
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return how good the candidates are; all arguments are numbers of copies."""
 
 
 class BestF(LabelledRule):
@@ -103,12 +89,13 @@ class BestF(LabelledRule):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the highest F score."""
-        squared = self.beta**2
-        found = (1 + squared) * candidates.found
-        missed = squared * (candidates.n_outliers - candidates.found)
-        return candidates.highest(found / (found + missed + candidates.normal))
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return the F scores."""
+        missed = self.beta**2 * (n_outliers - found)
+        found = (1 + self.beta**2) * found
+        return found / (found + missed + flagged)
 
 
 class FalseAlarmRate(LabelledRule):
@@ -164,14 +151,14 @@ class FalseAlarmRate(LabelledRule):
         """Fewest errors of normal rows that ``fit`` takes: 1 / rate - 1, rounded up."""
         return errors_for_rate(self.rate)
 
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the highest recall at the rate."""
-        bound = self.rate * (candidates.n_normal + 1) * (1 + 1e-9)
-        allowed = 1 + candidates.normal <= bound
-        found = np.where(allowed, candidates.found, 0.0)
-        if found.any():
-            return candidates.highest(found)
-        return int(np.flatnonzero(allowed)[0])
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return the outliers found at the rate."""
+        allowed = 1 + flagged <= self.rate * (n_normal + 1) * (1 + 1e-9)
+        found = np.where(allowed, found, 0.0)
+        # Where none is found, only the smallest threshold is good.
+        return found if found.any() else np.arange(len(found)) == np.argmax(allowed)
 
 
 class Precision(LabelledRule):
@@ -222,15 +209,17 @@ class Precision(LabelledRule):
     def __init__(self, target: float = 0.9) -> None:
         self.target = target
 
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the highest recall at the precision."""
-        precision = candidates.found / (candidates.found + candidates.normal + 1)
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return the outliers found at the precision."""
+        precision = found / (found + flagged + 1)
         allowed = precision >= self.target * (1 - _ROUNDING)
         if not allowed.any():
             raise ValueError(
                 f"{self!r} is out of reach: with one false alarm more than seen, the "
                 f"highest precision of a threshold is {precision.max():.3g}, for "
-                f"{candidates.n_outliers:g} outliers and {candidates.n_normal:g} "
-                "normal rows. Lower target, or pass more outliers."
+                f"{n_outliers:g} outliers and {n_normal:g} normal rows. Lower target, "
+                "or pass more outliers."
             )
-        return candidates.highest(np.where(allowed, candidates.found, 0.0))
+        return np.where(allowed, found, 0.0)

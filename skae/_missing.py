@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,32 +38,26 @@ def extremes(
     return np.fmin.reduce(array, axis=axis), np.fmax.reduce(array, axis=axis)
 
 
-# ------------------------------------------------------------------ training rows
-
-
 def counted_rows(table: Any, *, allow_nan: bool, at_least: int) -> Any:
     """Return a table without rows of weight 0, and without an observed target."""
-    weight = table.weight
-    if weight is not None and not (weight > 0).all():
-        kept = weight > 0
+    if table.weight is not None:
+        kept = table.weight > 0
         if kept.sum() < at_least:
             raise ValueError(
                 f"sample_weight leaves {kept.sum()} of {len(kept)} rows to train on; "
                 f"at least {at_least} need a positive weight."
             )
-        table = _chosen(table, kept)
+        table = table.take(kept)
     if not allow_nan:
         return table
     name, targets = ("X", table.X) if table.y is None else ("y", table.y)
-    empty = _empty_rows(targets)
-    if not empty.any():
-        return table
-    if (~empty).sum() < at_least:
+    kept = ~_empty_rows(targets)
+    if kept.sum() < at_least:
         raise ValueError(
-            f"{name} has an observed value in {(~empty).sum()} of {len(empty)} rows; "
+            f"{name} has an observed value in {kept.sum()} of {len(kept)} rows; "
             f"at least {at_least} are needed. Pass rows that are not wholly missing."
         )
-    return _chosen(table, ~empty)
+    return table.take(kept)
 
 
 def check_columns_observed(array: np.ndarray, name: str) -> None:
@@ -72,8 +65,7 @@ def check_columns_observed(array: np.ndarray, name: str) -> None:
     observed = ~np.isnan(array).all(axis=(*range(array.ndim - 1),))
     if observed.all():
         return
-    kind = "column" if array.ndim == 2 else "channel"
-    first = int(np.flatnonzero(~observed)[0])
+    kind, first = "column" if array.ndim == 2 else "channel", observed.argmin()
     raise ValueError(
         f"{kind} {first} of {name} has no observed value in the {len(array)} training "
         f"rows ({(~observed).sum()} of {len(observed)} have none), so that nothing can "
@@ -120,9 +112,6 @@ def filled_inputs(
     # A corruption may put another row's missing value for an observed one: that stays.
     damaged = np.where(np.isnan(damaged), x, damaged)
     return np.where(np.isnan(x), fill, damaged)
-
-
-# ----------------------------------------------------------------- fitted networks
 
 
 def check_rows_observed(array: np.ndarray, name: str) -> None:
@@ -184,11 +173,3 @@ def goodness_of_observed(
 def _empty_rows(array: np.ndarray) -> np.ndarray:
     """Return the mask of rows without an observed value."""
     return np.isnan(array).reshape(len(array), -1).all(axis=1)
-
-
-def _chosen(table: Any, kept: np.ndarray) -> Any:
-    """Return some rows of a table."""
-    parts = {"X": table.X, "y": table.y, "weight": table.weight}
-    return replace(
-        table, **{k: None if part is None else part[kept] for k, part in parts.items()}
-    )

@@ -1,15 +1,13 @@
 """Scalers as the estimators use them: rows of any shape in, rows of that shape out.
 
-All have ``fit``, ``transform`` and ``inverse_transform``. They are the named scalers
-(an affine map per column or channel), a user's transformer (on flattened rows), and the
-identity. Users find them as the fitted ``scaler_`` of an estimator, so they take any
+They are the named scalers (an affine map), a user's transformer (on flattened rows),
+and the identity. Users find them as an estimator's ``scaler_``, so they take any
 array-like, and check its shape.
 """
 
 from __future__ import annotations
 
 import warnings
-from abc import ABCMeta, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,18 +28,14 @@ _ROUNDINGS = 10
 
 def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) -> Any:
     """Return the fitted scaler of a value of the parameter."""
-    if isinstance(scaler, str) and scaler == "auto":
-        scaler = "common" if share_a_unit(X, weight) else "standard"
-    return make_scaler(scaler).fit(X, weight)
-
-
-def make_scaler(scaler: Any) -> Any:
-    """Return an unfitted scaler for a value of the parameter other than "auto"."""
     if scaler is None:
         return IdentityScaler()
-    if isinstance(scaler, str):
-        return CommonScaler() if scaler == "common" else ChannelScaler(scaler)
-    return TransformerScaler(scaler)
+    if not isinstance(scaler, str):
+        return TransformerScaler(scaler).fit(X, weight)
+    if scaler == "auto":
+        scaler = "common" if share_a_unit(X, weight) else "standard"
+    unfitted = CommonScaler() if scaler == "common" else ChannelScaler(scaler)
+    return unfitted.fit(X, weight)
 
 
 def is_affine(scaler: Any) -> bool:
@@ -52,55 +46,60 @@ def is_affine(scaler: Any) -> bool:
 class IdentityScaler(BaseEstimator):
     """The scaler of ``scaler=None``: changes nothing."""
 
-    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
-        """Learn nothing."""
-        return self
-
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return X."""
         return _as_float(X)
 
-    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Return X."""
-        return _as_float(X)
+    inverse_transform = transform
 
 
-class _AffineScaler(BaseEstimator, metaclass=ABCMeta):
+class _AffineScaler(BaseEstimator):
     """Base of the scalers that subtract ``center_`` and divide by ``scale_``."""
 
     center_: np.ndarray  # float64, as scale_
     scale_: np.ndarray
-
-    @abstractmethod
-    def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
-        """Learn center and scale of rows of shape (n, *shape)."""
+    # The axes of X that center_ has, and the words for their shape.
+    _axes: slice
+    _described: str
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return scaled rows, in X's float type."""
-        X = self._checked(X)
-        scaled = X - _as_row(self.center_, X)
-        scaled /= _as_row(self.scale_, X)
+        X, center, scale = self._checked(X)
+        scaled = X - center
+        scaled /= scale
         return scaled
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return rows in the original units, in X's float type."""
-        X = self._checked(X)
-        original = X * _as_row(self.scale_, X)
-        original += _as_row(self.center_, X)
+        X, center, scale = self._checked(X)
+        original = X * scale
+        original += center
         return original
 
-    @abstractmethod
-    def _checked(self, X: ArrayLike) -> np.ndarray:
-        """Return X as a float array of rows of the fitted shape, or raise."""
+    def _checked(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return X as floats, or raise, with center and scale in its type."""
+        X = np.asarray(X)
+        if X.dtype not in FLOAT_DTYPES:
+            X = X.astype(np.float64)
+        shape = self.center_.shape
+        if X.ndim < 2 or X.shape[self._axes] != shape:
+            raise ValueError(
+                f"X has shape {X.shape}, but this scaler was fitted on rows "
+                f"{self._described.format(shape)}. Pass rows of that shape."
+            )
+        # As rows: with a single row of X, NumPy need not broadcast.
+        center = self.center_.astype(X.dtype, copy=False)[np.newaxis]
+        return X, center, self.scale_.astype(X.dtype, copy=False)[np.newaxis]
 
 
 class ChannelScaler(_AffineScaler):
     """Scales each column of 2-D X, or each channel (last axis) of n-D X.
 
-    ``kind`` is "standard" (zero mean, unit variance) or "minmax" (range [0, 1]), as of
-    scikit-learn's ``StandardScaler`` and ``MinMaxScaler``. ``center_`` and ``scale_``
-    have shape (n_channels,); a constant channel has scale 1.
+    ``kind`` is "standard" (zero mean, unit variance) or "minmax" (range [0, 1]).
+    ``center_`` and ``scale_`` have shape (n_channels,); a constant channel has scale 1.
     """
+
+    _axes, _described = slice(-1, None), "whose last axis has length {0[0]}"
 
     def __init__(self, kind: str) -> None:  # no default, so that repr shows it
         self.kind = kind
@@ -113,21 +112,18 @@ class ChannelScaler(_AffineScaler):
         else:
             if sample_weight is not None:
                 sample_weight = np.repeat(sample_weight, len(flat) // len(X))
-            center, scale = _mean_and_deviation(flat, sample_weight)
-            scale = np.where(scale == 0, 1.0, scale)
-        _check_scales(self.kind, X, center, scale)
+            # Imported here: it takes far longer than scoring, which does not need it.
+            from sklearn.preprocessing import StandardScaler
+
+            with np.errstate(over="ignore", invalid="ignore"):
+                learned = StandardScaler().fit(flat, sample_weight=sample_weight)
+            center = learned.mean_.astype(np.float64)
+            # A constant column has scale 1 there; so has one whose variance overflows.
+            scale = np.where(np.isfinite(learned.var_), learned.scale_, np.inf)
+        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
+            raise _too_large(self.kind, X)
         self.center_, self.scale_ = center, scale
         return self
-
-    def _checked(self, X: ArrayLike) -> np.ndarray:
-        """Return X as a float array of rows of the fitted width, or raise."""
-        X = _as_float(X)
-        if X.ndim < 2 or X.shape[-1] != len(self.scale_):
-            raise ValueError(
-                f"X has shape {X.shape}, but this scaler was fitted on rows whose last "
-                f"axis has length {len(self.scale_)}. Pass rows of that shape."
-            )
-        return X
 
 
 class CommonScaler(_AffineScaler):
@@ -138,41 +134,37 @@ class CommonScaler(_AffineScaler):
     channel (last axis) of n-D X; where nothing varies, it is 1.
     """
 
+    _axes, _described = slice(1, None), "of shape {}"
+
     def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Learn center and scale of rows of shape (n, *shape)."""
-        flat = X.reshape(len(X), -1)
-        means, deviations = (
-            learned.reshape(X.shape[1:])
-            for learned in _mean_and_deviation(flat, sample_weight)
-        )
-        channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
-        # The means of places that are never observed: those of the channel's others.
-        usual = np.nanmean(means, axis=channels, keepdims=True)
-        self.center_ = np.where(np.isnan(means), usual, means)
-        with np.errstate(over="ignore"):
-            scale = np.sqrt(np.nanmean(deviations**2, axis=channels)).reshape(-1)
-        _check_scales("common", X, self.center_, scale)
-        self.scale_ = np.where(scale > 0, scale, 1.0)
-        return self
+        from sklearn.preprocessing import StandardScaler
 
-    def _checked(self, X: ArrayLike) -> np.ndarray:
-        """Return X as a float array of rows of the fitted shape, or raise."""
-        X = _as_float(X)
-        if X.shape[1:] != self.center_.shape:
-            raise ValueError(
-                f"X has shape {X.shape}, but this scaler was fitted on rows of shape "
-                f"{self.center_.shape}. Pass rows of that shape."
-            )
-        return X
+        flat, row_shape = X.reshape(len(X), -1), X.shape[1:]
+        channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
+        with np.errstate(over="ignore", invalid="ignore"):
+            learned = StandardScaler().fit(flat, sample_weight=sample_weight)
+            # There, a column whose deviation is mere rounding has another scale.
+            deviations = np.sqrt(learned.var_)
+            is_constant = np.isfinite(deviations) & (learned.scale_ != deviations)
+            variances = np.where(is_constant, 0.0, deviations).reshape(row_shape) ** 2
+            scale = np.sqrt(np.nanmean(variances, axis=channels)).reshape(-1)
+        # The means of places that are never observed: those of the channel's others.
+        means = learned.mean_.astype(np.float64).reshape(row_shape)
+        usual = np.nanmean(means, axis=channels, keepdims=True)
+        center = np.where(np.isnan(means), usual, means)
+        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
+            raise _too_large("common", X)
+        self.center_, self.scale_ = center, np.where(scale > 0, scale, 1.0)
+        return self
 
 
 class TransformerScaler(BaseEstimator):
     """Wraps a scikit-learn transformer that has an inverse; applied to flattened rows.
 
     ``transformer_`` is the fitted clone; ``low_`` and ``high_``, of shape (n_columns,),
-    are the range of the scaled rows of its fit. Some inverses are defined on a part of
-    the line only: that of ``PowerTransformer`` is NaN above a bound, which a network
-    may pass. There the nearest value in that range is inverted instead.
+    are the range of the scaled rows of its fit. Where an inverse is not finite, as that
+    of ``PowerTransformer`` above a bound, the nearest value in that range is inverted.
     """
 
     def __init__(self, transformer: Any) -> None:
@@ -184,11 +176,18 @@ class TransformerScaler(BaseEstimator):
         if hasattr(self.transformer_, "set_output"):
             self.transformer_.set_output(transform="default")
         flat, weights = _flat_copy(X), {}
-        if sample_weight is not None:
-            if has_fit_parameter(self.transformer_, "sample_weight"):
-                weights = {"sample_weight": sample_weight}
-            else:
-                flat = np.repeat(flat, self._copies(sample_weight), axis=0)
+        if sample_weight is None:
+            pass
+        elif has_fit_parameter(self.transformer_, "sample_weight"):
+            weights = {"sample_weight": sample_weight}
+        elif (sample_weight % 1 == 0).all():
+            flat = np.repeat(flat, sample_weight.astype(int), axis=0)
+        else:
+            raise ValueError(
+                f"scaler {self.transformer!r} takes no sample_weight in fit: weights "
+                "must be whole numbers (copies of rows), but they are not. Use "
+                "scaler='standard', or whole weights."
+            )
         try:
             self.transformer_.fit(flat, **weights)
         except ValueError as exc:
@@ -247,17 +246,6 @@ class TransformerScaler(BaseEstimator):
             )
         return np.asarray(result.toarray() if hasattr(result, "toarray") else result)
 
-    def _copies(self, sample_weight: np.ndarray) -> np.ndarray:
-        """Return weights as whole numbers, or raise."""
-        copies = sample_weight.astype(int)
-        if not np.array_equal(copies, sample_weight):
-            raise ValueError(
-                f"scaler {self.transformer!r} takes no sample_weight in fit, so "
-                "weights must be whole numbers (copies of rows), but they are not. Use "
-                "scaler='standard', or whole weights."
-            )
-        return copies
-
 
 def _as_float(X: ArrayLike) -> np.ndarray:
     """Return an array of float32 where X is float32, of float64 otherwise."""
@@ -270,36 +258,13 @@ def _flat_copy(X: np.ndarray) -> np.ndarray:
     return np.array(X.reshape(len(X), -1))
 
 
-def _as_row(values: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return a row in X's dtype: with a single row of X, NumPy need not broadcast."""
-    return values.astype(X.dtype, copy=False)[np.newaxis]
-
-
-def _check_scales(kind: str, X: np.ndarray, *learned: np.ndarray) -> None:
-    """Raise where centers or scales overflow."""
-    if all(np.isfinite(values).all() for values in learned):
-        return
+def _too_large(kind: str, X: np.ndarray) -> ValueError:
+    """Return the error about values whose centers or scales overflow."""
     low, high = extremes(X)
-    raise ValueError(
+    return ValueError(
         f"scaler={kind!r} cannot scale values as large as these: they "
         f"range from {low:.3g} to {high:.3g}. Divide them by a constant first."
     )
-
-
-def _mean_and_deviation(
-    flat: np.ndarray, sample_weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's mean and standard deviation; NaN where none is observed."""
-    # A deviation that is mere rounding becomes 0. The import is here, since it takes
-    # far longer than scoring, which does not need it.
-    from sklearn.preprocessing import StandardScaler
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        learned = StandardScaler().fit(flat, sample_weight=sample_weight)
-    deviation = np.sqrt(learned.var_)
-    # There, a constant column has another scale; so has one whose variance overflows.
-    is_constant = (learned.scale_ != deviation) & np.isfinite(deviation)
-    return learned.mean_.astype(np.float64), np.where(is_constant, 0.0, deviation)
 
 
 def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -307,7 +272,7 @@ def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = extremes(flat, axis=0)
     # Relative to the values: columns in tiny units are not constant.
     rounding = np.finfo(flat.dtype).eps * np.maximum(np.abs(low), np.abs(high))
-    low, high = low.astype(np.float64), high.astype(np.float64)
+    low = low.astype(np.float64)
     with np.errstate(over="ignore"):
         spread = high - low
     return low, np.where(spread <= _ROUNDINGS * rounding, 1.0, spread)
@@ -315,15 +280,13 @@ def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 # ------------------------------------- the choice between "common" and "standard"
 
-# Columns in units of their own need a scale each. Those that share a unit are better
-# off with one: columns that hardly vary are not blown up to the size of the others.
-
-# In fewer columns, neighbours may be alike by chance.
+# Columns that share a unit are better off with one scale: those that hardly vary are
+# not blown up to the size of the others. Among few, neighbours are alike by chance.
 _FEWEST_COLUMNS = 20
-# von Neumann's ratio is about 2 where the order of the columns means nothing. In the
-# columns' own units, it is 0.1 for heartbeats, 0.2 to 0.5 for most images, and above
-# 0.6 for tables; columns of unit variance have a little more each.
-_LARGEST_RATIO, _LARGEST_OF_STANDARDISED = 0.5, 1.0
+# von Neumann's ratio, of columns as they are and of standardised ones, is about 2 where
+# their order means nothing. As they are, it is 0.1 for heartbeats, 0.2 to 0.5 for most
+# images, and above 0.6 for tables; standardised, a little more.
+_LARGEST_RATIOS = 0.5, 1.0
 # Deviations of columns that share a unit differ at most by these factors, from one to
 # the next and in all: of heartbeats, by 2 and by 16.
 _LARGEST_STEP, _LARGEST_RANGE = 3.0, 30.0
@@ -339,39 +302,42 @@ _MOST_ROWS = 10_000
 def share_a_unit(X: np.ndarray, weight: np.ndarray | None = None) -> bool:
     """Return whether the values of a row are one quantity, at successive places."""
     # Those of n-D rows are. Columns of a table are where each is much like the next:
-    # von Neumann's ratio along the rows, sum((x[j+1] - x[j])**2) / (p - 1) over
-    # sum((x[j] - mean(x))**2) / p, summed over all rows, is small, both in the columns'
-    # units and with standardised columns. In addition, either their deviations change
-    # smoothly from one to the next, and each is correlated with a neighbour; or all
-    # have the same smallest value and most come near to the same largest one, as
-    # pixels do. J. von Neumann (1941), Distribution of the ratio of the mean square
-    # successive difference to the variance, doi:10.1214/aoms/1177731677.
+    # the ratio of J. von Neumann (1941, doi:10.1214/aoms/1177731677) along the rows,
+    # sum((x[j+1] - x[j])**2) / (p - 1) over sum((x[j] - mean(x))**2) / p, summed over
+    # all rows, is small. In addition, either their deviations change smoothly from one
+    # to the next, and each is correlated with a neighbour; or all have the same
+    # smallest value and most come near to the same largest one, as pixels do.
     if X.ndim > 2:
         return True
     if X.shape[1] < _FEWEST_COLUMNS:
         return False
     rows = np.linspace(0, len(X) - 1, min(len(X), _MOST_ROWS)).astype(int)
     X = X[rows].astype(np.float64)
-    weight = np.ones(len(X)) if weight is None else weight[rows].astype(np.float64)
+    weight = None if weight is None else weight[rows].astype(np.float64)
     with np.errstate(all="ignore"):  # what is not finite shares nothing
-        X -= _mean(X)  # far from zero, squares lose digits
+        X -= _means(X.reshape(-1))  # far from zero, squares lose digits
         mean = _means(X, weight)
         deviation = np.sqrt(_means((X - mean) ** 2, weight))
         # Of a constant column, rounding leaves a deviation.
-        low, high = extremes(X, axis=0)
-        varies = (high > low) & (deviation > 0)
-        if varies.sum() < _FEWEST_COLUMNS or not _ratio(X, weight) < _LARGEST_RATIO:
+        varies = (np.fmax.reduce(X) > np.fmin.reduce(X)) & (deviation > 0)
+        if varies.sum() < _FEWEST_COLUMNS:
             return False
-        X, mean, deviation = X[:, varies], mean[varies], deviation[varies]
-        standardised = (X - mean) / deviation
+        X_varying, deviation = X[:, varies], deviation[varies]
+        standardised = (X_varying - mean[varies]) / deviation
+        for values, largest in zip((X, standardised), _LARGEST_RATIOS, strict=True):
+            row_mean = _means(values.T)[:, np.newaxis]
+            steps = _means(np.diff(values) ** 2, weight)
+            spread = _means((values - row_mean) ** 2, weight)
+            if not _means(steps) / _means(spread) < largest:
+                return False
         return bool(
-            _ratio(standardised, weight) < _LARGEST_OF_STANDARDISED
-            and (_change_smoothly(deviation, standardised, weight) or _share_bounds(X))
+            _change_smoothly(deviation, standardised, weight)
+            or _share_bounds(X_varying)
         )
 
 
 def _change_smoothly(
-    deviation: np.ndarray, standardised: np.ndarray, weight: np.ndarray
+    deviation: np.ndarray, standardised: np.ndarray, weight: np.ndarray | None
 ) -> bool:
     """Return whether each column is much like the next."""
     sizes = np.log(deviation)
@@ -391,20 +357,9 @@ def _share_bounds(X: np.ndarray) -> bool:
     return (low == low.min()).all() and reached.mean() >= _SHARE_THAT_REACHES
 
 
-def _ratio(X: np.ndarray, weight: np.ndarray) -> float:
-    """Return von Neumann's ratio along rows, with sums over all of them."""
-    row_mean = _means(X.T, np.ones(X.shape[1]))[:, None]
-    spread = _means((X - row_mean) ** 2, weight)
-    return _mean(_means(np.diff(X) ** 2, weight)) / _mean(spread)
-
-
-def _mean(values: np.ndarray) -> float:
-    """Return the mean of the observed values; NaN, silently, where there are none."""
-    observed = values[~np.isnan(values)]
-    return observed.sum() / np.float64(observed.size)
-
-
-def _means(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the mean of each column's observed values."""
-    observed = ~np.isnan(X)
-    return weight @ np.where(observed, X, 0.0) / (weight @ observed)
+def _means(values: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Return the means over the first axis of observed values; NaN where none is."""
+    observed = ~np.isnan(values)
+    if weight is None:
+        weight = np.ones(len(values))
+    return weight @ np.where(observed, values, 0.0) / (weight @ observed)

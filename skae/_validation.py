@@ -4,6 +4,7 @@ Parameter constraints are data (``_parameter_constraints`` on every class); ``fi
 an estimator and of a threshold rule is decorated with ``fit_context``, which checks
 them. Names that scikit-learn may change are imported here and nowhere else.
 """
+# ruff: noqa: F401
 
 from __future__ import annotations
 
@@ -33,27 +34,6 @@ from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = [
-    "FLOAT_DTYPES",
-    "HasMethods",
-    "Interval",
-    "InvalidParameterError",
-    "StrOptions",
-    "check_is_fitted",
-    "check_outlier_labels",
-    "check_parameters",
-    "check_sample_weight",
-    "container_adapter",
-    "fit_context",
-    "is_checked",
-    "normal_rows",
-    "num_samples",
-    "safe_indexing",
-    "threadpool_controller",
-    "validate_parameter_constraints",
-    "validate_params",
-]
-
 # Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
 _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
@@ -75,6 +55,15 @@ def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     raise ValueError(
         f"{name} must hold only the labels +1 (normal) and -1 (outlier), but holds "
         f"{shown}. {advice}"
+    )
+
+
+def check_weights(sample_weight: ArrayLike | None, X: Any) -> np.ndarray | None:
+    """Return float64 weights >= 0 of the rows of X, or None, or raise."""
+    if sample_weight is None:
+        return None
+    return check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
 
 
@@ -110,23 +99,16 @@ def normal_rows(
             f"{name} labels all but {normal.sum()} of {len(X)} rows as outliers (-1), "
             f"but at least {at_least} normal rows (any other label) are needed."
         )
-    if normal.all():
-        _warn_of_unknown_outliers(labels[:, 0], name)
-    return normal
-
-
-def _warn_of_unknown_outliers(labels: np.ndarray, name: str) -> None:
-    """Warn where labels seem to separate outliers from others, but not as -1."""
-    found = Counter(labels.tolist()).most_common()
-    if len(found) == 2:
+    if normal.all() and len(found := Counter(labels[:, 0].tolist()).most_common()) == 2:
         common, rare = (repr(label) for label, _ in found)
         warnings.warn(
             f"{name} holds the labels {common} and {rare}, but no -1: all rows are "
             f"taken as normal. If {rare} marks the outliers, pass "
             f"np.where({name} == {rare}, -1, 1).",
             UserWarning,
-            stacklevel=5,  # the caller of a decorated fit
+            stacklevel=4,  # the caller of a decorated fit
         )
+    return normal
 
 
 def is_checked(X: Any, row_shape: tuple[int, ...], min_samples: int) -> bool:
@@ -143,13 +125,9 @@ def is_checked(X: Any, row_shape: tuple[int, ...], min_samples: int) -> bool:
         return False
     if X.size < _FEW_VALUES:
         return np.count_nonzero(np.isfinite(X)) == X.size
-    return _has_finite_sum(X)  # where it overflows, scikit-learn checks the entries
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _has_finite_sum(X: np.ndarray) -> bool:
-    """Return whether the sum of all entries is finite."""
-    return math.isfinite(np.add.reduce(X, axis=None))
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Where the sum overflows, scikit-learn checks the entries.
+        return math.isfinite(np.add.reduce(X, axis=None))
 
 
 def check_is_fitted(estimator: Any) -> None:

@@ -1,14 +1,15 @@
 """Corruptions: processes that damage inputs, so that a network learns to repair them.
 
 A corruption is written once, against the few operations that ``apply`` is handed, and
-runs in two places: in TensorFlow's programs, where fresh noise is drawn at every step,
-and in NumPy, which trains, too, and scores a denoiser. It acts in scaled space.
+runs in TensorFlow and in NumPy. It acts in scaled space.
 """
 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import inf, log
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,6 @@ class Corruption(BaseEstimator, metaclass=ABCMeta):
         x : array or tensor of shape (n, *shape)
             Rows in scaled space.
         draw : object
-            The draws and the operations of the place where this runs:
             ``draw.normal(x)`` and ``draw.uniform(x)`` have x's shape,
             ``draw.uniform_per_row(x)`` has one value per row, ``draw.other_rows(x)``
             takes every entry from the same feature of a random training row,
@@ -99,16 +99,14 @@ class GaussianNoise(Corruption):
     ----------
     std : float or tuple of two floats, default=0.1
         Standard deviation, in scaled space. A range ``(low, high)`` with 0 < low < high
-        draws one value per row, log-uniformly, so that a single network learns weak
-        and strong noise.
+        draws one value per row, log-uniformly.
     clip : tuple of two floats or None, default=None
         Bounds, in scaled space, to which the damaged values are clipped; ``(0, 1)`` for
         images in [0, 1].
 
     Notes
     -----
-    :math:`\tilde x = x + \sigma \epsilon` with
-    :math:`\epsilon \sim N(0, I)`, the corruption of [1]_.
+    :math:`\tilde x = x + \sigma \epsilon` with :math:`\epsilon \sim N(0, I)` [1]_.
 
     References
     ----------
@@ -160,7 +158,7 @@ class MaskingNoise(Corruption):
     """Set entries to zero, each with the same probability.
 
     Zero in scaled space is the mean under ``scaler="standard"``. The corruption of the
-    first denoising autoencoders, similar to missing values.
+    first denoising autoencoders [1]_.
 
     Parameters
     ----------
@@ -171,14 +169,14 @@ class MaskingNoise(Corruption):
     ----------
     .. [1] Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008).
        Extracting and composing robust features with denoising autoencoders. ICML.
-       doi:10.1145/1390156.1390294
+       :doi:`10.1145/1390156.1390294`
 
     Examples
     --------
     >>> import numpy as np
     >>> from skae.corruptions import MaskingNoise, corrupt
     >>> damaged = corrupt(MaskingNoise(0.25), np.ones((1000, 4)), seed=0)
-    >>> bool(abs((damaged == 0).mean() - 0.25) < 0.05)
+    >>> bool(0.2 < (damaged == 0).mean() < 0.3)
     True
     """
 
@@ -199,12 +197,8 @@ class SaltAndPepperNoise(Corruption):
     ----------
     fraction : float, default=0.25
         Probability that an entry is replaced, in [0, 1]; half of the replaced ones
-        become the feature's smallest training value and half its largest.
-
-    Notes
-    -----
-    The extremes are those of each column for 2-D X, and of each channel (the last axis)
-    for images and series, as for the scalers.
+        become the feature's smallest training value and half its largest. A feature is
+        a column of 2-D X, and a channel (last axis) of images and series.
 
     References
     ----------
@@ -216,8 +210,7 @@ class SaltAndPepperNoise(Corruption):
     >>> import numpy as np
     >>> from skae.corruptions import SaltAndPepperNoise, corrupt
     >>> X = np.linspace(0, 1, 1000).reshape(-1, 1)
-    >>> damaged = corrupt(SaltAndPepperNoise(1.0), X, seed=0)
-    >>> np.unique(damaged).tolist()
+    >>> np.unique(corrupt(SaltAndPepperNoise(1.0), X, seed=0)).tolist()
     [0.0, 1.0]
     """
 
@@ -237,17 +230,13 @@ class SaltAndPepperNoise(Corruption):
 class SwapNoise(Corruption):
     """Replace entries by the same feature's value in another training row.
 
-    The corruption for tables: every damaged value is one that the feature really takes,
-    so it needs no scale and suits mixed columns.
+    The corruption for tables: every damaged value is one that the feature really takes.
+    The other row is drawn uniformly.
 
     Parameters
     ----------
     fraction : float, default=0.15
         Probability that an entry is replaced, in [0, 1].
-
-    Notes
-    -----
-    The other row is drawn uniformly from the training rows, the row itself included.
 
     Examples
     --------
@@ -271,11 +260,11 @@ class SwapNoise(Corruption):
 
 def corrupt(
     corruption: Corruption,
-    X: NDArray[Any],
+    X: NDArray,
     *,
     seed: int,
-    training_rows: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    training_rows: NDArray | None = None,
+) -> NDArray:
     """Apply a corruption to an array in NumPy.
 
     Parameters
@@ -301,63 +290,53 @@ def corrupt(
     return damaged.astype(X.dtype, copy=False)
 
 
-# ------------------------------------------------------ what the trainers import, too
-
-
+@dataclass
 class NumpyDraw:
     """The draws of ``Corruption.apply`` in NumPy, made in a dtype."""
+
+    rng: np.random.Generator
+    rows: np.ndarray  # for training: extremes and swapped values come from them
+    extremes: tuple[np.ndarray, np.ndarray] | None = None  # None computes them
+    dtype: Any = np.float64  # float32 takes half the time
 
     where = staticmethod(np.where)
     clip = staticmethod(np.clip)
     exp = staticmethod(np.exp)
 
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        rows: np.ndarray,  # for training: extremes and swapped values come from them
-        extremes: tuple[np.ndarray, np.ndarray] | None = None,  # None computes them
-        dtype: Any = np.float64,  # float32 takes half the time
-    ) -> None:
-        self._rng = rng
-        self._rows = rows
-        self._extremes = extremes
-        self._dtype = dtype
-
     @property
     def low(self) -> np.ndarray:
         """Smallest training value of each feature."""
-        return self._both()[0]
+        return self._bounds[0]
 
     @property
     def high(self) -> np.ndarray:
         """Largest training value of each feature."""
-        return self._both()[1]
+        return self._bounds[1]
+
+    @cached_property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both extremes."""
+        return self.extremes or feature_extremes(self.rows)
 
     def normal(self, x: np.ndarray) -> np.ndarray:
         """Return standard normal draws of x's shape."""
-        drawn = self._rng.standard_normal(x.shape, self._dtype)
+        drawn = self.rng.standard_normal(x.shape, self.dtype)
         return drawn.astype(x.dtype, copy=False)
 
     def uniform(self, x: np.ndarray) -> np.ndarray:
         """Return draws from [0, 1) of x's shape."""
-        return self._rng.random(x.shape, self._dtype)
+        return self.rng.random(x.shape, self.dtype)
 
     def uniform_per_row(self, x: np.ndarray) -> np.ndarray:
         """Return one draw from [0, 1) per row, shaped to multiply x."""
-        return self._rng.random((len(x),) + (1,) * (x.ndim - 1), self._dtype)
+        return self.rng.random((len(x),) + (1,) * (x.ndim - 1), self.dtype)
 
     def other_rows(self, x: np.ndarray) -> np.ndarray:
         """Return x's entries taken from random training rows, feature by feature."""
-        chosen = self._rng.integers(len(self._rows), size=x.shape)
-        flat = self._rows.reshape(len(self._rows), -1)
+        chosen = self.rng.integers(len(self.rows), size=x.shape)
+        flat = self.rows.reshape(len(self.rows), -1)
         picked = np.take_along_axis(flat, chosen.reshape(len(x), -1), axis=0)
         return picked.reshape(x.shape)
-
-    def _both(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return both extremes, computed at most once."""
-        if self._extremes is None:
-            self._extremes = feature_extremes(self._rows)
-        return self._extremes
 
 
 def feature_extremes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -367,10 +346,10 @@ def feature_extremes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_range(name: str, bounds: Sequence[float], low_above: float = -inf) -> None:
     """Raise a ValueError unless ``bounds`` is two growing numbers above a floor."""
-    numbers = len(bounds) == 2 and all(
-        isinstance(b, Real) and not isinstance(b, bool) for b in bounds
-    )
-    if not numbers or not low_above < bounds[0] < bounds[1] < inf:
+    are_numbers = all(isinstance(b, Real) and not isinstance(b, bool) for b in bounds)
+    if not (
+        are_numbers and len(bounds) == 2 and low_above < bounds[0] < bounds[1] < inf
+    ):
         floor = "" if low_above == -inf else f"{low_above} < "
         raise ValueError(
             f"The {name!r} parameter of GaussianNoise as a range must be two numbers "

@@ -17,7 +17,7 @@ from skae import _engine as engine
 from skae._autoencoder import Autoencoder
 from skae._autoencoder._value import blocks
 from skae._row_errors import ErrorScorer, check_error
-from skae._scalers import make_scaler
+from skae._scalers import fitted_scaler
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -33,8 +33,8 @@ def made(
     architecture = engine.Architecture(network, *shapes)
     weights = engine.initial_weights(architecture, seed=0)
     weights = [w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for w in weights]
-    scaler = make_scaler(scaler).fit(X)
-    other = scaler if y is None else make_scaler(target_scaler).fit(y)
+    scaler = fitted_scaler(scaler, X)
+    other = scaler if y is None else fitted_scaler(target_scaler, y)
     forward = engine.TrainedNetwork(architecture, weights, (latent_dim,))
     return Autoencoder(forward, scaler, other, {"loss": [1.0]})
 

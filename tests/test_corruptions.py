@@ -38,7 +38,8 @@ def in_tensorflow(corruption, X, seed):
     """Return all rows as a compiled program damages them."""
     engine.import_quietly()
     import tensorflow as tf
-    from skae._engine._draws import TensorDraw
+
+    from skae._engine._keras._trainer import TensorDraw
 
     data = {"x": X.astype(np.float32)}
     if corruption.needs_extremes:

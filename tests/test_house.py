@@ -170,7 +170,9 @@ def test_every_public_name_can_be_imported():
         skae.PCA
 
 
-@pytest.mark.parametrize("package", ["skae", "skae.metrics", "skae.networks"])
+@pytest.mark.parametrize(
+    "package", ["skae", "skae.metrics", "skae.networks", "skae.thresholds"]
+)
 def test_the_stub_of_a_package_is_the_one_list_of_its_names(package):
     """A name comes from where the stub says, and `dir` shows no other names."""
     module = importlib.import_module(package)
@@ -188,7 +190,7 @@ def test_the_stub_of_a_package_is_the_one_list_of_its_names(package):
     assert sorted(listed) == sorted(module.__all__) == dir(module)
 
 
-@pytest.mark.parametrize("package", ["metrics", "networks"])
+@pytest.mark.parametrize("package", ["metrics", "networks", "thresholds"])
 def test_a_name_of_a_package_is_imported_when_it_is_used(package):
     """Whatever was imported before: a star import gets all names."""
     module = importlib.import_module(f"skae.{package}")

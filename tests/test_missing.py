@@ -37,7 +37,7 @@ from skae import (
     reconstruction_score,
 )
 from skae import _engine as engine
-from skae._scalers import make_scaler
+from skae._scalers import fitted_scaler
 from skae.corruptions import corrupt
 from skae.inspection import ReconstructionDisplay
 from skae.metrics import elementwise_error, reconstruction_error
@@ -262,11 +262,11 @@ class TestEveryEstimator:
     ("kind", "oracle"), [("standard", StandardScaler()), ("minmax", MinMaxScaler())]
 )
 def test_named_scalers_learn_from_what_is_observed(kind, oracle, X):
-    scaler = make_scaler(kind).fit(X)
+    scaler = fitted_scaler(kind, X)
     np.testing.assert_allclose(scaler.transform(X), oracle.fit_transform(X), rtol=1e-9)
     series = X.reshape(40, 2, 6)
     np.testing.assert_allclose(
-        make_scaler(kind).fit(series).transform(series).reshape(X.shape),
+        fitted_scaler(kind, series).transform(series).reshape(X.shape),
         scaler.transform(X),
     )
 
@@ -274,14 +274,14 @@ def test_named_scalers_learn_from_what_is_observed(kind, oracle, X):
 @pytest.mark.parametrize("scaler", ["standard", "minmax", StandardScaler()])
 def test_weights_of_rows_with_gaps_are_copies(scaler, X):
     copies = np.random.default_rng(0).integers(1, 4, len(X)).astype(float)
-    weighted = make_scaler(scaler).fit(X, copies).transform(X)
-    repeated = make_scaler(scaler).fit(np.repeat(X, copies.astype(int), axis=0))
+    weighted = fitted_scaler(scaler, X, copies).transform(X)
+    repeated = fitted_scaler(scaler, np.repeat(X, copies.astype(int), axis=0))
     np.testing.assert_allclose(weighted, repeated.transform(X), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("transformer", [RobustScaler(), PowerTransformer()])
 def test_a_transformer_leaves_gaps(transformer, X):
-    scaler = make_scaler(transformer).fit(X)
+    scaler = fitted_scaler(transformer, X)
     scaled = scaler.transform(X)
     np.testing.assert_array_equal(np.isnan(scaled), np.isnan(X))
     np.testing.assert_allclose(scaler.inverse_transform(scaled), X, rtol=1e-6)
@@ -290,7 +290,7 @@ def test_a_transformer_leaves_gaps(transformer, X):
 
 def test_a_transformer_that_fills_in_fills_nothing_in(X):
     zeros = FunctionTransformer(np.nan_to_num, np.asarray, check_inverse=False)
-    scaled = make_scaler(zeros).fit(X).transform(X)
+    scaled = fitted_scaler(zeros, X).transform(X)
     np.testing.assert_array_equal(scaled, X)
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 # the quotient stable where an image is flat.
 _WINDOW_STD, _WINDOW_RADIUS = 1.5, 5
 _K1, _K2 = 0.01, 0.03
-
 # Number of float64 values that ssim filters at once: a few megabytes of temporaries.
 _BLOCK_SIZE = 2**17
 
@@ -34,33 +33,26 @@ _PARAMETERS = {
 def psnr(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> float:
     r"""Peak signal-to-noise ratio of images, in decibels.
 
-    High is good. Use it to compare denoisers on one set of images; it measures plain
-    squared differences, while `ssim` is closer to human perception.
+    High is good. It measures plain squared differences, while `ssim` is closer to human
+    perception.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples, ...)
         Clean images, and reconstructed or denoised ones.
     data_range : float, default=1.0
-        Largest minus smallest possible value of a pixel, > 0: 1 for images in
-        [0, 1], 255 for bytes.
+        Largest minus smallest possible value of a pixel, > 0: 255 for bytes.
 
     Returns
     -------
     ratio : float
-        Mean of the images' ratios in decibels: infinite if any image equals its
-        original exactly.
+        Mean over the images; infinite if any of them equals its original exactly.
 
     Raises
     ------
     ValueError
         If an array is empty or not finite, if the shapes differ or are 1-D, or if
         `y_true` spans more than `data_range`.
-
-    See Also
-    --------
-    ssim : Compares structure instead of single pixels.
-    reconstruction_error : The mean squared error of each image.
 
     Notes
     -----
@@ -98,8 +90,7 @@ def ssim(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> fl
     y_true, y_pred : array-like of shape (n_samples, height, width[, channels])
         Clean images, and reconstructed or denoised ones, of at least 11 x 11 pixels.
     data_range : float, default=1.0
-        Largest minus smallest possible value of a pixel, > 0: 1 for images in
-        [0, 1], 255 for bytes.
+        Largest minus smallest possible value of a pixel, > 0: 255 for bytes.
 
     Returns
     -------
@@ -111,10 +102,6 @@ def ssim(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> fl
     ValueError
         If an array is empty or not finite, if the shapes differ or are not those of
         large enough images, or if `y_true` spans more than `data_range`.
-
-    See Also
-    --------
-    psnr : Compares single pixels.
 
     Notes
     -----
@@ -152,21 +139,15 @@ def ssim(y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float = 1.0) -> fl
             f"y_true has shape {y_true.shape}. Reshape the rows to images, or use psnr."
         )
     _check_data_range(y_true, data_range)
-    n_samples = len(y_true)
-    batch_size = max(1, _BLOCK_SIZE * n_samples // y_true.size)
-    total = sum(
-        _similarity_map(*(_unit_range(y[rows], data_range) for y in (y_true, y_pred)))
-        .mean(axis=(1, 2))
-        .sum()
-        for rows in gen_batches(n_samples, batch_size)
-    )
+    n_samples, total = len(y_true), 0.0
+    for rows in gen_batches(n_samples, max(1, _BLOCK_SIZE * n_samples // y_true.size)):
+        x, y = (
+            np.divide(images[rows], data_range, dtype=np.float64)
+            for images in (y_true, y_pred)
+        )
+        total += _similarity_map(x, y).mean(axis=(1, 2)).sum()
     n_channels = y_true.shape[3] if y_true.ndim == 4 else 1
     return float(total / (n_samples * n_channels))
-
-
-def _unit_range(images: np.ndarray, data_range: float) -> np.ndarray:
-    """Return float64 images for which the data range L is 1."""
-    return np.divide(images, data_range, dtype=np.float64)
 
 
 def _similarity_map(x: np.ndarray, y: np.ndarray) -> np.ndarray:

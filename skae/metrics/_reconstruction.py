@@ -6,7 +6,6 @@ and are what detectors call: for one row they take a few microseconds.
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,23 +41,20 @@ def reconstruction_error(
 ) -> NDArray[np.float64]:
     r"""Reconstruction error of every row.
 
-    One number per row of any shape; high means anomalous. Detectors compare it with
-    their threshold.
+    High means anomalous. Detectors compare it with their threshold.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples, ...)
         Rows of any shape, or one number per row, and their reconstruction.
     error : {"mse", "mae", "standardized"}, default="mse"
-        What is averaged over a row: squared differences, absolute differences, or
-        squared differences divided by `feature_scale`, so that features that are hard
-        to reconstruct do not dominate the others.
+        What is averaged over a row: squared differences, absolute ones, or squared ones
+        divided by `feature_scale`.
     feature_scale : array-like of a row's shape, default=None
-        Mean squared error of every feature on the training rows, > 0. Needed by
-        ``error="standardized"``, refused otherwise.
+        Mean squared error of every feature on the training rows, > 0; only for
+        ``error="standardized"``.
     allow_nan : bool, default=False
-        Whether entries of `y_true` may be missing (NaN). A row's error is then the mean
-        over its observed entries.
+        Whether entries of `y_true` may be missing (NaN), and are left out of the mean.
 
     Returns
     -------
@@ -73,7 +69,6 @@ def reconstruction_error(
 
     See Also
     --------
-    elementwise_error : The same errors before the mean over the row.
     reconstruction_score : A scorer for searches without labels.
 
     Notes
@@ -114,11 +109,10 @@ def elementwise_error(
     y_true, y_pred : array-like of shape (n_samples, ...)
         Rows of any shape, or one number per row, and their reconstruction.
     error : {"mse", "mae", "standardized"}, default="mse"
-        Squared differences, absolute differences, or squared differences divided by
-        `feature_scale`.
+        Squared differences, absolute ones, or squared ones divided by `feature_scale`.
     feature_scale : array-like of a row's shape, default=None
-        Mean squared error of every feature on the training rows, > 0. Needed by
-        ``error="standardized"``, refused otherwise.
+        Mean squared error of every feature on the training rows, > 0; only for
+        ``error="standardized"``.
     allow_nan : bool, default=False
         Whether entries of `y_true` may be missing (NaN). Their errors are 0.
 
@@ -133,10 +127,6 @@ def elementwise_error(
     ValueError
         If an array is empty or not finite, if shapes differ, or if `feature_scale`
         does not go with `error`.
-
-    See Also
-    --------
-    reconstruction_error : The mean of these errors over each row.
 
     Examples
     --------
@@ -181,10 +171,9 @@ def _reconstruction_error(
     how = error, feature_scale, allow_nan
     if y_true.size <= _BLOCK_SIZE:
         return _block_error(y_true, y_pred, *how)
-    n_samples = len(y_true)
-    rows_per_block = max(1, _BLOCK_SIZE * n_samples // y_true.size)
-    errors = np.empty(n_samples)
-    for rows in gen_batches(n_samples, rows_per_block):
+    errors = np.empty(len(y_true))
+    rows_per_block = max(1, _BLOCK_SIZE * len(y_true) // y_true.size)
+    for rows in gen_batches(len(y_true), rows_per_block):
         errors[rows] = _block_error(y_true[rows], y_pred[rows], *how)
     return errors
 
@@ -197,11 +186,9 @@ def _block_error(
     allow_nan: bool,
 ) -> np.ndarray:
     """Return the error of each row of one block, in as few passes as possible."""
-    if allow_nan:
-        missing = np.isnan(y_true)
-        if missing.any():
-            errors = _elementwise_error(y_true, y_pred, error, feature_scale)
-            return mean_over_observed(errors, missing)
+    if allow_nan and (missing := np.isnan(y_true)).any():
+        errors = _elementwise_error(y_true, y_pred, error, feature_scale)
+        return mean_over_observed(errors, missing)
     # A difference of float32 values loses next to nothing, and takes several times less
     # time, in float32; it is the sum over the row that needs float64.
     is_single = y_true.dtype.char == y_pred.dtype.char == "f"
@@ -209,21 +196,15 @@ def _block_error(
     difference: np.ndarray = np.subtract(y_true, y_pred, dtype=dtype)
     if error == "mae":
         np.abs(difference, out=difference)
-    errors = difference.astype(np.float64, copy=False)
-    flat = errors.reshape(len(errors), -1)
+    flat = difference.astype(np.float64, copy=False).reshape(len(difference), -1)
     n_values = flat.shape[1]
     if error == "mae":
-        return np.vecdot(flat, _ones(n_values)) / n_values
+        # A product with ones is faster than a sum.
+        return np.vecdot(flat, np.ones(n_values)) / n_values
     if error == "mse":
         return np.vecdot(flat, flat) / n_values
     np.square(flat, out=flat)
     return np.vecdot(flat, (1 / feature_scale).reshape(-1)) / n_values
-
-
-@functools.lru_cache(maxsize=8)
-def _ones(n: int) -> np.ndarray:
-    """Return the vector whose product with a row is its sum: faster than a sum."""
-    return np.ones(n)
 
 
 def _check_feature_scale(

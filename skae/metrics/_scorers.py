@@ -1,8 +1,7 @@
 """What searches take: metrics of outlier labels, scorers, and a ``refit=`` function.
 
 scikit-learn's own ``f1_score`` and ``average_precision_score`` score the class +1,
-which for outlier labels is the normal one. They rank detectors by how well they find
-the normal rows. The metrics here score the outliers.
+which for outlier labels is the normal one. The metrics here score the outliers.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skae._validation import check_outlier_labels, check_sample_weight
+from skae._validation import check_outlier_labels, check_weights
 from skae.metrics._reconstruction import reconstruction_error
 
 if TYPE_CHECKING:
@@ -33,21 +32,21 @@ def outlier_f1_score(
 ) -> float:
     """F1 score of the outliers.
 
-    The harmonic mean of precision and recall of the class -1. It judges the
-    threshold as well as the errors: use it to choose both.
+    The harmonic mean of precision and recall of the class -1: it judges the errors and
+    the threshold.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
         True and predicted labels, +1 (normal) and -1 (outlier).
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights >= 0. A weight of k means k copies.
+        Weights >= 0; k means k copies.
 
     Returns
     -------
     score : float
         Between 0 and 1: 0, without a warning, where there are no outliers or none is
-        found, which in a search is merely a bad candidate.
+        found.
 
     Raises
     ------
@@ -57,7 +56,6 @@ def outlier_f1_score(
     See Also
     --------
     outlier_f1 : The same as a scorer.
-    outlier_average_precision_score : Judges scores, without a threshold.
 
     Notes
     -----
@@ -69,13 +67,11 @@ def outlier_f1_score(
     >>> from skae.metrics import outlier_f1_score
     >>> outlier_f1_score([1, 1, 1, -1, -1], [1, 1, 1, -1, -1])
     1.0
-    >>> outlier_f1_score([1, 1, 1, -1, -1], [1, 1, 1, 1, 1])
-    0.0
     """
     check_consistent_length(y_true, y_pred, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
     y_pred = check_outlier_labels(y_pred, name="y_pred")
-    weights = _check_weights(sample_weight, y_true)
+    weights = check_weights(sample_weight, y_true)
     return f1_score(
         y_true == -1, y_pred == -1, sample_weight=weights, zero_division=0.0
     )
@@ -89,8 +85,8 @@ def outlier_average_precision_score(
 ) -> float:
     r"""Average precision of the outliers.
 
-    The area under the precision-recall curve of the class -1. Use it to compare
-    detectors whatever their threshold, above all where outliers are rare.
+    The area under the precision-recall curve of the class -1: compares detectors
+    whatever their threshold, above all where outliers are rare.
 
     Parameters
     ----------
@@ -99,7 +95,7 @@ def outlier_average_precision_score(
     score_samples : array-like of shape (n_samples,)
         A detector's ``score_samples`` or ``decision_function``: high means normal.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights >= 0. A weight of k means k copies.
+        Weights >= 0; k means k copies.
 
     Returns
     -------
@@ -109,13 +105,12 @@ def outlier_average_precision_score(
     Raises
     ------
     ValueError
-        If labels other than +1 and -1 come, if only one of them comes, if scores are
-        not finite, or if lengths differ.
+        If `y_true` holds other labels, or one of them only, if scores are not finite,
+        or if lengths differ.
 
     See Also
     --------
     outlier_average_precision : The same as a scorer.
-    outlier_roc_auc_score : Does not depend on the share of outliers.
 
     Notes
     -----
@@ -139,8 +134,8 @@ def outlier_roc_auc_score(
 ) -> float:
     """Area under the ROC curve of the outliers.
 
-    The probability that an outlier has a lower score than a normal row. Use it to
-    compare detectors whatever their threshold and the share of outliers.
+    The probability that an outlier has a lower score than a normal row, whatever the
+    threshold and the share of outliers.
 
     Parameters
     ----------
@@ -149,7 +144,7 @@ def outlier_roc_auc_score(
     score_samples : array-like of shape (n_samples,)
         A detector's ``score_samples`` or ``decision_function``: high means normal.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights >= 0. A weight of k means k copies.
+        Weights >= 0; k means k copies.
 
     Returns
     -------
@@ -159,13 +154,12 @@ def outlier_roc_auc_score(
     Raises
     ------
     ValueError
-        If labels other than +1 and -1 come, if only one of them comes, if scores are
-        not finite, or if lengths differ.
+        If `y_true` holds other labels, or one of them only, if scores are not finite,
+        or if lengths differ.
 
     See Also
     --------
     outlier_roc_auc : The same as a scorer.
-    outlier_average_precision_score : More informative where outliers are rare.
 
     Examples
     --------
@@ -186,7 +180,7 @@ def _ranking(
     check_consistent_length(y_true, score_samples, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
     scores = column_or_1d(score_samples, input_name="score_samples")
-    weights = _check_weights(sample_weight, y_true)
+    weights = check_weights(sample_weight, y_true)
     present = y_true if weights is None else y_true[weights > 0]
     if (present == present[0]).all():
         raise ValueError(
@@ -195,17 +189,6 @@ def _ranking(
             "every test fold, such as InlierKFold."
         )
     return float(score_func(y_true == -1, -scores, sample_weight=weights))
-
-
-def _check_weights(
-    sample_weight: ArrayLike | None, y_true: np.ndarray
-) -> np.ndarray | None:
-    """Return float64 weights >= 0, or None, or raise."""
-    if sample_weight is None:
-        return None
-    return check_sample_weight(
-        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
-    )
 
 
 # All are high for normal rows, also those of a classifier on the labels +1 and -1, of
@@ -229,9 +212,8 @@ def reconstruction_score(
 ) -> float:
     """Minus the mean squared reconstruction error: a scorer for unlabelled data.
 
-    Pass it as ``scoring=reconstruction_score`` to choose an autoencoder without
-    labels, and to compare it with PCA of the same width. It cannot choose a width: a
-    wider code nearly always reconstructs better.
+    Use it to choose an autoencoder without labels, or to compare it with PCA of the
+    same width. It cannot choose a width: a wider code reconstructs better.
 
     Parameters
     ----------
@@ -239,12 +221,12 @@ def reconstruction_score(
         A fitted estimator with ``reconstruct``, or with ``transform`` and
         ``inverse_transform``, or a pipeline whose last step has ``reconstruct``.
     X : array-like of shape (n_samples, ...)
-        Rows to reconstruct. Leave out outliers where the score should be that of normal
-        rows. Missing entries (NaN), where the estimator takes them, do not count.
+        Rows to reconstruct. Missing entries (NaN), where the estimator takes them, do
+        not count.
     y : Ignored
         Not used, present for API consistency by convention.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights >= 0. A weight of k means k copies.
+        Weights >= 0; k means k copies.
 
     Returns
     -------
@@ -256,17 +238,11 @@ def reconstruction_score(
     TypeError
         If `estimator` cannot reconstruct.
 
-    See Also
-    --------
-    reconstruction_error : The same error of every row.
-    outlier_f1 : A scorer for labelled data.
-
     Notes
     -----
-    The score is in the units of `X`, with one exception. A pipeline that cannot be
-    inverted as a whole and ends in a step with ``reconstruct``, such as a scaler before
-    a detector, is scored on the input of that last step, in its units. Scores in
-    different units do not compare: search such a pipeline over the last step only.
+    The score is in the units of `X`. But a pipeline that cannot be inverted as a whole
+    and ends in a step with ``reconstruct`` is scored on the input of that step, in its
+    units: search such a pipeline over the last step only.
 
     Examples
     --------
@@ -281,7 +257,7 @@ def reconstruction_score(
     target, reconstruction = _target_and_reconstruction(estimator, X)
     # Where the estimator takes missing entries, so does the score.
     errors = reconstruction_error(target, reconstruction, allow_nan=True)
-    weights = _check_weights(sample_weight, errors)
+    weights = check_weights(sample_weight, errors)
     return -float(np.average(errors, weights=weights))
 
 
@@ -310,8 +286,7 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
     r"""Choose the narrowest code that scores as well as the best one.
 
     A ``refit=`` function for searches over ``latent_dim``: it takes the narrowest code
-    whose mean score is within one standard error of the best. Where scores stop growing
-    with the width, the best of them is a matter of chance.
+    whose mean score is within one standard error of the best.
 
     Parameters
     ----------
@@ -330,17 +305,11 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
         If the results are those of several metrics, if no parameter or more than one
         is called ``latent_dim``, or if no candidate has a finite mean score.
 
-    See Also
-    --------
-    skae.metrics.outlier_f1 : A score that stops growing with the width.
-    skae.metrics.reconstruction_score : One that does not.
-
     Notes
     -----
     The standard error is the standard deviation of the best candidate's scores over
-    the K folds, divided by :math:`\sqrt{K}` ([1]_, [2]_). Candidates without a finite
-    score are left out. A ``latent_dim`` of None, or none at all in a list of grids,
-    is the network's own width and counts as the widest.
+    the K folds, divided by :math:`\sqrt{K}` ([1]_, [2]_). A ``latent_dim`` of None, or
+    none at all in a list of grids, counts as the widest.
 
     References
     ----------
@@ -363,7 +332,18 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
     >>> smallest_within_one_se(cv_results)
     1
     """
-    means, stds, n_splits = _test_scores(cv_results)
+    columns = [key for key in cv_results if re.fullmatch(r"split\d+_test_score", key)]
+    if "mean_test_score" not in cv_results or not columns:
+        prefix = "mean_test_"
+        metrics = sorted(
+            key.removeprefix(prefix) for key in cv_results if key.startswith(prefix)
+        )
+        raise ValueError(
+            "smallest_within_one_se needs the results of a search with one metric, but "
+            f"cv_results holds the metrics {metrics!r}. Pass one scorer as scoring."
+        )
+    means = np.asarray(cv_results["mean_test_score"], dtype=float)
+    stds = np.asarray(cv_results["std_test_score"], dtype=float)
     widths = _latent_dims(cv_results)
     candidates = np.flatnonzero(np.isfinite(means))
     if candidates.size == 0:
@@ -373,29 +353,11 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
             "error_score='raise' to see why."
         )
     best = candidates[np.argmax(means[candidates])]
-    good_enough = means[best] - stds[best] / np.sqrt(n_splits)
+    good_enough = means[best] - stds[best] / np.sqrt(len(columns))
     candidates = candidates[means[candidates] >= good_enough]
     # The last key is the first to sort by; equal rows keep their order.
     order = np.lexsort((-means[candidates], widths[candidates]))
     return int(candidates[order[0]])
-
-
-def _test_scores(cv_results: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return means, standard deviations and the number of splits of one metric."""
-    columns = [key for key in cv_results if re.fullmatch(r"split\d+_test_score", key)]
-    if "mean_test_score" not in cv_results or not columns:
-        metrics = sorted(
-            key.removeprefix("mean_test_")
-            for key in cv_results
-            if key.startswith("mean_test_")
-        )
-        raise ValueError(
-            "smallest_within_one_se needs the results of a search with one metric, but "
-            f"cv_results holds the metrics {metrics!r}. Pass one scorer as scoring."
-        )
-    means = np.asarray(cv_results["mean_test_score"], dtype=float)
-    stds = np.asarray(cv_results["std_test_score"], dtype=float)
-    return means, stds, len(columns)
 
 
 def _latent_dims(cv_results: Mapping[str, Any]) -> np.ndarray:

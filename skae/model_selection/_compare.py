@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,7 @@ def compare_detectors(
     """Compare outlier detectors on the same rows, in one table.
 
     Every detector is cloned, trained on the same normal rows and judged on the same
-    other rows, which hold outliers, too. Use it to compare an autoencoder with
-    IsolationForest, a one-class SVM or nearest neighbours.
+    other rows, which hold outliers, too.
 
     Parameters
     ----------
@@ -63,19 +62,16 @@ def compare_detectors(
         Any outlier detectors, or pipelines that end in one: with ``fit``, ``predict``
         (+1 and -1), and ``score_samples`` or ``decision_function`` (high is normal).
     X : array-like of shape (n_samples, ...)
-        Rows, as the detectors take them. To scale them, put the scaler into a pipeline,
-        so that it is fitted to training rows only.
+        Rows, as the detectors take them.
     y : array-like of shape (n_samples,)
         Labels, +1 (normal) and -1 (outlier).
     cv : int, splitter or iterable of (train, test), default=None
-        How rows are split; None is ``InlierKFold(5)``, an int ``InlierKFold(cv)``. A
-        single split is ``cv=[(train, test)]``, two arrays of row numbers.
+        How rows are split; None is ``InlierKFold(5)``, an int ``InlierKFold(cv)``, and
+        ``[(train, test)]``, two arrays of row numbers, a single split.
     train_on : {"inliers", "all"}, default="inliers"
-        Which of the training rows are trained on: those with ``y == 1``, or all of
-        them, as where labels are unknown.
+        Which of the training rows are trained on: those with ``y == 1``, or all.
     n_jobs : int or None, default=None
-        Number of processes; None is 1. With more, detectors share the machine, and
-        their times mean little.
+        Number of processes; None is 1. With more, times mean little.
     return_predictions : bool, default=False
         Whether to return the scores and flags of all test rows, too.
 
@@ -86,9 +82,8 @@ def compare_detectors(
         "method". The columns are means over the splits, outliers being the positive
         class: ``roc_auc``, ``average_precision``, ``f1``, ``accuracy``, ``precision``,
         ``recall``, ``false_alarm_rate`` (the share of normal rows that are flagged),
-        ``fit_seconds`` and ``score_seconds`` (one call for the scores of all test
-        rows of a split). Then the same names with ``_std``: the standard deviation
-        over the splits, NaN where there is one split only.
+        ``fit_seconds`` and ``score_seconds`` (of all test rows of a split). Then the
+        same names with ``_std``: the standard deviation over the splits, NaN of one.
     predictions : DataFrame
         Only with ``return_predictions=True``: a row for each detector and test row,
         with ``method``, ``split``, ``row`` (X's index, or the position), ``label``,
@@ -103,20 +98,12 @@ def compare_detectors(
         has no row to train on or lacks a class to test on, or if a detector returns
         other flags than +1 and -1, or scores that are not finite.
 
-    See Also
-    --------
-    InlierKFold : The default splits.
-    sklearn.model_selection.cross_validate : One estimator, with scorers of your choice.
-
     Notes
     -----
     Labels never reach ``fit``: they choose its rows, and they judge. What needs labels
     to train, such as a search, comes first, on other rows: pass the estimator that it
     found. One that is fitted already is judged as it is in a
-    ``sklearn.frozen.FrozenEstimator``; make sure that it was not fitted to test rows.
-
-    All but the seconds is reproducible where detectors and `cv` have an int
-    ``random_state``.
+    ``sklearn.frozen.FrozenEstimator``.
 
     Examples
     --------
@@ -124,13 +111,8 @@ def compare_detectors(
     >>> from sklearn.neighbors import LocalOutlierFactor
     >>> from skae import compare_detectors, make_heartbeats
     >>> X, y = make_heartbeats(n_samples=300, random_state=0)
-    >>> table = compare_detectors(
-    ...     {
-    ...         "forest": IsolationForest(random_state=0),
-    ...         "LOF": LocalOutlierFactor(novelty=True),
-    ...     },
-    ...     X, y, cv=3,
-    ... )
+    >>> forest, lof = IsolationForest(random_state=0), LocalOutlierFactor(novelty=True)
+    >>> table = compare_detectors({"forest": forest, "LOF": lof}, X, y, cv=3)
     >>> list(table.index), bool((table["roc_auc"] > 0.5).all())
     (['forest', 'LOF'], True)
     """
@@ -143,22 +125,22 @@ def compare_detectors(
     X, y = indexable(X, y)
     y = check_outlier_labels(y)
     splits = _check_splits(cv, train_on, X, y)
-    work = [
-        (name, number, detector, train, test)
-        for name, detector in detectors.items()
-        for number, (train, test) in enumerate(splits)
-    ]
     judged = Parallel(n_jobs=n_jobs)(
-        delayed(_judge)(name, detector, X, y, train, test)
-        for name, _, detector, train, test in work
+        delayed(_judge)(name, detector, X, y, number, *split)
+        for name, detector in detectors.items()
+        for number, split in enumerate(splits)
     )
-    table = _table([name for name, *_ in work], [numbers for numbers, *_ in judged])
+    measures, predictions = zip(*judged, strict=True)
+
+    import pandas as pd
+
+    of_splits = pd.DataFrame(measures).groupby("method", sort=False)
+    mean, std = of_splits.mean(), of_splits.std(ddof=0)
+    # One split has no spread: 0 would say that it is known to be small.
+    table = mean.join(std.where(of_splits.size() > 1, axis=0).add_suffix("_std"))
     if not return_predictions:
         return table
-    return table, _predictions(work, [given for _, *given in judged], X, y)
-
-
-# ------------------------------------------------------------------------- checks
+    return table, pd.concat(predictions, ignore_index=True)
 
 
 def _check_detectors(detectors: Mapping[str, Any]) -> None:
@@ -220,34 +202,32 @@ def _check_splits(cv: Any, train_on: str, X: Any, y: np.ndarray) -> list[Split]:
             "of folds."
         )
     for number, (train, test) in enumerate(splits):
-        _check_split(number, len(train), y[test], train_on)
+        if len(train) == 0:
+            kind = "inliers (y == +1)" if train_on == "inliers" else "rows"
+            raise ValueError(
+                f"Split {number} of cv has no {kind} to train on. Pass other splits, "
+                "such as InlierKFold()."
+            )
+        for label, kind in ((1, "inliers"), (-1, "outliers")):
+            if not (y[test] == label).any():
+                raise ValueError(
+                    f"Split {number} of cv has {len(test)} test rows, but no {kind} "
+                    f"(y == {label:+d}) among them, and cannot be judged. Pass other "
+                    "splits, such as InlierKFold()."
+                )
     return splits
 
 
-def _check_split(number: int, n_train: int, y_test: np.ndarray, train_on: str) -> None:
-    """Raise unless a split has rows to train on, and both classes to test."""
-    if n_train == 0:
-        kind = "inliers (y == +1)" if train_on == "inliers" else "rows"
-        raise ValueError(
-            f"Split {number} of cv has no {kind} to train on. Pass other splits, such "
-            "as InlierKFold()."
-        )
-    for label, kind in ((1, "inliers"), (-1, "outliers")):
-        if not (y_test == label).any():
-            raise ValueError(
-                f"Split {number} of cv has {len(y_test)} test rows, but no {kind} "
-                f"(y == {label:+d}) among them, and cannot be judged. Pass other "
-                "splits, such as InlierKFold()."
-            )
-
-
-# ------------------------------------------------------------------ measurements
-
-
 def _judge(
-    name: str, detector: Any, X: Any, y: np.ndarray, train: np.ndarray, test: np.ndarray
-) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
-    """Return the measures of one detector on one split, its scores and its flags."""
+    name: str,
+    detector: Any,
+    X: Any,
+    y: np.ndarray,
+    number: int,
+    train: np.ndarray,
+    test: np.ndarray,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the measures of one detector on one split, and its predictions."""
     detector = clone(detector)
     X_train, X_test = safe_indexing(X, train), safe_indexing(X, test)
     start = time.perf_counter()
@@ -256,8 +236,14 @@ def _judge(
     start = time.perf_counter()
     scores = _scores_of(detector)(X_test)
     score_seconds = time.perf_counter() - start
-    scores = _check_returned(name, "scores", scores, len(test))
-    flags = _check_returned(name, "flags", detector.predict(X_test), len(test))
+    scores, flags = np.asarray(scores), np.asarray(detector.predict(X_test))
+    for what, values in (("scores", scores), ("flags", flags)):
+        if values.shape != test.shape:
+            raise ValueError(
+                f"detectors[{name!r}] must return one value per row, {what} of shape "
+                f"{test.shape}, but returned shape {values.shape}. Leave it out, or "
+                "wrap it."
+            )
     if not np.isfinite(scores).all():
         raise ValueError(
             f"detectors[{name!r}] returned scores that are nan or infinite for "
@@ -271,12 +257,18 @@ def _judge(
             f"its predict returned {found}. Wrap it in a class whose predict and "
             "score_samples follow scikit-learn, where high is normal."
         )
-    numbers = {
+    measures = {
+        "method": name,
         **outlier_qualities(y[test], scores, flags),
         "fit_seconds": fit_seconds,
         "score_seconds": score_seconds,
     }
-    return numbers, scores, flags
+    import pandas as pd
+
+    # X's index, of tuples where it has several levels, or the row numbers.
+    rows = X.index.to_flat_index()[test] if hasattr(X, "iloc") else test
+    given = {"row": rows, "label": y[test], "score": scores, "flag": flags}
+    return measures, pd.DataFrame({"method": name, "split": number, **given})
 
 
 def outlier_qualities(
@@ -296,44 +288,3 @@ def outlier_qualities(
         "recall": float(recall),
         "false_alarm_rate": float(np.mean(flagged[~outlier])),
     }
-
-
-def _check_returned(name: str, what: str, values: Any, n_rows: int) -> np.ndarray:
-    """Return one value per row as an array, or raise."""
-    values = np.asarray(values)
-    if values.shape != (n_rows,):
-        raise ValueError(
-            f"detectors[{name!r}] must return one value per row, {what} of shape "
-            f"{(n_rows,)}, but returned shape {values.shape}. Leave it out, or wrap it."
-        )
-    return values
-
-
-# ----------------------------------------------------------------------- results
-
-
-def _table(names: list[str], numbers: list[dict[str, float]]) -> pd.DataFrame:
-    """Return means over the splits, and standard deviations."""
-    import pandas as pd
-
-    splits = pd.DataFrame(numbers).groupby(pd.Index(names, name="method"), sort=False)
-    mean, std = splits.mean(), splits.std(ddof=0)
-    # One split has no spread: 0 would say that it is known to be small.
-    std = std.where(splits.size() > 1, axis=0)
-    return mean.join(std.add_suffix("_std"))
-
-
-def _predictions(
-    work: list[tuple], given: list[Sequence[np.ndarray]], X: Any, y: np.ndarray
-) -> pd.DataFrame:
-    """Return scores and flags of the test rows of all splits and detectors."""
-    import pandas as pd
-
-    # Tuples, where the index has several levels.
-    labels = X.index.to_flat_index() if hasattr(X, "iloc") else np.arange(len(y))
-    columns = ["row", "label", "score", "flag"]
-    parts = []
-    for (name, number, _, _, test), returned in zip(work, given, strict=True):
-        values = dict(zip(columns, (labels[test], y[test], *returned), strict=True))
-        parts.append(pd.DataFrame({"method": name, "split": number, **values}))
-    return pd.concat(parts, ignore_index=True)

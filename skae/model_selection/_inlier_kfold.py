@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 class InlierKFold(BaseCrossValidator):
     """K-fold cross-validation that trains on inliers and tests on both classes.
 
-    Use it to search a detector on labelled data: the network trains on normal rows
-    only, as it will in use, and every outlier is in exactly one test fold.
-    The folds are those of ``StratifiedKFold``, with the outliers taken out of the
-    training rows.
+    Use it to search a detector on labelled data. The folds are those of
+    ``StratifiedKFold``, with the outliers taken out of the training rows.
 
     Parameters
     ----------
@@ -40,11 +38,6 @@ class InlierKFold(BaseCrossValidator):
         `shuffle`.
     TypeError
         If `shuffle` is not a bool.
-
-    See Also
-    --------
-    sklearn.model_selection.StratifiedKFold : Trains on outliers too.
-    skae.metrics.outlier_f1 : A scorer for these labels.
 
     Examples
     --------
@@ -100,12 +93,18 @@ class InlierKFold(BaseCrossValidator):
         if y is None:
             raise ValueError(
                 "InlierKFold needs y with the labels +1 (normal) and -1 (outlier), but "
-                "y is None. Without labels, use KFold and "
-                "scoring=reconstruction_score."
+                "y is None. Without labels, use KFold and scoring=reconstruction_score."
             )
         X, y = indexable(X, y)
         y = check_outlier_labels(y)
-        self._check_class_sizes(y)
+        for label, name in ((1, "inlier"), (-1, "outlier")):
+            n_rows = int(np.sum(y == label))
+            if n_rows < self.n_splits:  # a test fold would have none
+                raise ValueError(
+                    f"InlierKFold needs at least one {name} (y == {label:+d}) per test "
+                    f"fold, n_splits={self.n_splits!r} in all, but y holds {n_rows!r}. "
+                    "Lower n_splits, or label more rows."
+                )
         for train, test in self._stratified_folds().split(X, y, groups):
             yield train[y[train] == 1], test
 
@@ -133,14 +132,3 @@ class InlierKFold(BaseCrossValidator):
         return StratifiedKFold(
             self.n_splits, shuffle=self.shuffle, random_state=random_state
         )
-
-    def _check_class_sizes(self, y: np.ndarray) -> None:
-        """Raise unless every test fold can have a row of each class."""
-        for label, name in ((1, "inlier"), (-1, "outlier")):
-            n_rows = int(np.sum(y == label))
-            if n_rows < self.n_splits:
-                raise ValueError(
-                    f"InlierKFold needs at least one {name} (y == {label:+d}) per test "
-                    f"fold, n_splits={self.n_splits!r} in all, but y holds {n_rows!r}. "
-                    "Lower n_splits, or label more rows."
-                )

@@ -5,42 +5,6 @@ A rule is a small estimator, so that ``GridSearchCV`` can choose among rules
 (``threshold__n_std=[1, 2, 3]``).
 """
 
-from skae.thresholds._base import ThresholdRule
-from skae.thresholds._conformal import (
-    Conformal,
-    benjamini_hochberg,
-    conformal_p_values,
-)
-from skae.thresholds._labelled import BestF, FalseAlarmRate, Precision
-from skae.thresholds._rules import (
-    IQR,
-    MAD,
-    Contamination,
-    FixedThreshold,
-    MeanStd,
-    Quantile,
-    as_threshold_rule,
-)
-from skae.thresholds._tail import PeaksOverThreshold
+from skae._lazy import lazy_names
 
-__all__ = [
-    "IQR",
-    "MAD",
-    "BestF",
-    "Conformal",
-    "Contamination",
-    "FalseAlarmRate",
-    "FixedThreshold",
-    "MeanStd",
-    "PeaksOverThreshold",
-    "Precision",
-    "Quantile",
-    "ThresholdRule",
-    "as_threshold_rule",
-    "benjamini_hochberg",
-    "conformal_p_values",
-]
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__, __getattr__, __dir__ = lazy_names(__name__)

@@ -1,8 +1,7 @@
-"""What all threshold rules share: checks, order of steps, weighted order statistics.
+"""What all threshold rules share: checks, order of steps, a weighted quantile.
 
 A row of weight w covers a stretch of length w on the axis of cumulative weights. With
-integer weights, position j of the repeated, sorted sample is the stretch [j, j + 1]:
-nothing is repeated, and fractional weights need no other rule.
+integer weights, position j of the repeated, sorted sample is the stretch [j, j + 1].
 """
 
 from __future__ import annotations
@@ -12,14 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import (
-    check_array,
-    check_consistent_length,
-    column_or_1d,
-    metadata_routing,
-)
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import UNUSED
 
-from skae._validation import check_sample_weight, fit_context
+from skae._validation import check_weights, fit_context
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,37 +25,30 @@ if TYPE_CHECKING:
 class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """Base class of the threshold rules.
 
-    A rule learns, from the reconstruction errors of rows, the value above which a row
-    is an outlier. A detector flags ``error > threshold_``; its ``threshold_on`` says
-    from which errors the rule learns.
+    A rule learns from errors the value above which a row is an outlier. A detector's
+    ``threshold_on`` says from which errors.
 
     To write a rule, inherit from this class, give it ``_parameter_constraints``, and
-    define ``_compute_threshold(errors, weights)``: one small pure computation on
-    checked errors with positive weights.
+    define ``_compute_threshold(errors, weights)`` for checked errors with positive
+    weights.
 
     Attributes
     ----------
     threshold_ : float
         The learned threshold, in the units of the errors. Set by ``fit``.
     needs_labels : bool
-        Class attribute: whether ``fit`` needs `y`. False for all rules that use
-        the errors of normal rows alone. With True, ``_compute_threshold`` has a third
-        argument, the mask of the outliers.
+        Class attribute: whether ``fit`` needs `y`. ``_compute_threshold`` then has a
+        third argument, the mask of the outliers.
     needs_held_out : bool
         Class attribute: whether the rule's promise holds only for errors of rows that
         did not train the network. A detector then passes it no others.
     min_errors : int
         Fewest errors of normal rows that ``fit`` takes, counted in copies.
 
-    See Also
-    --------
-    as_threshold_rule : Turn None, a number or a rule into a rule.
-
     Notes
     -----
-    A weight of k means k copies of the row, and 0 means that the row is absent.
-    Fractional weights are parts of a copy. Weights that are all below 1, normalised
-    ones for instance, are first divided by the largest: only their ratios count.
+    A weight of k means k copies of the row, and 0 that it is absent. Weights that are
+    all below 1 are first divided by the largest: only their ratios count.
 
     Examples
     --------
@@ -75,17 +63,13 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """
 
     # The errors are the data, not metadata that a pipeline could route.
-    __metadata_request__fit = {"errors": metadata_routing.UNUSED}
+    __metadata_request__fit = {"errors": UNUSED}
 
     needs_labels = False
     needs_held_out = False
+    min_errors = 1  # or a property
     # Words of the error about too few: why they are needed, and how fewer would do.
     _why_errors, _fewer_errors = "", "use another rule"
-
-    @property
-    def min_errors(self) -> int:
-        """Fewest errors of normal rows that ``fit`` takes, in copies."""
-        return 1
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -103,8 +87,7 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         y : array-like of shape (n_samples,), default=None
             Labels, -1 for the known outliers. Used only where the rule `needs_labels`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A weight of k means k copies, 0 means absence. None means
-            one copy of each.
+            Weights >= 0; k means k copies, and None one copy of each.
 
         Returns
         -------
@@ -114,17 +97,19 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         ValueError
-            If the errors are empty, not 1-D, not finite, negative, fewer than
-            `min_errors` or too large for a finite threshold, if a weight is negative
-            or all are zero, or if the rule `needs_labels` and `y` holds no -1.
+            If the errors are not 1-D, not finite, negative, fewer than `min_errors` or
+            too large for a finite threshold, if a weight is negative or all are zero,
+            or if the rule `needs_labels` and `y` holds no -1.
         """
-        errors = check_errors(errors)
-        weights = copies_of(sample_weight, errors)
-        present = weights > 0
+        errors, weights = check_errors(errors, sample_weight)
+        normal = present = weights > 0
         rows = [errors[present], weights[present]]
-        normal = present
         if self.needs_labels:
-            outliers = _outlier_rows(y, errors)
+            outliers = np.zeros(len(errors), dtype=bool)
+            if y is not None:
+                labels = column_or_1d(y)
+                check_consistent_length(errors, labels)
+                outliers = labels == -1
             check_outliers_known(self, y, outliers[present])
             rows.append(outliers[present])
             normal = present & ~outliers
@@ -158,28 +143,25 @@ def check_outliers_known(rule: Any, y: ArrayLike | None, outliers: np.ndarray) -
 
 def check_enough_errors(rule: Any, n: float) -> None:
     """Raise a ValueError where a rule cannot learn from n errors of normal rows."""
-    needed = getattr(rule, "min_errors", 1)
-    if n < needed * (1 - 1e-9):
-        raise ValueError(
-            f"{in_need(rule)}, but there are {n:g}. Pass more rows, or "
-            f"{fewer_needed(rule)}."
-        )
+    if n < getattr(rule, "min_errors", 1) * (1 - 1e-9):
+        need, fewer = need_of(rule)
+        raise ValueError(f"{need}, but there are {n:g}. Pass more rows, or {fewer}.")
 
 
-def in_need(rule: Any) -> str:
-    """Return the words that say how many errors a rule needs."""
+def need_of(rule: Any) -> tuple[str, str]:
+    """Return the words for how many errors a rule needs, and what makes them fewer."""
     why = getattr(rule, "_why_errors", "")
-    return f"{rule!r} needs the errors of at least {rule.min_errors} normal rows{why}"
+    fewer = getattr(rule, "_fewer_errors", "use another rule")
+    return (
+        f"{rule!r} needs the errors of at least {rule.min_errors} normal rows{why}",
+        fewer.format(**rule.get_params(deep=False)),
+    )
 
 
-def fewer_needed(rule: Any) -> str:
-    """Return the words that say how a rule would need fewer errors."""
-    words = getattr(rule, "_fewer_errors", "use another rule")
-    return words.format(**rule.get_params(deep=False))
-
-
-def check_errors(errors: ArrayLike) -> np.ndarray:
-    """Return `errors` as a float64 array of shape (n_samples,), or raise."""
+def check_errors(
+    errors: ArrayLike, sample_weight: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors and their weights in copies (0 is absence) as float64, or raise."""
     errors = check_array(
         errors, dtype=np.float64, ensure_2d=False, allow_nd=True,
         ensure_min_samples=0, ensure_min_features=0, input_name="errors",
@@ -187,8 +169,7 @@ def check_errors(errors: ArrayLike) -> np.ndarray:
     if errors.ndim != 1:
         raise ValueError(
             f"errors must be 1-D, one reconstruction error per row, but has shape "
-            f"{errors.shape}. Pass one number per row, for instance the result of "
-            "reconstruction_error."
+            f"{errors.shape}. Pass one number per row, as reconstruction_error returns."
         )
     if errors.size == 0:
         raise ValueError(
@@ -200,74 +181,23 @@ def check_errors(errors: ArrayLike) -> np.ndarray:
             f"errors must be >= 0, but the smallest is {float(errors.min())!r}. If "
             "these are scores, where high means normal, pass -score_samples(X)."
         )
-    return errors
-
-
-def copies_of(sample_weight: ArrayLike | None, errors: np.ndarray) -> np.ndarray:
-    """Return the weights of errors in copies, where 0 is absence."""
-    if sample_weight is None:
-        return np.ones_like(errors)
-    weights = check_sample_weight(
-        sample_weight, errors, dtype=np.float64, ensure_non_negative=True
-    )
+    weights = check_weights(sample_weight, errors)
+    if weights is None:
+        return errors, np.ones_like(errors)
     # Weights that sum to 1 are not "one copy of the whole sample": where no row has
     # a full copy, the heaviest row counts as one.
-    return weights / min(1.0, weights.max())
-
-
-def _outlier_rows(y: ArrayLike | None, errors: np.ndarray) -> np.ndarray:
-    """Return the mask of the rows that are labelled -1."""
-    if y is None:
-        return np.zeros(len(errors), dtype=bool)
-    labels = column_or_1d(y)
-    check_consistent_length(errors, labels)
-    return labels == -1
-
-
-# ------------------------------------------------------- weighted order statistics
-
-
-def ascending(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values in ascending order, and their cumulative weights."""
-    order = np.argsort(values)
-    return values[order], np.cumsum(weights[order])
+    return errors, weights / min(1.0, weights.max())
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
     """Return the quantile of the repeated sample, interpolated as by NumPy (type 7)."""
-    # At position h = (W - 1) q, it is the average of the sorted sample over the stretch
-    # [h, h + 1]: of whole copies, between positions floor(h) and floor(h) + 1.
-    values, ends = ascending(values, weights)
+    # At position h = (W - 1) q, it is the average over the stretch [h, h + 1].
+    order = np.argsort(values)
+    values, ends = values[order], np.cumsum(weights[order])
     start = (ends[-1] - 1) * q
     # Stretches before the start have length 0, those past the end too.
-    inside = np.clip(ends - start, 0.0, 1.0)
-    overlap = np.diff(inside, prepend=0.0)
+    overlap = np.diff(np.clip(ends - start, 0.0, 1.0), prepend=0.0)
     covering = overlap > 0
     values, overlap = values[covering], overlap[covering]
     # One end plus a share of the rest: equal values come out exactly.
     return values[0] + np.dot(overlap, values - values[0]) / overlap.sum()
-
-
-def value_below_largest(values: np.ndarray, weights: np.ndarray, n: int) -> float:
-    """Return a value with exactly the n largest copies above it, ties permitting."""
-    # Midway between the neighbours of the cut, so that rounding elsewhere moves no row
-    # across. Where the cut falls into equal values, these stay below.
-    values, ends = ascending(values, weights)
-    cut, tolerance = ends[-1] - n, count_tolerance(ends[-1])
-    below = np.searchsorted(ends, cut - tolerance, side="left")
-    above = np.searchsorted(ends, cut + tolerance, side="right")
-    lower = values[min(below, len(values) - 1)]
-    return lower if above >= len(values) else midway(lower, values[above])
-
-
-def count_tolerance(n_copies: float) -> float:
-    """Return by how much a sum of fractional weights may miss a whole number."""
-    # A few roundings. Whole ones are exact, and 1 apart.
-    return min(1e-9 * n_copies, 0.25)
-
-
-def midway(lower: float, upper: float) -> float:
-    """Return the value midway between two errors, or the lower one: never the upper."""
-    middle = lower + (upper - lower) / 2
-    # Between adjacent floats there is no middle: it may round up to the upper one.
-    return middle if middle < upper else lower

@@ -17,12 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skae._random import stream
-from skae.thresholds._base import (
-    check_enough_errors,
-    check_outliers_known,
-    fewer_needed,
-    in_need,
-)
+from skae.thresholds._base import check_enough_errors, check_outliers_known, need_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,9 +83,9 @@ class Calibration:
     def latest(self, rule: Any, most: int = N_LATEST) -> Calibration:
         """Return the latest errors: as many as are kept, or as the rule needs."""
         n = max(most, getattr(rule, "min_errors", 1))
-        parts = (self.errors, self.weight, self.outlier)
-        kept = (None if part is None else part[-n:].copy() for part in parts)
-        return Calibration(*kept, self.held_out)
+        weight = None if self.weight is None else self.weight[-n:].copy()
+        outlier = None if self.outlier is None else self.outlier[-n:].copy()
+        return Calibration(self.errors[-n:].copy(), weight, outlier, self.held_out)
 
     def check(self, rule: Any, y: Any) -> None:
         """Raise a ValueError where these errors are too few for a rule."""
@@ -139,20 +134,19 @@ def source_of(rule: Any, threshold_on: str) -> str:
 
 
 def hold_out(table: Any, rule: Any, seed: int) -> tuple[Any, Any]:
-    """Return (kept, held) parts of the normal rows, chosen at random.
-
-    A fifth is held out, or as many as the rule needs; those of one seed begin alike.
-    """
+    """Return (kept, held) parts of the normal rows, chosen at random."""
+    # A fifth is held out, or as many as the rule needs; those of one seed begin alike.
     n = len(table.X)
     needed = getattr(rule, "min_errors", 1)
     shuffled = stream(seed, "calibration").permutation(n)
     n_held = max(round(HELD_FRACTION * n), _rows_for(needed, table.weight, shuffled))
     if n_held > n - _FEWEST_TRAINED:
+        need, fewer = need_of(rule)
         or_cv = ", or use threshold_on='cv'" if needed <= n else ""
         raise ValueError(
-            f"{in_need(rule)} that do not train the network, but of {n} normal rows at "
-            f"most {max(0, n - _FEWEST_TRAINED)} can be held out. Pass more rows, or "
-            f"{fewer_needed(rule)}{or_cv}."
+            f"{need} that do not train the network, but of {n} normal rows at most "
+            f"{max(0, n - _FEWEST_TRAINED)} can be held out. Pass more rows, or "
+            f"{fewer}{or_cv}."
         )
     kept, held = np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
     return table.take(kept), table.take(held)
@@ -186,11 +180,9 @@ def known_outliers(rule: Any, table: Any, y: Any, is_normal: NDArray) -> Any | N
 
 
 def calibrate(scorer: Any, normal: Any, held: Any, outliers: Any) -> Calibration:
-    """Return the errors of held-out rows, or of training rows, and of outliers.
-
-    Only a part of the normal rows is held out, but all outliers are shown: each counts
-    by that part, so that outliers are as common as among all rows.
-    """
+    """Return the errors of held-out rows, or of training rows, and of outliers."""
+    # Only a part of the normal rows is held out, but all outliers are shown: each
+    # counts by that part, so that outliers are as common as among all rows.
     if held is None:
         seen = Calibration(scorer.train_errors, normal.weight, held_out=False)
     else:
@@ -245,11 +237,8 @@ def kept_for(
 def cross_fitted(
     learn_scorer: Callable[[Any, int], Any], normal: Any, outliers: Any, seed: int
 ) -> Calibration:
-    """Return each row's error by a scorer that is learned without its fold.
-
-    ``learn_scorer`` takes a table and a seed. Outliers, which train none, are spread
-    over the folds as the normal rows are.
-    """
+    """Return each row's error by a scorer that is learned without its fold."""
+    # Outliers, which train none, are spread over the folds as the normal rows are.
     n = len(normal.X)
     if n <= _FEWEST_TRAINED:
         raise ValueError(

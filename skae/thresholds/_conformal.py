@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skae._validation import Interval, validate_params
-from skae.thresholds._base import ThresholdRule, ascending, check_errors, copies_of
+from skae.thresholds._base import ThresholdRule, check_errors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 # Counts of fractional weights, and shares of whole ones, miss a whole number by a few
 # roundings.
 _ROUNDING = 1e-9
-# What the same error may differ by from call to call, relative to it, and more.
-_MARGIN = 1e-10
 
 
 class Conformal(ThresholdRule):
@@ -27,8 +25,8 @@ class Conformal(ThresholdRule):
 
     The right rule when the rate of false alarms must hold for any network and any
     distribution of the errors: of fresh normal rows, at most a share `alpha` is flagged
-    on average. It needs the errors of normal rows that
-    neither trained the network nor chose its epoch, and a detector passes it no others.
+    on average. It needs the errors of normal rows that neither trained the network nor
+    chose its epoch, and a detector passes it no others.
 
     Parameters
     ----------
@@ -45,7 +43,6 @@ class Conformal(ThresholdRule):
     --------
     conformal_p_values : The p-values; a row is flagged where its own is <= alpha.
     benjamini_hochberg : Flags rows of a batch with a bound on the share of false ones.
-    Quantile : Nearly the same value, without the guarantee.
 
     Notes
     -----
@@ -55,17 +52,15 @@ class Conformal(ThresholdRule):
     .. math:: p = \frac{1 + \#\{i: e_i \ge e\}}{n + 1}
 
     and is flagged where :math:`p \le \alpha` [1]_. Where the row and the held-out ones
-    are exchangeable, as independent draws of one distribution are, the probability
-    of that is at most alpha, and more than :math:`\alpha - 1 / (n + 1)` where no two
-    errors are equal. That is a mean over draws of the held-out rows; for one fit, the
-    rate is spread around it by about :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
+    are exchangeable, the probability of that is at most alpha, and more than
+    :math:`\alpha - 1 / (n + 1)` where no two errors are equal. That is a mean over
+    draws of the held-out rows; for one fit, the rate is spread around it by about
+    :math:`\sqrt{\alpha (1 - \alpha) / n}` [2]_.
 
-    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"`` they
-    come from networks that did not see their rows, but new rows are judged by another
-    network, trained on all rows. The guarantee is then lost, and even the rate 2 alpha
-    of CV+ [3]_, which compares a new row with each error by that error's own network.
-    Trained on fewer rows, those networks have rather larger errors: in simulations,
-    here and in [4]_, about alpha or fewer are flagged.
+    A detector's ``threshold_on="validation"`` provides such errors. With ``"cv"``, new
+    rows are judged by another network than these, trained on all rows. The guarantee is
+    then lost, and even the rate 2 alpha of CV+ [3]_. In simulations, here and in [4]_,
+    about alpha or fewer are flagged.
 
     References
     ----------
@@ -99,19 +94,20 @@ class Conformal(ThresholdRule):
         self.alpha = alpha
 
     @property
-    def min_errors(self) -> int:
+    def min_errors(self) -> int:  # type: ignore[override]
         """Fewest errors that ``fit`` takes, in copies: 1 / alpha - 1, rounded up."""
         return errors_for_rate(self.alpha)
 
     def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
         """Return the smallest error that (1 - alpha)(n + 1) copies do not exceed."""
-        errors, ends = ascending(errors, weights)
+        order = np.argsort(errors)
+        errors, ends = errors[order], np.cumsum(weights[order])
         needed = (1 - self.alpha) * (ends[-1] + 1)
         place = np.searchsorted(ends, needed * (1 - _ROUNDING))
         found = errors[min(place, len(errors) - 1)]
         # The row whose error it is may have another last digit when it is scored
         # together with other rows, and must not be flagged then.
-        margin = found * _MARGIN
+        margin = found * 1e-10
         larger = errors[np.searchsorted(errors, found, side="right") :][:1]
         return found + (min(margin, (larger[0] - found) / 2) if len(larger) else margin)
 
@@ -144,14 +140,12 @@ def conformal_p_values(
 
     See Also
     --------
-    Conformal : The threshold with the same verdicts.
     benjamini_hochberg : Flags rows by their p-values.
 
     Notes
     -----
-    :math:`p = (1 + \#\{i: e_i \ge e\}) / (n + 1)`, counted in copies. For a normal row
-    that is exchangeable with the calibration rows, :math:`P(p \le \alpha) \le \alpha`
-    for every alpha.
+    :math:`p = (1 + \#\{i: e_i \ge e\}) / (n + 1)`, counted in copies. For a normal row,
+    :math:`P(p \le \alpha) \le \alpha` for every alpha; see `Conformal`.
 
     Examples
     --------
@@ -159,8 +153,8 @@ def conformal_p_values(
     >>> conformal_p_values([0.5, 3.0, 9.0], [1.0, 2.0, 4.0])
     array([1.  , 0.5 , 0.25])
     """
-    errors, known = check_errors(errors), check_errors(calibration_errors)
-    weights = copies_of(sample_weight, known)
+    errors, _ = check_errors(errors)
+    known, weights = check_errors(calibration_errors, sample_weight)
     order = np.argsort(known)
     # From the largest down: what lies at or above the k-th is summed, not subtracted.
     above = np.append(np.cumsum(weights[order][::-1])[::-1], 0.0)
@@ -176,8 +170,7 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
     r"""Select the outliers of a batch of rows, with a bounded share of false ones.
 
     The right choice when a batch of rows is inspected together, and the share of false
-    alarms among the alarms matters. Whether a row is selected depends on the others,
-    unlike in ``predict``, which judges each row alone.
+    alarms among the alarms matters. Whether a row is selected depends on the others.
 
     Parameters
     ----------
@@ -197,17 +190,13 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
     ValueError
         If a p-value is not between 0 and 1, or if they are not 1-D.
 
-    See Also
-    --------
-    conformal_p_values : P-values from reconstruction errors.
-
     Notes
     -----
     With the p-values in ascending order, the first k rows are selected, k the largest
     number with :math:`p_{(k)} \le \alpha k / m` for m rows [1]_. Conformal p-values of
-    one batch share their calibration errors and so depend on each other, but
-    positively, which keeps the bound [2]_. None can be below 1 / (n + 1) for n
-    calibration errors: with few of them, nothing is selected in a large batch.
+    one batch depend on each other, but positively, which keeps the bound [2]_. None can
+    be below 1 / (n + 1) for n calibration errors: with few of them, nothing is selected
+    in a large batch.
 
     References
     ----------
@@ -233,15 +222,13 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
             f"p_values must be 1-D, one per row, but has shape {p_values.shape}. Pass "
             "for instance the result of detector.p_values(X)."
         )
-    if len(p_values) == 0:
-        return np.zeros(0, dtype=bool)
-    if p_values.min() < 0 or p_values.max() > 1:
+    if len(p_values) and (p_values.min() < 0 or p_values.max() > 1):
         raise ValueError(
             "p_values must lie between 0 and 1, but range from "
             f"{p_values.min():.3g} to {p_values.max():.3g}. Pass for instance the "
             "result of detector.p_values(X), not scores."
         )
-    smallest = np.sort(p_values)
-    bounds = alpha * np.arange(1, len(p_values) + 1) / len(p_values)
-    passing = smallest[smallest <= bounds * (1 + _ROUNDING)]
+    ascending = np.sort(p_values)
+    bounds = alpha * np.arange(1, len(p_values) + 1) / max(1, len(p_values))
+    passing = ascending[ascending <= bounds * (1 + _ROUNDING)]
     return p_values <= passing.max(initial=-1.0)

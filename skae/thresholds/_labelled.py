@@ -8,40 +8,15 @@ from numbers import Real
 import numpy as np
 
 from skae._validation import Interval
-from skae.thresholds._base import ThresholdRule, midway
+from skae.thresholds._base import ThresholdRule
 from skae.thresholds._conformal import errors_for_rate
 
 # Two thresholds that differ by roundings alone are equally good.
 _ROUNDING = 1e-12
 
 
-class Candidates:
-    """The thresholds that differ in what they flag: one at each distinct error."""
-
-    def __init__(
-        self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
-    ) -> None:
-        # Ascending. Candidate k flags what is above values[k]: so many copies of
-        # normal rows, and so many of outliers. The n are all copies.
-        self.values, place = np.unique(errors, return_inverse=True)
-        self.normal, self.n_normal = self._flagged(place, weights * ~outliers)
-        self.found, self.n_outliers = self._flagged(place, weights * outliers)
-
-    def _flagged(
-        self, place: np.ndarray, weights: np.ndarray
-    ) -> tuple[np.ndarray, float]:
-        """Return the copies that each candidate flags, and all of them."""
-        copies = np.bincount(place, weights, len(self.values))
-        above = np.cumsum(copies[::-1])[::-1]
-        return np.append(above[1:], 0.0), above[0]
-
-    def highest(self, quality: np.ndarray) -> int:
-        """Return the place of the highest quality, the largest threshold of equals."""
-        return int(np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1])
-
-
 class LabelledRule(ThresholdRule):
-    """Base of the rules that choose among `Candidates`."""
+    """Base of the rules that try the thresholds that differ in what they flag."""
 
     needs_labels = True
 
@@ -49,20 +24,34 @@ class LabelledRule(ThresholdRule):
         self, errors: np.ndarray, weights: np.ndarray, outliers: np.ndarray
     ) -> float:
         """Return the best candidate's threshold: midway to the next error, if any."""
-        candidates = Candidates(errors, weights, outliers)
-        lower, *higher = candidates.values[self._best(candidates) :][:2]
-        return midway(lower, higher[0]) if higher else lower
+        # Ascending: candidate k flags what is above values[k].
+        values, place = np.unique(errors, return_inverse=True)
+        normal, found = (
+            np.cumsum(np.bincount(place, weights * rows, len(values))[::-1])[::-1]
+            for rows in (~outliers, outliers)
+        )
+        flagged, hits = np.append(normal[1:], 0.0), np.append(found[1:], 0.0)
+        quality = self._quality(flagged, hits, normal[0], found[0])
+        # The largest threshold of equally good ones.
+        best = np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1]
+        lower, *higher = values[best:][:2]
+        if not higher:
+            return lower
+        # Between adjacent floats, the middle may round up to the upper one.
+        return min(lower + (higher[0] - lower) / 2, np.nextafter(higher[0], lower))
 
     @abstractmethod
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the best candidate."""
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return how good the candidates are; all arguments are numbers of copies."""
 
 
 class BestF(LabelledRule):
     r"""The threshold with the highest F score on labelled rows.
 
     The right rule when outliers are known that are like those to come, and as common.
-    On new rows the score is lower than in the fit, the more so the fewer outliers.
+    On new rows, the score is lower than in the fit.
 
     Parameters
     ----------
@@ -77,8 +66,6 @@ class BestF(LabelledRule):
 
     See Also
     --------
-    FalseAlarmRate : Bounds the share of the normal rows that are flagged.
-    Precision : Bounds the share of normal rows among the flagged ones.
     skae.metrics.outlier_f1 : The same score, for a search.
 
     Notes
@@ -87,8 +74,8 @@ class BestF(LabelledRule):
 
     .. math:: F_\beta = \frac{(1 + \beta^2) TP}{(1 + \beta^2) TP + \beta^2 FN + FP} .
 
-    A row with the smallest error of all is never flagged. In a search, use
-    ``StratifiedKFold``: `skae.InlierKFold` leaves the outliers out of the rows to fit.
+    In a search, use ``StratifiedKFold``: `skae.InlierKFold` leaves the outliers out of
+    the rows to fit.
 
     Examples
     --------
@@ -102,20 +89,20 @@ class BestF(LabelledRule):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the highest F score."""
-        squared = self.beta**2
-        found = (1 + squared) * candidates.found
-        missed = squared * (candidates.n_outliers - candidates.found)
-        return candidates.highest(found / (found + missed + candidates.normal))
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return the F scores."""
+        missed = self.beta**2 * (n_outliers - found)
+        found = (1 + self.beta**2) * found
+        return found / (found + missed + flagged)
 
 
 class FalseAlarmRate(LabelledRule):
     r"""The threshold that finds most outliers at a bounded rate of false alarms.
 
     The right rule when outliers are known, perhaps few, and the rate of false alarms
-    must hold: of fresh normal rows, at most a share `rate` is flagged on average, and
-    fewer where the known outliers lie above that bound.
+    must hold: of fresh normal rows, at most a share `rate` is flagged on average.
 
     Parameters
     ----------
@@ -130,17 +117,12 @@ class FalseAlarmRate(LabelledRule):
         of n normal rows, the largest with the highest recall of outliers; where none of
         these finds any, the smallest, that of ``Conformal(rate)``.
 
-    See Also
-    --------
-    Conformal : Needs no outliers.
-    Precision : Bounds the share of normal rows among the flagged ones.
-
     Notes
     -----
     The guarantee is that of `Conformal`, whose threshold bounds this one from below: it
     needs normal rows that did not train the network, and a detector passes it no
-    others. The outliers need not be like those to come. Such thresholds are studied in
-    [1]_, with a bound for each fit instead of their mean.
+    others. The outliers need not be like those to come. In [1]_, there is a bound for
+    each fit instead of their mean.
 
     References
     ----------
@@ -165,18 +147,18 @@ class FalseAlarmRate(LabelledRule):
         self.rate = rate
 
     @property
-    def min_errors(self) -> int:
+    def min_errors(self) -> int:  # type: ignore[override]
         """Fewest errors of normal rows that ``fit`` takes: 1 / rate - 1, rounded up."""
         return errors_for_rate(self.rate)
 
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the highest recall at the rate."""
-        bound = self.rate * (candidates.n_normal + 1) * (1 + 1e-9)
-        allowed = 1 + candidates.normal <= bound
-        found = np.where(allowed, candidates.found, 0.0)
-        if found.any():
-            return candidates.highest(found)
-        return int(np.flatnonzero(allowed)[0])
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return the outliers found at the rate."""
+        allowed = 1 + flagged <= self.rate * (n_normal + 1) * (1 + 1e-9)
+        found = np.where(allowed, found, 0.0)
+        # Where none is found, only the smallest threshold is good.
+        return found if found.any() else np.arange(len(found)) == np.argmax(allowed)
 
 
 class Precision(LabelledRule):
@@ -198,16 +180,14 @@ class Precision(LabelledRule):
 
     See Also
     --------
-    FalseAlarmRate : Does not depend on how common outliers are.
     benjamini_hochberg : Bounds the same share in a batch, without known outliers.
 
     Notes
     -----
     The additional false alarm pays for having tried many thresholds, as in the knockoff
-    filter [1]_; without it, the precision on new rows would be too low on
-    average, the more so the fewer outliers there are. The rule needs errors of normal
-    rows that did not train the network, and a detector passes it no others; where only
-    a part of the normal rows is held out, outliers count by the same part.
+    filter [1]_. The rule needs errors of normal rows that did not train the network,
+    and a detector passes it no others; where only a part of them is held out, outliers
+    count by the same part.
 
     References
     ----------
@@ -229,15 +209,17 @@ class Precision(LabelledRule):
     def __init__(self, target: float = 0.9) -> None:
         self.target = target
 
-    def _best(self, candidates: Candidates) -> int:
-        """Return the place of the highest recall at the precision."""
-        precision = candidates.found / (candidates.found + candidates.normal + 1)
+    def _quality(
+        self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
+    ) -> np.ndarray:
+        """Return the outliers found at the precision."""
+        precision = found / (found + flagged + 1)
         allowed = precision >= self.target * (1 - _ROUNDING)
         if not allowed.any():
             raise ValueError(
                 f"{self!r} is out of reach: with one false alarm more than seen, the "
                 f"highest precision of a threshold is {precision.max():.3g}, for "
-                f"{candidates.n_outliers:g} outliers and {candidates.n_normal:g} "
-                "normal rows. Lower target, or pass more outliers."
+                f"{n_outliers:g} outliers and {n_normal:g} normal rows. Lower target, "
+                "or pass more outliers."
             )
-        return candidates.highest(np.where(allowed, candidates.found, 0.0))
+        return np.where(allowed, found, 0.0)

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._validation import Interval, InvalidParameterError
-from skae.thresholds._base import ThresholdRule, value_below_largest, weighted_quantile
-
-# Makes the MAD of a normal sample estimate its standard deviation.
-_MAD_TO_STD = 1.4826
+from skae.thresholds._base import ThresholdRule, weighted_quantile
 
 
 def as_threshold_rule(threshold: Any) -> Any:
@@ -34,10 +31,6 @@ def as_threshold_rule(threshold: Any) -> Any:
     InvalidParameterError
         Both a ValueError and a TypeError: if `threshold` is anything else, or a
         number that is negative or not finite.
-
-    See Also
-    --------
-    ThresholdRule : The base class of the rules.
 
     Examples
     --------
@@ -73,8 +66,8 @@ class FixedThreshold(ThresholdRule):
     """A threshold that is known beforehand.
 
     The right rule when the units of the error have a meaning: a tolerance from a
-    specification, or a value found on other data. Unlike every other rule, it does not
-    scale with the errors. A plain number given to a detector means this rule.
+    specification, or a value found on other data. A plain number given to a detector
+    means this rule.
 
     Parameters
     ----------
@@ -85,10 +78,6 @@ class FixedThreshold(ThresholdRule):
     ----------
     threshold_ : float
         `value`.
-
-    See Also
-    --------
-    Quantile : Fixes the share of false alarms instead.
 
     Examples
     --------
@@ -111,14 +100,13 @@ class Quantile(ThresholdRule):
     """A quantile of the training errors.
 
     The right rule when the training rows are all normal and a rate of false alarms
-    can be named: about ``1 - q`` of fresh normal rows will be flagged, somewhat more
-    where the network overfits its training rows.
+    can be named: about ``1 - q`` of fresh normal rows are flagged, more where the
+    network overfits.
 
     Parameters
     ----------
     q : float, default=0.95
-        Share of the training errors at or below the threshold, 0 < q <= 1. With 1
-        the threshold is the largest training error.
+        Share of the training errors at or below the threshold, 0 < q <= 1.
 
     Attributes
     ----------
@@ -129,7 +117,6 @@ class Quantile(ThresholdRule):
 
     See Also
     --------
-    Contamination : Flags an exact number of training rows.
     Conformal : Guarantees the rate, from errors of rows that did not train.
 
     References
@@ -170,12 +157,8 @@ class Contamination(ThresholdRule):
     threshold_ : float
         With :math:`k = \operatorname{round}(\mathrm{fraction} \cdot n)`, half to even,
         the value midway between the k-th and the (k+1)-th largest of the n errors, so
-        that exactly k are above it. Where these two are equal, it is that error, and
-        fewer than k are above. With k = 0 it is the largest error.
-
-    See Also
-    --------
-    Quantile : Interpolates instead of counting.
+        that exactly k are above it, or fewer where these two are equal. With k = 0 it
+        is the largest error.
 
     Examples
     --------
@@ -190,9 +173,21 @@ class Contamination(ThresholdRule):
         self.fraction = fraction
 
     def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
-        """Return the value below the largest `fraction` of the copies."""
-        n_flagged = round(self.fraction * float(weights.sum()))
-        return value_below_largest(errors, weights, n_flagged)
+        """Return a value with a share of the copies above it, ties permitting."""
+        # Midway between the neighbours of the cut, so that rounding elsewhere moves no
+        # row across. Where the cut falls into equal values, these stay below.
+        order = np.argsort(errors)
+        errors, ends = errors[order], np.cumsum(weights[order])
+        cut = ends[-1] - round(self.fraction * float(weights.sum()))
+        tolerance = min(1e-9 * ends[-1], 0.25)  # sums of fractional weights are rounded
+        below = np.searchsorted(ends, cut - tolerance, side="left")
+        above = np.searchsorted(ends, cut + tolerance, side="right")
+        lower = errors[min(below, len(errors) - 1)]
+        if above == len(errors):
+            return lower
+        # Between adjacent floats, the middle may round up to the upper one.
+        upper = errors[above]
+        return min(lower + (upper - lower) / 2, np.nextafter(upper, lower))
 
 
 class MeanStd(ThresholdRule):
@@ -201,8 +196,7 @@ class MeanStd(ThresholdRule):
     The rule of the TensorFlow tutorials, for training rows that are all normal and
     errors without a heavy tail. For normally distributed errors, the rate of false
     alarms is 16 % at ``n_std=1``, 2.3 % at 2 and 0.13 % at 3; in general, at most
-    ``1 / (1 + n_std**2)`` (Cantelli's inequality). Outliers among the training rows
-    raise the threshold.
+    ``1 / (1 + n_std**2)`` (Cantelli's inequality).
 
     Parameters
     ----------
@@ -217,7 +211,7 @@ class MeanStd(ThresholdRule):
 
     See Also
     --------
-    MAD : The same idea, robust to outliers among the training rows.
+    MAD : Robust to outliers among the training rows.
 
     Examples
     --------
@@ -257,20 +251,13 @@ class MAD(ThresholdRule):
     Parameters
     ----------
     n_mad : float, default=3.0
-        Number of median absolute deviations above the median, >= 0, each scaled to
-        one standard deviation of a normal distribution.
+        Number of median absolute deviations above the median, >= 0.
 
     Attributes
     ----------
     threshold_ : float
         With the median m of the errors e,
-        :math:`m + 1.4826 \, n_\mathrm{mad} \operatorname{median} |e - m|` [1]_. If more
-        than half of the errors are equal, it is that error.
-
-    See Also
-    --------
-    MeanStd : The same idea, for training rows that are all normal.
-    IQR : Takes the upper half of the errors into account.
+        :math:`m + 1.4826 \, n_\mathrm{mad} \operatorname{median} |e - m|` [1]_.
 
     References
     ----------
@@ -294,7 +281,8 @@ class MAD(ThresholdRule):
         """Return the weighted median plus scaled absolute deviations."""
         median = weighted_quantile(errors, weights, 0.5)
         deviation = weighted_quantile(np.abs(errors - median), weights, 0.5)
-        return median + self.n_mad * _MAD_TO_STD * deviation
+        # Of a normal sample, 1.4826 MAD estimates the standard deviation.
+        return median + self.n_mad * 1.4826 * deviation
 
 
 class IQR(ThresholdRule):
@@ -314,10 +302,6 @@ class IQR(ThresholdRule):
     threshold_ : float
         :math:`Q_3 + k \, (Q_3 - Q_1)` [1]_, with quartiles as ``numpy.quantile``
         interpolates them.
-
-    See Also
-    --------
-    MAD : Withstands outliers in up to half of the training rows.
 
     References
     ----------

@@ -9,12 +9,11 @@ import numpy as np
 from scipy.optimize import brentq
 
 from skae._validation import Interval
-from skae.thresholds._base import ThresholdRule, ascending, count_tolerance
+from skae.thresholds._base import ThresholdRule
 
 # Errors above the start of the tail that its two parameters are learned from, at least.
 _FEWEST_EXCESSES = 10
-# The prior of the shape: normal around 0, an exponential tail. What a wider one gains
-# for heavy tails it loses for light ones; a tail lighter than -1/2 is taken for that.
+# The prior of the shape: normal around 0, an exponential tail; -1/2 is the lightest.
 _SHAPE_SPREAD = 0.5
 _SHAPES, _LOG_SCALES = (-0.5, 2.0), (-3.0, 3.0)
 # The posterior is computed on a grid that closes in on where it is not negligible.
@@ -41,10 +40,6 @@ class PeaksOverThreshold(ThresholdRule):
     threshold_ : float
         The value that a fresh error exceeds with probability `risk`.
 
-    See Also
-    --------
-    Conformal : A guarantee instead of a model, for larger rates.
-
     Notes
     -----
     Above a high value u, excesses :math:`x = e - u` follow nearly a generalised Pareto
@@ -54,16 +49,13 @@ class PeaksOverThreshold(ThresholdRule):
 
     With k of n errors above u, the (k + 1)-th largest one, :math:`\zeta` is
     :math:`(k + 1) / (n + 1)`, its expected value. Estimates of :math:`\xi` and
-    :math:`\sigma` put in here, as in [2]_, give thresholds that are too low on
-    average, since an underestimated tail costs more than an overestimated one gains.
+    :math:`\sigma` put in here, as in [2]_, give thresholds that are too low on average.
     So the right-hand side is averaged over what the excesses say about both: their
     posterior with the prior :math:`\xi \sim N(0, 0.5^2)`, :math:`\xi \ge -0.5`, and a
     flat one of :math:`\log \sigma`; the threshold is where the mean is `risk` [3]_.
 
     The risk is a mean over draws of the errors, and as good as the model: of errors
-    with an upper bound, fewer are flagged, as with a tail that begins where the
-    distribution is no tail yet. Where no error is above u, as all are equal, the
-    threshold is u.
+    with an upper bound, fewer are flagged.
 
     References
     ----------
@@ -92,17 +84,15 @@ class PeaksOverThreshold(ThresholdRule):
     }
 
     needs_held_out = True
-    _why_errors, _fewer_errors = (
-        " (10 of them in the tail)",
-        "raise tail_fraction (now {tail_fraction!r})",
-    )
+    _why_errors = " (10 of them in the tail)"
+    _fewer_errors = "raise tail_fraction (now {tail_fraction!r})"
 
     def __init__(self, risk: float = 1e-3, tail_fraction: float = 0.1) -> None:
         self.risk = risk
         self.tail_fraction = tail_fraction
 
     @property
-    def min_errors(self) -> int:
+    def min_errors(self) -> int:  # type: ignore[override]
         """Fewest errors that ``fit`` takes, in copies: 10 / tail_fraction."""
         return ceil(_FEWEST_EXCESSES / self.tail_fraction * (1 - 1e-9))
 
@@ -118,7 +108,12 @@ class PeaksOverThreshold(ThresholdRule):
     def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
         """Return the start of the tail plus the excess of the risk."""
         self.check()
-        start = _tail_start(errors, weights, self.tail_fraction)
+        order = np.argsort(errors)
+        ends = np.cumsum(weights[order])
+        cut = ends[-1] - round(self.tail_fraction * float(ends[-1]))
+        # Sums of fractional weights are rounded.
+        place = np.searchsorted(ends, cut - min(1e-9 * ends[-1], 0.25))
+        start = errors[order][place]
         above = errors > start
         n_above = weights[above].sum()
         share = (n_above + 1) / (weights.sum() + 1)
@@ -127,13 +122,6 @@ class PeaksOverThreshold(ThresholdRule):
         excesses, copies = errors[above] - start, weights[above]
         unit = np.average(excesses, weights=copies)
         return start + unit * _tail_quantile(excesses / unit, copies, self.risk / share)
-
-
-def _tail_start(errors: np.ndarray, weights: np.ndarray, fraction: float) -> float:
-    """Return the largest error that is not in the tail."""
-    errors, ends = ascending(errors, weights)
-    cut = ends[-1] - round(fraction * float(ends[-1]))
-    return errors[np.searchsorted(ends, cut - count_tolerance(ends[-1]))]
 
 
 def _tail_quantile(

@@ -1,0 +1,15 @@
+from skae.thresholds._base import ThresholdRule as ThresholdRule
+from skae.thresholds._conformal import Conformal as Conformal
+from skae.thresholds._conformal import benjamini_hochberg as benjamini_hochberg
+from skae.thresholds._conformal import conformal_p_values as conformal_p_values
+from skae.thresholds._labelled import BestF as BestF
+from skae.thresholds._labelled import FalseAlarmRate as FalseAlarmRate
+from skae.thresholds._labelled import Precision as Precision
+from skae.thresholds._rules import IQR as IQR
+from skae.thresholds._rules import MAD as MAD
+from skae.thresholds._rules import Contamination as Contamination
+from skae.thresholds._rules import FixedThreshold as FixedThreshold
+from skae.thresholds._rules import MeanStd as MeanStd
+from skae.thresholds._rules import Quantile as Quantile
+from skae.thresholds._rules import as_threshold_rule as as_threshold_rule
+from skae.thresholds._tail import PeaksOverThreshold as PeaksOverThreshold

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_array, validate_data
 
 from skae._autoencoder import (
     Autoencoder,
-    NoMemory,
     Passes,
     Settings,
     Table,
@@ -254,9 +253,9 @@ class BaseAutoencoder(BaseEstimator):
     def _memory_of(self, training: Training, *, is_fold: bool = False) -> Any:
         """Return what keeps the networks of a training, and what follows from them."""
         if self.memory is None or self.callbacks or self.warm_start:
-            return NoMemory()
+            return None
         if is_fold and not isinstance(self.random_state, Integral):
-            return NoMemory()  # one warning, of all rows' training, is enough
+            return None  # one warning, of all rows' training, is enough
         # Few use it, and it needs packages.
         from skae._autoencoder._memory import TrainingMemory
 
@@ -269,7 +268,7 @@ class BaseAutoencoder(BaseEstimator):
     def _train(
         self,
         training: Training,
-        memory: Any = None,
+        memory: Any,
         n_networks: int = 1,
         *,
         is_fold: bool = False,
@@ -281,7 +280,7 @@ class BaseAutoencoder(BaseEstimator):
             Watching(self.callbacks, self.verbose),
             n_networks=n_networks,
             known=getattr(self, "_networks", ()) if is_warm else (),
-            memory=self._memory_of(training) if memory is None else memory,
+            memory=memory,
         )
 
     def _train_pass(
@@ -303,7 +302,7 @@ class BaseAutoencoder(BaseEstimator):
         self.history_ = first.history
         self.n_iter_ = len(first.history["loss"])
         self.scaler_ = first.scaler
-        self.latent_shape_ = first.latent_shape
+        self.latent_shape_ = first.forward.latent_shape
         self.reconstruction_err_, self.r2_ = first.train_mse, first.train_r2
 
     # -------------------------------------------------------- fitted network

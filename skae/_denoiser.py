@@ -229,7 +229,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         validation = self._check_validation(X_val, y_val, y)
         rows = self._counted(table, at_least=2)
         seed = seed_from(self.random_state)
-        networks = self._train(Training(self._settings(), rows, validation, seed))
+        training = Training(self._settings(), rows, validation, seed)
+        networks = self._train(training, self._memory_of(training))
         self._passes, self._target_ndim = None, X.ndim if y is None else y.ndim
         self._set_networks(networks)
         return self

@@ -315,7 +315,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal = normal_rows(y, X, "y", at_least=2)
-        outliers = calibration.known_outliers(rule, table, y, is_normal)
+        outliers = None
+        if calibration.needs_labels(rule):
+            outliers = calibration.known_outliers(rule, table, y, is_normal)
         normal = self._counted(table.take(is_normal), at_least=2)
         validation = None
         if X_val is not None:
@@ -349,7 +351,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]
-        seen = memory.recall(name, seen_by_rule)
+        seen = seen_by_rule() if memory is None else memory.recall(name, seen_by_rule)
         self._passes = self._compared_rows = None
         self._set_scorer(scorer, rows)
         self._set_threshold(rule, seen, source)

@@ -226,7 +226,8 @@ class AutoencoderTransformer(
         if X_val is not None:
             validation = self._counted(Table(self._check_X(X_val)), at_least=1)
         seed = seed_from(self.random_state)
-        networks = self._train(Training(self._settings(), rows, validation, seed))
+        training = Training(self._settings(), rows, validation, seed)
+        networks = self._train(training, self._memory_of(training))
         self._passes = None
         self._set_networks(networks)
         return self

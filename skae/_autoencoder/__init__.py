@@ -12,7 +12,6 @@ from skae._autoencoder._settings import (
     resolved_rate,
 )
 from skae._autoencoder._train import (
-    NoMemory,
     Passes,
     Table,
     Training,
@@ -25,7 +24,6 @@ from skae._autoencoder._value import Autoencoder
 __all__ = [
     "Autoencoder",
     "Budget",
-    "NoMemory",
     "Passes",
     "Settings",
     "Table",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -91,14 +91,6 @@ class Progress:
     n_passes: int = 0
 
 
-class NoMemory:
-    """Stands for a `TrainingMemory` where nothing is kept."""
-
-    def recall(self, name: list[Any], compute: Callable[[], Any]) -> Any:
-        """Return ``compute()``."""
-        return compute()
-
-
 def train(
     training: Training,
     watching: Watching,
@@ -112,14 +104,19 @@ def train(
     def trained(number: int, seed: int, begun: Autoencoder | None) -> Autoencoder:
         one = replace(training, seed=seed)
         autoencoder, _ = train_autoencoder(one, watching, Progress(begun))
-        return _measured(autoencoder, training.rows) if number == 0 else autoencoder
+        if number == 0:
+            _measure(autoencoder, training.rows)
+        return autoencoder
 
-    memory = NoMemory() if memory is None else memory
-    pairs = _paired(network_seeds(training.seed, n_networks), known)
-    return [
-        memory.recall(["network", number], functools.partial(trained, number, *pair))
-        for number, pair in enumerate(pairs)
-    ]
+    seeds = network_seeds(training.seed, n_networks)
+    networks = []
+    for number, pair in enumerate(zip_longest(seeds, known[:n_networks])):
+        compute = functools.partial(trained, number, *pair)
+        is_kept = memory is not None
+        networks.append(
+            memory.recall(["network", number], compute) if is_kept else compute()
+        )
+    return networks
 
 
 def train_pass(
@@ -134,7 +131,8 @@ def train_pass(
     """Make one pass over some rows, continuing where the last one ended."""
     seeds = network_seeds(passes.seed, n_networks)
     networks, optimizers = [], []
-    for seed, begun, optimizer in _paired(seeds, known, passes.optimizers):
+    states = passes.optimizers[:n_networks]
+    for seed, begun, optimizer in zip_longest(seeds, known[:n_networks], states):
         history = {"loss": []} if begun is None else begun.history
         progress = Progress(begun, optimizer, len(history["loss"]))
         training = Training(settings.for_one_pass(), rows, None, seed)
@@ -145,7 +143,7 @@ def train_pass(
         }
         networks.append(network)
         optimizers.append(optimizer)
-    _measured(networks[0], rows)
+    _measure(networks[0], rows)
     return networks, Passes(passes.seed, optimizers)
 
 
@@ -155,18 +153,12 @@ def network_seeds(seed: int, n: int) -> list[int]:
     return [seed, *(int(rng.integers(2**31 - 1)) for rng in others)]
 
 
-def _paired(seeds: list[int], *known: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return each seed with what is known of its network, None where nothing is."""
-    return list(zip_longest(seeds, *(part[: len(seeds)] for part in known)))
-
-
-def _measured(network: Autoencoder, rows: Table) -> Autoencoder:
-    """Set how well a network reconstructs its training rows, and return it."""
+def _measure(network: Autoencoder, rows: Table) -> None:
+    """Set how well a network reconstructs its training rows."""
     n = len(rows.X)
     if n > _MEASURED_ROWS:
         rows = rows.take(np.linspace(0, n - 1, _MEASURED_ROWS).astype(int))
     network.train_mse, network.train_r2 = network.goodness(rows.X, rows.y, rows.weight)
-    return network
 
 
 # ----------------------------------------------------------------------- one network
@@ -195,8 +187,10 @@ def train_autoencoder(
         validation = _scaled(training.validation, scalers)
     elif settings.validation_fraction is not None:
         rows, validation = _split(rows, settings.validation_fraction, training.seed)
-    rows = _normalised(rows)
-    validation = None if validation is None else _normalised(validation)
+    if rows.weight is not None:
+        rows = _normalised(rows)
+    if validation is not None and validation.weight is not None:
+        validation = _normalised(validation)
     if fill is not None:
         rows = _with_fill(rows, validation, fill)
 
@@ -291,29 +285,26 @@ def _fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
 
 
 def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
-    """Return a table's rows in scaled space."""
-    x = _scaled_float32(scalers[0], table.X, "X")
-    y = None if table.y is None else _scaled_float32(scalers[1], table.y, "y")
+    """Return a table's rows in scaled space, made block by block."""
+    parts: list[NDArray[np.float32]] = []
+    for name, array, scaler in zip("Xy", (table.X, table.y), scalers, strict=True):
+        if array is None:
+            continue
+        scaled, is_good = engine.aligned_empty(array.shape), True
+        with np.errstate(over="ignore"):
+            for rows in blocks(len(array), max(1, array[:1].size)):
+                scaled[rows] = scaler.transform(array[rows])
+                finite = np.isfinite(scaled[rows])
+                is_good &= finite.all() or (finite | np.isnan(array[rows])).all()
+        if not is_good:
+            low, high = extremes(array)
+            raise ValueError(
+                f"{name} is too large for float32 after scaling: it ranges from "
+                f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
+            )
+        parts.append(scaled)
     weight = None if table.weight is None else table.weight.astype(np.float32)
-    return engine.Rows(x, y, weight)
-
-
-def _scaled_float32(scaler: Any, array: NDArray, name: str) -> NDArray[np.float32]:
-    """Return scaled rows, made block by block."""
-    scaled = engine.aligned_empty(array.shape)
-    is_good = True
-    with np.errstate(over="ignore"):
-        for rows in blocks(len(array), max(1, array[:1].size)):
-            scaled[rows] = scaler.transform(array[rows])
-            finite = np.isfinite(scaled[rows])
-            is_good &= finite.all() or (finite | np.isnan(array[rows])).all()
-    if not is_good:
-        low, high = extremes(array)
-        raise ValueError(
-            f"{name} is too large for float32 after scaling: it ranges from "
-            f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
-        )
-    return scaled
+    return engine.Rows(parts[0], None if table.y is None else parts[1], weight)
 
 
 def _split(
@@ -333,8 +324,6 @@ def _split(
 
 def _normalised(rows: engine.Rows) -> engine.Rows:
     """Return rows whose weights have mean 1, so that a loss is a weighted mean."""
-    if rows.weight is None:
-        return rows
     mean = rows.weight.mean(dtype=np.float64)
     return replace(rows, weight=(rows.weight / mean).astype(np.float32))
 

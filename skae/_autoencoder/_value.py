@@ -92,57 +92,42 @@ class Autoencoder:
 
     def encode(self, X: NDArray) -> NDArray:
         """Return the codes, of shape (n, width), of rows."""
-        codes = np.empty((len(X), prod(self.forward.latent_shape)), X.dtype)
-
-        def one_block(rows: slice) -> None:
-            scaled = self.scaler.transform(X[rows])
-            codes[rows] = self.forward.encode(self.filled(scaled))
-
-        self.in_blocks(one_block, X)
-        return codes
+        return self._mapped(
+            lambda x: self.forward.encode(self.filled(self.scaler.transform(x))),
+            X,
+            (prod(self.forward.latent_shape),),
+        )
 
     def decode(self, codes: NDArray) -> NDArray:
         """Return the rows, of shape (n, *output_shape), that codes stand for."""
-        shape = self.architecture.output_shape
-        decoded = np.empty((len(codes), *shape), codes.dtype)
-
-        def one_block(rows: slice) -> None:
-            scaled = self.forward.decode(codes[rows])
-            decoded[rows] = self.target_scaler.inverse_transform(scaled)
-
-        self.in_blocks(one_block, codes)
-        return decoded
+        back = self.target_scaler.inverse_transform
+        return self._mapped(
+            lambda z: back(self.forward.decode(z)),
+            codes,
+            self.architecture.output_shape,
+        )
 
     def reconstruct(self, X: NDArray) -> NDArray:
         """Return the network's output, of shape (n, *output_shape), in y's units."""
-        shape = self.architecture.output_shape
-        output = np.empty((len(X), *shape), X.dtype)
-
-        def one_block(rows: slice) -> None:
-            scaled = self.reconstruct_scaled(self.scaler.transform(X[rows]))
-            output[rows] = self.target_scaler.inverse_transform(scaled)
-
-        self.in_blocks(one_block, X)
-        return output
+        back = self.target_scaler.inverse_transform
+        return self._mapped(
+            lambda x: back(self.reconstruct_scaled(self.scaler.transform(x))),
+            X,
+            self.architecture.output_shape,
+        )
 
     def inputs(self, X: NDArray) -> NDArray[np.float64]:
         """Return what the network gets of rows: scaled, without missing entries."""
-        inputs = np.empty(X.shape)
-
-        def one_block(rows: slice) -> None:
-            scaled = self.scaler.transform(X[rows].astype(np.float64, copy=False))
-            inputs[rows] = self.filled(scaled)
-
-        self.in_blocks(one_block, X)
-        return inputs
+        return self._mapped(
+            lambda x: self.filled(self.scaler.transform(x)),
+            X.astype(np.float64, copy=False),
+            X.shape[1:],
+        )
 
     def goodness(
         self, X: NDArray, y: NDArray | None = None, weight: NDArray | None = None
     ) -> tuple[float, float]:
-        """Return the mean squared error of y (or X), and the share of its variance.
-
-        In the units of y; features count by their variance.
-        """
+        """Return y's (or X's) mean squared error, and the share of variance kept."""
         y = X if y is None else y
         if self.fill is not None and has_missing(y):
             outputs = (
@@ -161,10 +146,11 @@ class Autoencoder:
         def one_block(rows: slice) -> None:
             scaled = self.reconstruct_scaled(self.scaler.transform(X[rows]))
             output = self.target_scaler.inverse_transform(scaled)
-            sums[rows.start] = (
-                weight[rows] @ _row_sums(y[rows] - output),
-                weight[rows] @ _row_sums(y[rows] - first - mean),
-            )
+            parts = []
+            for difference in (y[rows] - output, y[rows] - first - mean):
+                flat = difference.reshape(len(output), -1).astype(float, copy=False)
+                parts.append(weight[rows] @ np.vecdot(flat, flat))
+            sums[rows.start] = parts
 
         self.in_blocks(one_block, X)
         squared, spread = (sum(sums[i][j] for i in sorted(sums)) for j in (0, 1))
@@ -204,6 +190,18 @@ class Autoencoder:
         return engine.keras_model(self.architecture, self.weights)
 
     # --------------------------------------------------------------------- blocks
+
+    def _mapped(
+        self, function: Callable[[NDArray], NDArray], x: NDArray, shape: tuple[int, ...]
+    ) -> NDArray:
+        """Return what a function makes of rows, row by row of a shape."""
+        results = np.empty((len(x), *shape), x.dtype)
+
+        def one_block(rows: slice) -> None:
+            results[rows] = function(x[rows])
+
+        self.in_blocks(one_block, x)
+        return results
 
     def in_blocks(
         self,
@@ -263,9 +261,3 @@ def _let_memory_stay() -> None:
     That ends where glibc has seen a larger array go (see ``mallopt(3)``).
     """
     np.empty(1 << 20)  # 8 MB; costs nothing, since it is never written to
-
-
-def _row_sums(difference: NDArray) -> NDArray[np.float64]:
-    """Return the sum of squares of every row."""
-    flat = difference.reshape(len(difference), -1).astype(np.float64, copy=False)
-    return np.vecdot(flat, flat)

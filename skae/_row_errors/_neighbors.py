@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
 N_NEIGHBORS = 5
 # The most training rows among which neighbours are looked for.
@@ -97,21 +97,39 @@ class WideNeighbors(_Codes):
         n_counted = max(N_NEIGHBORS, round(_NEAREST_SHARE * n_copies))
         return cls(codes, weight, np.vecdot(codes, codes), n_counted)
 
-    def _sums(self, block, squares):
+    def _sums(
+        self, block: NDArray[np.float64], squares: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
+        """Return sums of squared distances, from products, and how many they are."""
         distance = squares[:, None] + self.squares - 2 * (block @ self.codes.T)
         np.maximum(distance, 0, out=distance)
-        tiny = _SAME_BY_PRODUCTS * (1e-300 + squares)
-        if self.weight is None:
-            return _sum_of_many_smallest(distance, tiny, self.n_counted)
-        # A code may stand for several, or for part of one.
-        order = np.argsort(distance, axis=1)
-        distance = np.take_along_axis(distance, order, axis=1)
-        copies = self.weight[order]
-        is_itself = distance[:, :1] <= tiny[:, None]
-        copies[:, :1] -= np.where(is_itself, np.minimum(1, copies[:, :1]), 0)
-        before = np.cumsum(copies, axis=1) - copies
-        counted = np.clip(self.n_counted - before, 0, copies)
-        return np.vecdot(counted, distance), counted.sum(axis=1)
+        tiny, n = _SAME_BY_PRODUCTS * (1e-300 + squares), self.n_counted
+        if self.weight is not None:  # a code stands for several, or for part of one
+            order = np.argsort(distance, axis=1)
+            distance = np.take_along_axis(distance, order, axis=1)
+            copies = self.weight[order]
+            is_itself = distance[:, :1] <= tiny[:, None]
+            copies[:, :1] -= np.where(is_itself, np.minimum(1, copies[:, :1]), 0)
+            before = np.cumsum(copies, axis=1) - copies
+            counted = np.clip(n - before, 0, copies)
+            return np.vecdot(counted, distance), counted.sum(axis=1)
+        low, high = _ORDERED_IN_SINGLE
+        is_slower = len(distance) < _FEW_ROWS or distance.shape[1] <= n
+        if is_slower or not low < distance.max() < high:
+            most = min(n + 1, distance.shape[1])
+            nearest = np.partition(distance, (0, most - 1), axis=1)[:, :most]
+            return _sum_of_others(nearest, tiny, n)
+        # NumPy sorts float32 several at a time. It says which distances are the
+        # smallest, where no other one equals the last of them there.
+        single = distance.astype(np.float32)
+        is_counted = single <= np.sort(single, axis=1)[:, n - 1 : n]
+        total = np.vecdot(distance, is_counted)
+        is_itself = distance.min(axis=1) <= tiny
+        unclear = is_itself | (np.count_nonzero(is_counted, axis=1) > n)
+        if unclear.any():
+            nearest = np.partition(distance[unclear], (0, n), axis=1)[:, : n + 1]
+            total[unclear], _ = _sum_of_others(nearest, tiny[unclear], n)
+        return total, float(n)
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,7 @@ class Neighbors(_Codes):
     scale: float  # mean absolute deviation from it: where float32 is precise
 
     def __getstate__(self) -> dict[str, object]:
+        """Return the fields alone."""
         return {"codes": self.codes, "center": self.center, "scale": self.scale}
 
     @classmethod
@@ -143,80 +162,84 @@ class Neighbors(_Codes):
         center = np.median(codes, axis=0)
         return cls(codes, center, float(np.abs(codes - center).mean()) or 1.0)
 
-    def _sums(self, block, squares):
+    def _sums(
+        self, block: NDArray[np.float64], squares: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
+        """Return sums of squared distances to the nearest codes, and how many."""
         n = min(N_NEIGHBORS + 1, len(self.codes))
-        if block.shape[1] > _WIDEST_IN_TREE:
-            nearest = self._nearest(block, n)
-        else:
+        if block.shape[1] <= _WIDEST_IN_TREE:
             # A number instead of a list would drop an axis.
             nearest, _ = self._tree.query(block, n if n > 1 else [1])
             np.square(nearest, out=nearest)
-        return _sum_of_sorted(nearest, _SAME * (1e-300 + squares), N_NEIGHBORS)
+        else:
+            # Where float32 products cannot tell whether another code is nearer, float64
+            # ones may; where these cannot either, differences do.
+            nearest, is_certain = self._nearest(block, n, np.float32)
+            rest = np.flatnonzero(~is_certain)
+            if len(rest):
+                nearest[rest], is_certain = self._nearest(block[rest], n, np.float64)
+                rest = rest[~is_certain]
+            if len(rest):
+                distance = cdist(block[rest], self.codes, "sqeuclidean")
+                nearest[rest] = np.partition(distance, (0, n - 1), axis=1)[:, :n]
+        return _sum_of_others(nearest, _SAME * (1e-300 + squares), N_NEIGHBORS)
 
     @cached_property
     def _tree(self) -> cKDTree:
+        """The tree of the codes."""
         return cKDTree(self.codes, leafsize=32)  # a third faster than 16 at worst
 
-    def _nearest(self, block: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-        """Return the n smallest squared distances: smallest first, largest last.
-
-        Candidates come from float32 products. Where these cannot tell whether another
-        code is nearer, from float64 ones; where these cannot either, from differences.
-        """
-        nearest, is_certain = self._nearest_candidates(block, n, self._in_single)
-        if is_certain.all():
-            return nearest
-        rest = np.flatnonzero(~is_certain)
-        nearest[rest], is_certain = self._nearest_candidates(
-            block[rest], n, self._in_double
-        )
-        rest = rest[~is_certain]
-        if len(rest):
-            nearest[rest] = _smallest(cdist(block[rest], self.codes, "sqeuclidean"), n)
-        return nearest
-
     @np.errstate(over="ignore", invalid="ignore")
-    def _nearest_candidates(
-        self, block: NDArray[np.float64], n: int, products: NDArray
+    def _nearest(
+        self, block: NDArray[np.float64], n: int, dtype: type[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the n smallest squared distances to candidates; and which are right.
-
-        Products give half of the squared distances, but for the block's own squares,
-        with an error of at most `bound`. A code that is no candidate has none below
-        `least`.
-        """
+        """Return the n smallest squared distances found, and which are right."""
+        # The smallest comes first, the largest last.
         scaled = (block - self.center) / self.scale
+        largest = _LARGEST_IN_SINGLE if dtype == np.float32 else _LARGEST
+        factors = np.ones((len(block), block.shape[1] + 1), dtype)
+        factors[:, :-1] = np.clip(-scaled, -largest, largest)
+        # Half of the squared distances, but for the block's own squares, with an error
+        # of at most `bound`. A code that is no candidate has none below `least`.
+        values = factors @ self._products(dtype)
         n_candidates = min(n + _SPARE, len(self.codes))
-        number, least = _candidates(
-            _augmented(-scaled, 1, products.dtype) @ products, n_candidates
-        )
+        n_groups = values.shape[1] // _GROUP
+        if n_groups <= n_candidates:
+            number = _places_of_smallest(values, n_candidates)
+        else:  # in the groups whose own smallest values are the smallest ones
+            smallest = values.reshape(-1, _GROUP, n_groups).min(axis=1)
+            groups = _places_of_smallest(smallest, n_candidates)[..., None]
+            number = (groups + n_groups * np.arange(_GROUP)).reshape(len(values), -1)
+            chosen = np.take_along_axis(values, number, axis=1)
+            places = _places_of_smallest(chosen, n_candidates)
+            number = np.take_along_axis(number, places, axis=1)
         difference = block[:, None] - self.codes[number]
-        nearest = _smallest(np.vecdot(difference, difference), n)
+        distance = np.vecdot(difference, difference)
+        nearest = np.partition(distance, (0, n - 1), axis=1)[:, :n]
         if n_candidates == len(self.codes):
             return nearest, np.ones(len(block), bool)
+        least = np.take_along_axis(values, number, axis=1).max(axis=1)
         half = nearest[:, -1] / (2 * self.scale**2)
         half_square = np.vecdot(scaled, scaled) / 2
         # Only codes within this radius could be nearer.
         radius_squared = 2 * (np.sqrt(half_square) + np.sqrt(half)) ** 2
-        eps = np.finfo(products.dtype).eps
-        bound = 2 * (block.shape[1] + 5) * eps * radius_squared
-        return nearest, least + half_square - bound >= (1 - _TOLERANCE) * half
+        bound = 2 * (block.shape[1] + 5) * np.finfo(dtype).eps * radius_squared
+        least = least.astype(np.float64) + half_square - bound
+        return nearest, least >= (1 - _TOLERANCE) * half
 
-    @cached_property
-    def _in_single(self) -> NDArray[np.float32]:
-        return self._as_products(np.float32)
-
-    @cached_property
-    def _in_double(self) -> NDArray[np.float64]:
-        return self._as_products(np.float64)
-
-    def _as_products(self, dtype: DTypeLike) -> NDArray:
+    def _products(self, dtype: type[np.floating]) -> NDArray:
         """Return scaled codes and half of their squares, transposed, in full groups."""
-        codes = _augmented((self.codes - self.center) / self.scale, 0, dtype)
-        codes[:, -1] = np.vecdot(codes, codes) / 2
-        more = np.zeros((-len(codes) % _GROUP, codes.shape[1]), dtype)
-        more[:, -1] = np.inf
-        return np.ascontiguousarray(np.concatenate([codes, more]).T)
+        name = f"_in_{dtype.__name__}"
+        if name not in self.__dict__:
+            n, width = self.codes.shape
+            largest = _LARGEST_IN_SINGLE if dtype == np.float32 else _LARGEST
+            codes = np.zeros((n + -n % _GROUP, width + 1), dtype)
+            scaled = (self.codes - self.center) / self.scale
+            codes[:n, :-1] = np.clip(scaled, -largest, largest)
+            codes[:n, -1] = np.vecdot(codes[:n], codes[:n]) / 2
+            codes[n:, -1] = np.inf
+            self.__dict__[name] = np.ascontiguousarray(codes.T)
+        return self.__dict__[name]
 
 
 def _some(n: int, most: int) -> NDArray[np.intp]:
@@ -226,43 +249,10 @@ def _some(n: int, most: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
 
 
-def _augmented(codes: NDArray, last: float, dtype: DTypeLike) -> NDArray:
-    """Return bounded codes of a dtype with one more column."""
-    augmented = np.full((len(codes), codes.shape[1] + 1), last, dtype)
-    largest = _LARGEST_IN_SINGLE if dtype == np.float32 else _LARGEST
-    np.clip(codes, -largest, largest, out=augmented[:, :-1], casting="same_kind")
-    return augmented
-
-
-def _candidates(
-    values: NDArray, n: int
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return where each row's n smallest values are, and the largest of them.
-
-    They are in the groups whose own smallest values are the smallest ones.
-    """
-    n_groups = values.shape[1] // _GROUP
-    if n_groups <= n:
-        number = _places_of_smallest(values, n)
-    else:
-        nearest = values.reshape(-1, _GROUP, n_groups).min(axis=1)
-        groups = _places_of_smallest(nearest, n)[..., None]
-        number = (groups + n_groups * np.arange(_GROUP)).reshape(len(values), -1)
-        chosen = np.take_along_axis(values, number, axis=1)
-        number = np.take_along_axis(number, _places_of_smallest(chosen, n), axis=1)
-    least = np.take_along_axis(values, number, axis=1).max(axis=1)
-    return number, least.astype(np.float64)
-
-
-# ---------------------------------------------------- the smallest of many, and sums
-
-
 def _places_of_smallest(values: NDArray, n: int) -> NDArray[np.intp]:
-    """Return where the n smallest of each row's values are, in any order.
-
-    As ``argpartition`` does. But NumPy partitions integers several at a time, so that a
-    float32 value and its place are packed into one.
-    """
+    """Return where the n smallest of each row's values are, in any order."""
+    # As argpartition does. But NumPy partitions integers several at a time, so that a
+    # float32 value and its place are packed into one.
     if len(values) < _FEW_ROWS or values.dtype != np.float32:
         return np.argpartition(values, n - 1, axis=1)[:, :n]
     bits = values.view(np.int32)
@@ -273,43 +263,11 @@ def _places_of_smallest(values: NDArray, n: int) -> NDArray[np.intp]:
     return packed[:, :n] & 0xFFFFFFFF
 
 
-def _smallest(distance: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Return the n smallest of each row: the smallest first, the largest last."""
-    return np.partition(distance, (0, n - 1), axis=1)[:, :n]
-
-
-def _sum_of_many_smallest(
-    distance: NDArray[np.float64], tiny: NDArray[np.float64], n: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
-    """Return sums of the n smallest distances, and of how many they are.
-
-    NumPy sorts float32 several at a time. It says which distances are the smallest,
-    where no other one equals the last of them there.
-    """
-    low, high = _ORDERED_IN_SINGLE
-    most = min(n + 1, distance.shape[1])
-    is_slower = len(distance) < _FEW_ROWS or distance.shape[1] <= n
-    if is_slower or not low < distance.max() < high:
-        return _sum_of_sorted(_smallest(distance, most), tiny, n)
-    single = distance.astype(np.float32)
-    last = np.sort(single, axis=1)[:, n - 1 : n]
-    is_counted = single <= last
-    total = np.vecdot(distance, is_counted)
-    is_itself = distance.min(axis=1) <= tiny
-    unclear = is_itself | (np.count_nonzero(is_counted, axis=1) > n)
-    if unclear.any():
-        nearest = _smallest(distance[unclear], most)
-        total[unclear], _ = _sum_of_sorted(nearest, tiny[unclear], n)
-    return total, float(n)
-
-
-def _sum_of_sorted(
+def _sum_of_others(
     nearest: NDArray[np.float64], tiny: NDArray[np.float64], n: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
-    """Return the same, of the n + 1 nearest or all that there are, as `_smallest` has.
-
-    A distance that is tiny is that of a row to itself, and does not count.
-    """
+    """Return sums of the n nearest distances but a row's to itself, and how many."""
+    # Of the n + 1 nearest, or all there are: the smallest first, the largest last.
     is_itself = nearest[:, 0] <= tiny
     others, last = np.add.reduce(nearest[:, :-1], axis=1), nearest[:, -1]
     if nearest.shape[1] <= n:  # there are no more

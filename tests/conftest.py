@@ -20,9 +20,9 @@ TESTS = Path(__file__).parent
 SLOW = (
     "datasets/test_heartbeats.py::"
     "test_the_defaults_are_too_hard_for_pca_and_isolation_forest",
-    "engine/test_callbacks.py",
-    "engine/test_missing.py",
-    "engine/test_modes.py",
+    "_engine/test_callbacks.py",
+    "_engine/test_missing.py",
+    "_engine/test_oracle.py",
     "test_benchmarks.py",
     "test_detection_benchmark.py",
     "test_promises.py",

@@ -6,18 +6,25 @@ they work. Here the work is cut into the same parts on every machine, and a team
 size does them.
 """
 
+from __future__ import annotations
+
 import contextvars
 import ctypes
 import functools
 import itertools
 import threading
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+Task = Callable[[], Any]
+Control = tuple[Callable[[], int], Callable[[int], None]]  # get, and set
+
 _lock = threading.Lock()
 _n_inside = 0
-_before = []  # the libraries' numbers of threads outside of all blocks
+_before: list[int] = []  # the libraries' numbers of threads outside of all blocks
 
 
 class OneBlasThread:
@@ -27,7 +34,7 @@ class OneBlasThread:
     one to end puts back what was before.
     """
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         global _n_inside
         with _lock:
             if _n_inside == 0:
@@ -36,7 +43,7 @@ class OneBlasThread:
                     set_to(1)
             _n_inside += 1
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         global _n_inside
         with _lock:
             _n_inside -= 1
@@ -47,21 +54,17 @@ class OneBlasThread:
 
 
 @functools.cache
-def _controls():
-    """Return functions that get and set the number of threads of NumPy's BLAS.
-
-    One pair for each library that NumPy may use; finding them takes milliseconds.
-    """
+def _controls() -> list[Control]:
+    """Return functions that get and set the threads of NumPy's BLAS, per library."""
+    # Finding them takes milliseconds.
     found = ThreadpoolController().select(user_api="blas").lib_controllers
     of_numpy = [one for one in found if "numpy" in one.filepath]
     return [_openblas(one) or _by_threadpoolctl(one) for one in of_numpy or found]
 
 
-def _openblas(library):
-    """Return OpenBLAS's own two functions, or None where the library is another.
-
-    A row is scored in less time than a dozen calls of Python around them take.
-    """
+def _openblas(library: Any) -> Control | None:
+    """Return OpenBLAS's own two functions, or None where the library is another."""
+    # A row is scored in less time than a dozen calls of Python around them take.
     if getattr(library, "threading_layer", None) != "pthreads":
         return None
     loaded = ctypes.CDLL(library.filepath)
@@ -73,15 +76,13 @@ def _openblas(library):
     return None
 
 
-def _by_threadpoolctl(library):
-    """Return the two functions for any library.
-
-    From version 3.8 on, threadpoolctl heeds one thread, the first one that sets, and
-    silently does nothing for others: their products would take all of BLAS's threads.
-    """
+def _by_threadpoolctl(library: Any) -> Control:
+    """Return the two functions for any library."""
+    # From version 3.8 on, threadpoolctl heeds one thread, the first one that sets, and
+    # silently does nothing for others: their products would take all BLAS threads.
     forget = getattr(library, "clear_controlling_thread", None)  # older ones lack it
 
-    def set_to(number):
+    def set_to(number: int) -> None:
         if forget is None:
             library.set_num_threads(number)
             return
@@ -92,7 +93,7 @@ def _by_threadpoolctl(library):
     return library.get_num_threads, set_to
 
 
-def allowed_threads():
+def allowed_threads() -> int:
     """Return how many threads BLAS would use: joblib's workers have fewer."""
     with _lock:
         numbers = _before or [get() for get, _ in _controls()]
@@ -102,29 +103,25 @@ def allowed_threads():
 class Team:
     """Threads that do a list of tasks together.
 
-    A context: the threads end with it. The thread that asks is one of the team.
-
-    Parameters
-    ----------
-    n_threads : int
+    A context: the threads end with it. The calling thread is one of the team.
     """
 
-    def __init__(self, n_threads):
+    def __init__(self, n_threads: int) -> None:
         self._inboxes = [SimpleQueue() for _ in range(n_threads - 1)]
         self._done = SimpleQueue()
 
-    def __enter__(self):
+    def __enter__(self) -> Team:
         for inbox in self._inboxes:
             context = contextvars.copy_context()  # NumPy's errstate is in it
             work = functools.partial(context.run, self._serve, inbox)
             threading.Thread(target=work, daemon=True).start()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         for inbox in self._inboxes:
             inbox.put(None)
 
-    def run(self, tasks):
+    def run(self, tasks: Sequence[Task]) -> list[Any]:
         """Call all tasks; return what they return, in their order."""
         size = len(self._inboxes) + 1
         shares = [tasks[i::size] for i in range(size)]
@@ -145,22 +142,20 @@ class Team:
             ordered[place::size] = made
         return ordered
 
-    def _serve(self, inbox):
+    def _serve(self, inbox: SimpleQueue) -> None:
         """Work until there is nothing more to do."""
         while (job := inbox.get()) is not None:
             place, share = job
             self._done.put((place, _call(share)))
 
 
-def run_in_threads(tasks, n_threads=None):
-    """Call all tasks, which multiply matrices in NumPy, in as many threads as BLAS.
-
-    Each thread takes the next task when it has done one: where another process takes
-    half of a core, the thread there does fewer.
-    """
+def run_in_threads(tasks: Sequence[Task], n_threads: int | None = None) -> None:
+    """Call all tasks, which multiply matrices, in so many threads, None as BLAS."""
+    # Each thread takes the next task when it has done one: where another process takes
+    # half of a core, the thread there does fewer.
     waiting = iter(tasks)
 
-    def work():
+    def work() -> None:
         for task in waiting:
             task()
 
@@ -170,7 +165,7 @@ def run_in_threads(tasks, n_threads=None):
             team.run([work] * size)
 
 
-def _call(tasks):
+def _call(tasks: Sequence[Task]) -> list[Any] | BaseException:
     """Return the results of tasks, or the exception of one."""
     try:
         return [task() for task in tasks]

@@ -100,7 +100,7 @@ def test_numpy_and_keras_agree(X):
 def test_the_divergence_is_the_textbooks(X):
     value = fitted(X).autoencoder_
     scaled = value.scaler.transform(X)
-    encoder, _ = value.architecture.layers
+    encoder = value.architecture.layers.encoder
     weights = [weight.astype(float) for weight in value.weights]
     statistics = run(with_weights(encoder[:-1], weights), scaled)
     expected = kl_of(statistics[:, :3], statistics[:, 3:])

@@ -23,6 +23,7 @@ import_quietly()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from skae._engine._effects import side_effect  # noqa: E402
+
 from skae._engine._keras._models import seeded_global_state  # noqa: E402
 
 OPTIONS = {

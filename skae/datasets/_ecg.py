@@ -2,67 +2,54 @@
 
 from __future__ import annotations
 
-import os
 from io import TextIOWrapper
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 from zipfile import ZipFile
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skae._validation import validate_params
-from skae.datasets._store import DataSet, Source, load_arrays
+from skae.datasets._store import PARAMETERS, DataSet, Source, load_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from skae.datasets._store import Arrays, DataHome
-
-    Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
+    from skae.datasets._store import Arrays, DataHome, Labelled
 
 PARTS = ("ECG5000_TRAIN.ts", "ECG5000_TEST.ts")
 NORMAL_CLASS = 1  # of five; the others are kinds of abnormal beats
-
-
-def _read_ts(lines: Iterator[str]) -> NDArray[np.float64]:
-    """Read sktime's text format: after @data, values and a class on each line."""
-    for line in lines:
-        if line.strip().lower() == "@data":
-            break
-    return np.loadtxt((line.replace(":", ",") for line in lines), delimiter=",")
-
-
-def _merge_parts(tables: list[NDArray[np.float64]]) -> Arrays:
-    """Join tables with the class in the last column, as the data home keeps them."""
-    table = np.concatenate(tables)
-    return {
-        "X": table[:, :-1].astype(np.float32),
-        "y": (table[:, -1] == NORMAL_CLASS).astype(np.int8),
-    }
 
 
 def _read_zip(path: Path) -> Arrays:
     """Read both parts from the archive of the UCR collection."""
     with ZipFile(path) as archive:
         members = {PurePosixPath(name).name: name for name in archive.namelist()}
-        tables = []
-        for part in PARTS:
-            with archive.open(members[part]) as file:
-                tables.append(_read_ts(TextIOWrapper(file, "utf-8", errors="replace")))
-    return _merge_parts(tables)
+        return _read_parts(archive.open(members[part]) for part in PARTS)
 
 
 def _read_ts_files(*paths: Path) -> Arrays:
     """Read both parts from files of their own."""
+    return _read_parts(path.open("rb") for path in paths)
+
+
+def _read_parts(files: Iterable[IO[bytes]]) -> Arrays:
+    """Read sktime's text format: after @data, values and a class on each line."""
     tables = []
-    for path in paths:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            tables.append(_read_ts(file))
-    return _merge_parts(tables)
+    for file in files:
+        with TextIOWrapper(cast("Any", file), "utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.strip().lower() == "@data":
+                    break
+            rows = (line.replace(":", ",") for line in lines)
+            tables.append(np.loadtxt(rows, delimiter=","))
+    table = np.concatenate(tables)
+    return {
+        "X": table[:, :-1].astype(np.float32),
+        "y": (table[:, -1] == NORMAL_CLASS).astype(np.int8),
+    }
 
 
 # No checksum of these files is published: the content alone is checked. The order of
@@ -108,14 +95,7 @@ def fetch_beats(
     return data_set.bunch(data_home, data=X, target=y, feature_names=names)
 
 
-@validate_params(
-    {
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-        "return_X_y": ["boolean"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_ecg5000(
     *,
     data_home: DataHome = None,
@@ -124,23 +104,16 @@ def fetch_ecg5000(
 ) -> Bunch | Labelled:
     """Load ECG5000, recorded heartbeats, downloading it the first time.
 
-    Use it for outlier detection, as TensorFlow's tutorial on autoencoders does.
-
-    ==============  ================================
-    Samples         2,919 normal, 2,081 abnormal
-    Dimensionality                               140
-    Values              float32, standardised by row
-    ==============  ================================
+    2,919 are normal and 2,081 abnormal; each is standardised. Use it for outlier
+    detection, as TensorFlow's tutorial on autoencoders does.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder that has, or will have, the file ``ecg5000.npz``. None is the environment
-        variable ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
-
+        Folder of the file ``ecg5000.npz``. None is the environment variable
+        ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
     download_if_missing : bool, default=True
         If False, raise an OSError if the file is not there.
-
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -154,14 +127,14 @@ def fetch_ecg5000(
         target : ndarray of shape (5000,), int64
             +1 for normal beats, -1 for abnormal ones.
         feature_names : list of str
-            The time steps, `"t0"` to `"t139"`.
+            The time steps, "t0" to "t139".
         target_names : list of str
             Names of the labels -1 and +1, in this order.
         DESCR : str
             What the set is and who made it.
         details : dict
-            The file's path `"filename"`, its originals' `"urls"`, and the
-            `"content_hash"` that a download is checked against.
+            The "filename", the "urls" of its originals, and the "content_hash" that a
+            download is checked against.
 
     (data, target) : tuple if `return_X_y` is True
         The first two of them.
@@ -179,15 +152,12 @@ def fetch_ecg5000(
     -----
     Rows come in the order of the file, labels may be sorted: shuffle before a split
     that takes rows from one end. A download has the archive's 500 training rows first,
-    then its 4,500 test rows; other copies of the set have other orders, and a download
-    is checked without regard to it. ``ecg.csv`` of TensorFlow's tutorial is an edition
-    of this set with rows in another order.
+    then its 4,500 test rows; ``ecg.csv`` of TensorFlow's tutorial has another order.
 
     References
     ----------
     .. [1] A. L. Goldberger et al., "PhysioBank, PhysioToolkit, and PhysioNet",
        Circulation 101(23), 2000, :doi:`10.1161/01.CIR.101.23.e215`.
-
     .. [2] Y. Chen, Y. Hao, T. Rakthanmanon, J. Zakaria, B. Hu, E. Keogh, "A general
        framework for never-ending learning from time series streams", Data Mining and
        Knowledge Discovery 29, 2015, :doi:`10.1007/s10618-014-0388-4`.

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import os
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skae._validation import StrOptions, validate_params
-from skae.datasets._store import DataSet, Source, load_arrays
+from skae.datasets._store import PARAMETERS, DataSet, Source, load_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from skae.datasets._store import DataHome
+    from skae.datasets._store import DataHome, Labelled
 
     Subset = Literal["train", "test", "all"]
-    Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 LAYOUT = {
     "x_train": ((60000, 28, 28), "uint8"),
@@ -35,13 +33,7 @@ IDX_FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
-
-PARAMETERS = {
-    "subset": [StrOptions({"train", "test", "all"})],
-    "data_home": [str, os.PathLike, None],
-    "download_if_missing": ["boolean"],
-    "return_X_y": ["boolean"],
-}
+IMAGE_PARAMETERS = PARAMETERS | {"subset": [StrOptions({"train", "test", "all"})]}
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
@@ -93,18 +85,8 @@ FASHION_MNIST = DataSet(
             *FASHION_MNIST_MD5,
         ),
     ),
-    target_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
+    target_names=("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
+    + ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     description="""\
 Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 by 28 grey pixels
 in [0, 1], ten kinds of equal size, in the original order.
@@ -161,7 +143,7 @@ def fetch_images(
     return (X, y) if return_X_y else data_set.bunch(data_home, data=X, target=y)
 
 
-@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
+@validate_params(IMAGE_PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_fashion_mnist(
     *,
     subset: Subset = "train",
@@ -171,28 +153,18 @@ def fetch_fashion_mnist(
 ) -> Bunch | Labelled:
     """Load Fashion-MNIST, images of clothes, downloading it the first time.
 
-    Use it for denoising and for reconstructions that can be looked at; it is harder
-    than MNIST and has the same layout.
-
-    ==============  ==========================
-    Classes                                 10
-    Samples         60,000 train, 10,000 test
-    Shape                          (28, 28, 1)
-    Values                 float32 in [0, 1]
-    ==============  ==========================
+    60,000 training and 10,000 test images of ten kinds. Use it for denoising and for
+    reconstructions that can be looked at; it is harder than MNIST.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
         Which images; "all" is the training images followed by the test images.
-
     data_home : str or path-like, default=None
-        Folder that has, or will have, the file ``fashion_mnist.npz``. None is the
-        environment variable ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
-
+        Folder of the file ``fashion_mnist.npz``. None is the environment variable
+        ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
     download_if_missing : bool, default=True
         If False, raise an OSError if the file is not there.
-
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -202,7 +174,7 @@ def fetch_fashion_mnist(
         With these attributes:
 
         data : ndarray of shape (n_samples, 28, 28, 1), float32
-            Images, 0 is the background.
+            Images with values in [0, 1], 0 is the background.
         target : ndarray of shape (n_samples,), int64
             Kinds of clothes, 0 to 9.
         target_names : list of str
@@ -210,8 +182,8 @@ def fetch_fashion_mnist(
         DESCR : str
             What the set is, who made it, its licence.
         details : dict
-            The file's path `"filename"`, its originals' `"urls"`, and the
-            `"content_hash"` that a download is checked against.
+            The "filename", the "urls" of its originals, and the "content_hash" that a
+            download is checked against.
 
     (data, target) : tuple if `return_X_y` is True
         The first two of them.
@@ -245,7 +217,7 @@ def fetch_fashion_mnist(
     )
 
 
-@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
+@validate_params(IMAGE_PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_mnist(
     *,
     subset: Subset = "train",
@@ -255,28 +227,18 @@ def fetch_mnist(
 ) -> Bunch | Labelled:
     """Load MNIST, images of handwritten digits, downloading it the first time.
 
-    Use it for latent spaces that can be looked at, and where others' numbers are to be
-    compared with.
-
-    ==============  ==========================
-    Classes                                 10
-    Samples         60,000 train, 10,000 test
-    Shape                          (28, 28, 1)
-    Values                 float32 in [0, 1]
-    ==============  ==========================
+    60,000 training and 10,000 test images. Use it for latent spaces that can be looked
+    at, and where others' numbers are to be compared with.
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
         Which images; "all" is the training images followed by the test images.
-
     data_home : str or path-like, default=None
-        Folder that has, or will have, the file ``mnist.npz``. None is the environment
-        variable ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
-
+        Folder of the file ``mnist.npz``. None is the environment variable
+        ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
     download_if_missing : bool, default=True
         If False, raise an OSError if the file is not there.
-
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -286,7 +248,7 @@ def fetch_mnist(
         With these attributes:
 
         data : ndarray of shape (n_samples, 28, 28, 1), float32
-            Images, 0 is the background.
+            Images with values in [0, 1], 0 is the background.
         target : ndarray of shape (n_samples,), int64
             Digits, 0 to 9.
         target_names : list of str
@@ -294,8 +256,8 @@ def fetch_mnist(
         DESCR : str
             What the set is, who made it, its licence.
         details : dict
-            The file's path `"filename"`, its originals' `"urls"`, and the
-            `"content_hash"` that a download is checked against.
+            The "filename", the "urls" of its originals, and the "content_hash" that a
+            download is checked against.
 
     (data, target) : tuple if `return_X_y` is True
         The first two of them.

@@ -20,6 +20,7 @@ import_quietly()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
+
 from skae._engine._keras._models import build_models, seeded_global_state  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)

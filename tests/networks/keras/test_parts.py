@@ -8,6 +8,7 @@ from skae.networks._quiet import import_quietly
 import_quietly()
 
 import keras  # noqa: E402
+
 from skae._engine._keras._models import seeded_global_state  # noqa: E402
 
 INF = float("inf")

@@ -27,9 +27,9 @@ LOG_FLOOR = 1e-6
 class ErrorHistogramDisplay:
     r"""Histogram of the reconstruction errors with the threshold on them.
 
-    Look at it to choose a threshold rule: with labels it shows how far the errors of
-    inliers and outliers overlap, and on which side of the threshold they fall. It is
-    best made with :meth:`from_estimator`; all parameters are stored as attributes.
+    With labels it shows how far the errors of inliers and outliers overlap, and on
+    which side of the threshold they fall. Make it with :meth:`from_estimator`; all
+    parameters are stored as attributes.
 
     Parameters
     ----------
@@ -127,20 +127,21 @@ class ErrorHistogramDisplay:
         from matplotlib.ticker import MaxNLocator
 
         errors = column_or_1d(check_array(self.errors, ensure_2d=False, dtype=float))
+        positive = errors[errors > 0]
+        median = np.median(positive) if positive.size else 0.0
         if log == "auto":
-            log = _is_skewed(errors) and (self.threshold is None or self.threshold > 0)
+            is_skewed = positive.size > 0 and errors.max() > LOG_RATIO * median
+            log = is_skewed and (self.threshold is None or self.threshold > 0)
         if log:
-            errors = np.maximum(errors, _log_floor(errors))
+            floor = max(positive.min(), LOG_FLOOR * median) if positive.size else 1.0
+            errors = np.maximum(errors, floor)
         groups = _groups(errors, self.y)
         ax = common.axes_or_new(ax, (6.4, 4.0))
-        self.edges_ = common.histogram_edges(
-            [values for values, *_ in groups], bins, log=log
-        )
+        values = [values for values, *_ in groups]
+        self.edges_ = common.histogram_edges(values, bins, log=log)
         self.histograms_ = [
-            common.draw_histogram(
-                ax, values, self.edges_, color=color, label=label, normalize=normalize
-            )
-            for values, color, label in groups
+            common.draw_histogram(ax, *group, self.edges_, shares=normalize)
+            for group in groups
         ]
         self.threshold_line_ = None
         if self.threshold is not None:
@@ -196,32 +197,16 @@ class ErrorHistogramDisplay:
         return display.plot(ax=ax, bins=bins, log=log, normalize=normalize)
 
 
-def _is_skewed(errors: Floats) -> bool:
-    """Return whether the largest error is far from the median of those above 0."""
-    positive = errors[errors > 0]
-    return positive.size > 0 and errors.max() > LOG_RATIO * np.median(positive)
-
-
-def _log_floor(errors: Floats) -> float:
-    """Return the smallest error that a log axis shows, 1 where all are zero."""
-    positive = errors[errors > 0]
-    if positive.size == 0:
-        return 1.0
-    return max(positive.min(), LOG_FLOOR * np.median(positive))
-
-
 def _groups(errors: Floats, y: ArrayLike | None) -> list[tuple[Floats, Any, str]]:
     """Return the values, the colour and the legend entry of each histogram."""
     if y is None:
         return [(errors, common.BLUE, f"all rows ({len(errors)})")]
     y = common.check_same_rows(y, len(errors), "y", "errors")
     labels: NDArray[Any] = check_outlier_labels(y)
-    return [
-        (
-            errors[labels == label],
-            color,
-            f"{common.LABEL_WORDS[label]}s ({np.sum(labels == label)})",
-        )
-        for label, color in common.LABEL_COLORS.items()
-        if (labels == label).any()
-    ]
+    groups = []
+    for label, color in common.LABEL_COLORS.items():
+        values = errors[labels == label]
+        if len(values):
+            name = f"{common.LABEL_WORDS[label]}s ({len(values)})"
+            groups.append((values, color, name))
+    return groups

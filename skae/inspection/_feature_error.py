@@ -33,9 +33,7 @@ SHARE_LABEL = "share of the reconstruction error"
 class FeatureErrorDisplay:
     """Feature errors of a row, or of a table: the parts of the reconstruction error.
 
-    Look at it to learn why a row was called an outlier. A table's row is drawn as bars
-    of its largest errors, a series as a line over time, an image as a heat map, and
-    many rows of a table as a heat map of rows and features. It is best made with
+    Look at it to learn why a row was called an outlier. Make it with
     :meth:`from_estimator`; all parameters are stored as attributes.
 
     Parameters
@@ -205,11 +203,8 @@ class FeatureErrorDisplay:
             )
         errors = detector.feature_errors(X)
         errors = common.to_row_shape(errors, row_shape, "feature_errors(X)")
-        display = cls(
-            errors if row is None else errors[0],
-            feature_names=feature_names,
-            row_names=row_names,
-        )
+        errors = errors if row is None else errors[0]
+        display = cls(errors, feature_names=feature_names, row_names=row_names)
         return display.plot(ax=ax, kind=kind, top_k=top_k)
 
 
@@ -239,7 +234,7 @@ def _draw_lines(ax: Axes, errors: Floats, names: Sequence[str] | None) -> list[L
     """Draw one line per channel over time, or over the features of a flat row."""
     channels = errors.reshape(len(errors), -1).T
     flat = errors.ndim == 1
-    names = common.channel_names(None if flat else names, len(channels))
+    names = common.check_names(None if flat else names, len(channels), "channel")
     one = len(channels) == 1
     colors = [common.BLUE] if one else common.series_colors(len(channels))
     lines = [
@@ -287,7 +282,7 @@ def _draw_table(
     rotation = 90 if max(map(len, names)) > 3 else 0
     ax.set_xticks(np.arange(len(names)), names, rotation=rotation)
     if row_names is not None:
-        row_names = common.check_names(row_names, n_rows, "row", parameter="row_names")
+        row_names = common.check_names(row_names, n_rows, "row")
     if row_names is not None and n_rows <= MAX_NAMED_ROWS:
         ax.set_yticks(np.arange(n_rows), row_names)
     else:

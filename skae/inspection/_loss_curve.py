@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 # From this ratio of the largest loss to the smallest on, log="auto" takes a log axis.
 LOG_RATIO = 10
+# Label, colour and line style of each loss of a history.
+CURVES = {
+    "loss": ("training loss", common.BLUE, "-"),
+    "val_loss": ("validation loss", common.VERMILION, "--"),
+}
 
 
 class LossCurveDisplay:
@@ -104,34 +106,38 @@ class LossCurveDisplay:
         """
         from matplotlib.ticker import MaxNLocator
 
-        losses = _check_history(self.history)
+        if not len(self.history.get("loss", ())):
+            raise ValueError(
+                "history must hold a 'loss' for one epoch or more, but it is "
+                f"{self.history!r}. Pass the history_ of a fitted estimator."
+            )
+        losses = {
+            key: np.asarray(self.history[key], dtype=np.float64)
+            for key in CURVES
+            if len(self.history.get(key, ()))
+        }
         ax = common.axes_or_new(ax, (6.0, 4.0))
         prefix = "" if name is None else f"{name}: "
-        self.loss_line_ = _draw_curve(
-            ax, losses["loss"], prefix + "training loss", color or common.BLUE, "-"
-        )
-        self.val_loss_line_ = self.kept_marker_ = None
-        if "val_loss" in losses:
-            label = prefix + "validation loss"
-            self.val_loss_line_ = _draw_curve(
-                ax, losses["val_loss"], label, color or common.VERMILION, "--"
-            )
+        lines: dict[str, Line2D] = {}
+        for key, values in losses.items():
+            label, own_color, linestyle = CURVES[key]
+            look: dict[str, Any] = {"color": color or own_color, "linestyle": linestyle}
+            look["marker"] = "." if len(values) == 1 else None  # one epoch is a point
+            epochs = range(1, len(values) + 1)
+            (lines[key],) = ax.plot(epochs, values, label=prefix + label, **look)
+        self.loss_line_, self.val_loss_line_ = lines["loss"], lines.get("val_loss")
+        self.kept_marker_ = None
         monitored = losses.get("val_loss", losses["loss"])
         kept = int(np.argmin(monitored)) + 1
         if self.restored and kept < len(losses["loss"]):
-            (self.kept_marker_,) = ax.plot(
-                [kept],
-                [monitored[kept - 1]],
-                linestyle="none",
-                marker="o",
-                markersize=8,
-                markerfacecolor="none",
-                markeredgewidth=1.5,
-                color=color or common.DARK,
-                zorder=3,
-                label=f"{prefix}weights kept (epoch {kept})",
-            )
-        if log is True or (log == "auto" and _spans(losses, LOG_RATIO)):
+            look = {"markersize": 8, "markerfacecolor": "none", "markeredgewidth": 1.5}
+            look |= {"color": color or common.DARK, "zorder": 3}
+            look["label"] = f"{prefix}weights kept (epoch {kept})"
+            (self.kept_marker_,) = ax.plot([kept], [monitored[kept - 1]], "o", **look)
+        if log == "auto":
+            values = np.concatenate(list(losses.values()))
+            log = values.min() > 0 and values.max() > LOG_RATIO * values.min()
+        if log:
             ax.set_yscale("log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         ax.set(xlabel="epoch", ylabel="loss")
@@ -166,35 +172,5 @@ class LossCurveDisplay:
             The display, already drawn.
         """
         check_is_fitted(estimator)
-        restored = estimator.autoencoder_.restored
-        display = cls(estimator.history_, restored=restored)
+        display = cls(estimator.history_, restored=estimator.autoencoder_.restored)
         return display.plot(ax=ax, log=log, name=name, color=color)
-
-
-def _check_history(
-    history: Mapping[str, Sequence[float]],
-) -> dict[str, Floats]:
-    """Return the losses as arrays, or raise where there is none to draw."""
-    if len(history.get("loss", ())) == 0:
-        raise ValueError(
-            f"history must hold a 'loss' for one epoch or more, but it is {history!r}. "
-            "Pass the history_ of a fitted estimator."
-        )
-    names = [name for name in ("loss", "val_loss") if len(history.get(name, ()))]
-    return {name: np.asarray(history[name], dtype=np.float64) for name in names}
-
-
-def _spans(losses: dict[str, Floats], ratio: float) -> bool:
-    """Return whether all losses are positive and they span more than `ratio`."""
-    values = np.concatenate(list(losses.values()))
-    return values.min() > 0 and values.max() > ratio * values.min()
-
-
-def _draw_curve(
-    ax: Axes, losses: Floats, label: str, color: Any, linestyle: str
-) -> Line2D:
-    """Draw one loss per epoch; a single epoch is a point."""
-    epochs = np.arange(1, len(losses) + 1)
-    marker = "." if len(losses) == 1 else None
-    look = {"color": color, "linestyle": linestyle, "marker": marker}
-    return ax.plot(epochs, losses, label=label, **look)[0]

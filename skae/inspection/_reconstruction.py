@@ -36,9 +36,8 @@ MAX_COLUMNS = 3
 class ReconstructionDisplay:
     """Rows and their reconstructions, with the error between them.
 
-    Look at it to see what the network keeps of a row and what it leaves out. Rows of
-    tables and series are drawn as lines with a band between them, images as pictures
-    with a heat map of the error. It is best made with :meth:`from_estimator`; all
+    Rows of tables and series are drawn as lines with a band between them, images as
+    pictures with a heat map of the error. Make it with :meth:`from_estimator`; all
     parameters are stored as attributes.
 
     Parameters
@@ -275,7 +274,7 @@ class ReconstructionDisplay:
         if flat and self.feature_names is not None and n_steps <= MAX_NAMED_FEATURES:
             names = common.check_names(self.feature_names, n_steps)
         if n_channels > 1:
-            channels = common.channel_names(self.feature_names, n_channels)
+            channels = common.check_names(self.feature_names, n_channels, "channel")
         n_columns = n_samples
         if n_channels == 1 and n_samples > MAX_COLUMNS:
             n_columns = min(-(-n_samples // 2), MAX_COLUMNS)
@@ -286,7 +285,11 @@ class ReconstructionDisplay:
         axes = _panel_axes(ax, n_samples * n_channels, n_columns, size, extra)
         by_channel = axes.reshape(n_channels, n_samples)
         self.axes_ = axes if n_channels == 1 else by_channel
-        marker, styles = "." if names else None, _line_styles(rows)
+        marker = "." if names else None
+        styles: dict[str, Any] = {name: {"color": common.BLUE} for name in rows}
+        styles["reconstruction"] = {"color": common.VERMILION}
+        if "clean" in rows:  # the input is drawn thin, behind its target
+            styles["input"] = {"color": common.LIGHT, "linewidth": 0.8}
         self.lines_ = {name: [] for name in styles}
         for sample, channel in np.ndindex(n_samples, n_channels):
             panel: Any = by_channel[channel, sample]
@@ -295,16 +298,10 @@ class ReconstructionDisplay:
                 line = panel.plot(drawn[name], label=name, marker=marker, **style)
                 self.lines_[name] += line
             if with_error:
-                band = panel.fill_between(
-                    np.arange(n_steps),
-                    drawn.get("clean", drawn["input"]),
-                    drawn["reconstruction"],
-                    color=common.VERMILION,
-                    alpha=0.25,
-                    linewidth=0,
-                    label="error",
-                )
-                self.bands_.append(band)
+                ends = drawn.get("clean", drawn["input"]), drawn["reconstruction"]
+                look = {"color": common.VERMILION, "alpha": 0.25, "linewidth": 0}
+                look["label"] = "error"
+                self.bands_.append(panel.fill_between(range(n_steps), *ends, **look))
         for number, panels in enumerate(by_channel):
             values = [part[..., number] for part in rows.values()]
             low, high = min(map(np.nanmin, values)), max(map(np.nanmax, values))
@@ -318,7 +315,14 @@ class ReconstructionDisplay:
                     panel.tick_params(axis="x", labelsize="small")
                     panel.set_xlabel("")
         if ax is None:
-            _hide_inner_labels(axes, n_columns)
+            # Labels stay on the left, and under the panels with none below.
+            for index, panel in enumerate(axes):
+                if index + n_columns < len(axes):
+                    panel.tick_params(labelbottom=False)
+                    panel.set_xlabel("")
+                if index % n_columns:
+                    panel.tick_params(labelleft=False)
+                    panel.set_ylabel("")
             handles, labels = axes[0].get_legend_handles_labels()
             place = {"loc": "outside lower center", "ncols": len(labels)}
             axes[0].figure.legend(handles, labels, frameon=False, **place)
@@ -336,8 +340,8 @@ class ReconstructionDisplay:
         looks = dict.fromkeys(pictures, style)
         if with_error:
             pictures = pictures | {"absolute error": errors}
-            limits = {"vmin": 0, "vmax": np.nanmax(errors) or 1}
-            looks["absolute error"] = {"cmap": "magma"} | limits
+            look = {"cmap": "magma", "vmin": 0, "vmax": np.nanmax(errors) or 1}
+            looks["absolute error"] = look
         n_samples, n_columns = len(errors), len(pictures)
         # Room for the titles and for the colour bar.
         extra = 1.7 * bool(self.titles) + with_error, 0.4
@@ -407,26 +411,6 @@ def _panel_axes(
     for empty in axes.flat[n_panels:]:
         empty.remove()
     return axes.flat[:n_panels]
-
-
-def _line_styles(rows: Rows) -> dict[str, dict[str, Any]]:
-    """Return matplotlib's keywords for each line, in the order of drawing."""
-    blue, reconstruction = {"color": common.BLUE}, {"color": common.VERMILION}
-    if "clean" in rows:  # the input is drawn thin, behind its target
-        pale = {"color": common.LIGHT, "linewidth": 0.8}
-        return {"input": pale, "clean": blue, "reconstruction": reconstruction}
-    return {"input": blue, "reconstruction": reconstruction}
-
-
-def _hide_inner_labels(axes: NDArray[Any], n_columns: int) -> None:
-    """Keep the labels of the panels on the left, and of those with none below."""
-    for index, panel in enumerate(axes):
-        if index + n_columns < len(axes):
-            panel.tick_params(labelbottom=False)
-            panel.set_xlabel("")
-        if index % n_columns:
-            panel.tick_params(labelleft=False)
-            panel.set_ylabel("")
 
 
 def _as_pictures(rows: Rows) -> tuple[Rows, dict[str, Any]]:

@@ -218,10 +218,6 @@ def make_heartbeats(
     ValueError
         If `kinds` is empty or holds an unknown name.
 
-    See Also
-    --------
-    fetch_ecg5000 : Recorded heartbeats.
-
     Notes
     -----
     McSharry et al. [1]_ let the voltage :math:`z` follow a phase :math:`\theta`:

@@ -175,12 +175,7 @@ def histogram_edges(
 
 
 def draw_histogram(
-    ax: Axes,
-    values: Floats,
-    color: Any,
-    label: str,
-    edges: Floats,
-    shares: bool = False,
+    ax: Axes, values: Floats, color: Any, label: str, edges: Floats, shares: bool
 ) -> StepPatch:
     """Draw one filled, outlined histogram of counts, or of shares of the values."""
     counts, _ = np.histogram(values, bins=edges)

@@ -50,11 +50,7 @@ class ErrorHistogramDisplay:
     threshold_line_ : matplotlib Line2D or None
         The threshold, `None` where there is none.
     ax_, figure_ : matplotlib Axes, matplotlib Figure
-        The axes drawn on, and the figure that holds them.
-
-    See Also
-    --------
-    FeatureErrorDisplay : How much each feature contributed to the error of a row.
+        The axes drawn on, and their figure.
 
     Notes
     -----
@@ -140,7 +136,7 @@ class ErrorHistogramDisplay:
         values = [values for values, *_ in groups]
         self.edges_ = common.histogram_edges(values, bins, log=log)
         self.histograms_ = [
-            common.draw_histogram(ax, *group, self.edges_, shares=normalize)
+            common.draw_histogram(ax, *group, self.edges_, normalize)
             for group in groups
         ]
         self.threshold_line_ = None

@@ -57,12 +57,7 @@ class FeatureErrorDisplay:
     image_ : matplotlib AxesImage or None
         The heat map; `None` unless the row, or the table, was drawn as one.
     ax_, figure_ : matplotlib Axes, matplotlib Figure
-        The axes drawn on, and the figure that holds them.
-
-    See Also
-    --------
-    ReconstructionDisplay : Rows and their reconstructions.
-    ErrorHistogramDisplay : The errors of many rows, and the threshold on them.
+        The axes drawn on, and their figure.
 
     Examples
     --------
@@ -101,10 +96,9 @@ class FeatureErrorDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; `None` makes a new figure.
         kind : {"auto", "bars", "line", "image", "table"}, default="auto"
-            `"bars"` for a table's row, `"line"` for a series, `"image"` for a heat map;
             `"auto"` goes by the row's shape: bars for up to 40 features, a line for
             more of them or for up to 4 channels over time, else a heat map. `"table"`
-            for the errors of many rows: a heat map of each row's shares, which are
+            is for the errors of many rows: a heat map of each row's shares, which are
             informative for outliers; those of a normal row are shares of very little.
         top_k : int, default=10
             Number of bars, or of features of a table: those with the largest errors.

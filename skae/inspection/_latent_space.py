@@ -56,11 +56,7 @@ class LatentSpaceDisplay:
     colorbar_ : matplotlib Colorbar or None
         The colour bar of two columns whose `y` holds numbers, else `None`.
     ax_, figure_ : matplotlib Axes, matplotlib Figure
-        The axes drawn on, and the figure that holds them.
-
-    See Also
-    --------
-    ReconstructionDisplay : Rows and their reconstructions.
+        The axes drawn on, and their figure.
 
     Notes
     -----
@@ -145,7 +141,7 @@ class LatentSpaceDisplay:
             values = codes[:, 0]
             edges = common.histogram_edges([values[rows] for _, rows, _ in groups])
             self.histograms_ = [
-                common.draw_histogram(ax, values[rows], color, name, edges)
+                common.draw_histogram(ax, values[rows], color, name, edges, False)
                 for name, rows, color in groups
             ]
             names = [*names, "number of samples"]

@@ -49,11 +49,7 @@ class LossCurveDisplay:
     kept_marker_ : matplotlib Line2D or None
         The mark at the epoch whose weights were kept, `None` where that is the last.
     ax_, figure_ : matplotlib Axes, matplotlib Figure
-        The axes drawn on, and the figure that holds them.
-
-    See Also
-    --------
-    ErrorHistogramDisplay : Reconstruction errors and the threshold on them.
+        The axes drawn on, and their figure.
 
     Examples
     --------

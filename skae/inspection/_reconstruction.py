@@ -75,11 +75,6 @@ class ReconstructionDisplay:
     ax_, figure_ : matplotlib Axes, matplotlib Figure
         The first panel, and the figure that holds all of them.
 
-    See Also
-    --------
-    FeatureErrorDisplay : How much each feature contributed to the error of a row.
-    LatentSpaceDisplay : The latent codes of many rows.
-
     Notes
     -----
     All lines of a channel share one range of values, so that heights can be compared

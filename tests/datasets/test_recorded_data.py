@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from skae.datasets import fetch_ecg5000, fetch_fashion_mnist, fetch_mnist
-from skae.datasets._ecg import ECG5000
-from skae.datasets._images import FASHION_MNIST, MNIST
+from skae.datasets._recorded import ECG5000, FASHION_MNIST, MNIST
 from skae.datasets._store import content_hash
 
 # MD5 of the originals, unpacked: an oracle that knows nothing of our npz files.

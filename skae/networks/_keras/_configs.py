@@ -81,7 +81,7 @@ def configuration(model: Layer) -> tuple[dict, dict[str, Any]]:
             entry = keras.saving.serialize_keras_object(model)
     except REFUSALS as exc:
         raise CannotCopyError(reason_of(exc)) from exc
-    named = {}
+    named: dict[str, Any] = {}
     _name_objects(entry, model, named)
     for layer in layers_within(model):  # what a user's configuration may name, too
         cls = type(layer)
@@ -90,7 +90,7 @@ def configuration(model: Layer) -> tuple[dict, dict[str, Any]]:
     return entry["config"], named
 
 
-def from_configuration(cls: type, config: dict, named: dict[str, Any]) -> Layer:
+def from_configuration(cls: Any, config: dict, named: dict[str, Any]) -> Layer:
     """Return a model of a configuration."""
     import keras
 
@@ -111,17 +111,18 @@ def _name_objects(entry: dict, owner: Any, named: dict[str, Any]) -> None:
     for inner_entry, layer in _inner_layers(config, owner):
         _name_objects(inner_entry, layer, named)
     for key, value in config.items():
-        held = getattr(owner, key, None)
+        held: Any = getattr(owner, key, None)
         if _stands_for_function(value, held, owner):
             function = {"module": "builtins", "class_name": "function"}
             function["config"] = _name_in(named, held)
             config[key] = {**function, "registered_name": "function"}
-        elif isinstance(value, list) and isinstance(held, (list, tuple)):
-            for one, part in zip(value, held, strict=False):
-                if _is_entry_of(one, part):
-                    _name_objects(one, part, named)
-        elif _is_entry_of(value, held):
-            _name_objects(value, held, named)
+            continue
+        several = isinstance(value, list) and isinstance(held, (list, tuple))
+        pairs = zip(value, held, strict=False) if several else [(value, held)]
+        for one, part in pairs:
+            is_entry = isinstance(one, dict) and isinstance(one.get("config"), dict)
+            if is_entry and one.get("class_name") == type(part).__name__:
+                _name_objects(one, part, named)
 
 
 def _stands_for_function(value: Any, held: Any, owner: Any) -> bool:
@@ -145,18 +146,10 @@ def _inner_layers(config: dict, owner: Any) -> list[tuple[dict, Layer]]:
     return list(zip(entries[n_inputs:], owner.layers, strict=True))
 
 
-def _is_entry_of(value: Any, held: Any) -> bool:
-    """Return whether a value is the serialized form of an object."""
-    is_entry = isinstance(value, dict) and isinstance(value.get("config"), dict)
-    return is_entry and value.get("class_name") == type(held).__name__
-
-
 def _name_in(named: dict[str, Any], value: Any) -> str:
     """Return the name that a value goes by, a new one where it has none."""
-    for name, known in named.items():
-        if known is value:
-            return name
-    name = f"skae>{len(named)}"
+    known = (name for name, held in named.items() if held is value)
+    name = next(known, f"skae>{len(named)}")
     named[name] = value
     return name
 

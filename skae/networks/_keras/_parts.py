@@ -38,8 +38,8 @@ def built_from(made: Any, input_shape: tuple[int, ...], source: str) -> Built:
     for name, part in zip(names.values(), (built.encoder, built.decoder), strict=True):
         if not is_layer(part):
             raise ValueError(
-                f"{name} is {_kind(part)}, but must be a Keras model or layer. Make it "
-                "one, for instance a keras.Sequential."
+                f"{name} is a {type(part).__name__}, but must be a Keras model or "
+                "layer. Make it one, for instance a keras.Sequential."
             )
     _check_own_training(made, source)
     x = np.zeros((1, *input_shape), keras.config.dtype_policy().compute_dtype)
@@ -72,8 +72,8 @@ def _in_parts(made: Any, source: str) -> Built:
         return Built(*made)
     if not isinstance(made, keras.Model):
         raise ValueError(
-            f"{source} is {_kind(made)}, but must be a Keras model, or a pair "
-            "(encoder, decoder) of Keras models. Let it return one of these."
+            f"{source} is a {type(made).__name__}, but must be a Keras model, or a "
+            "pair (encoder, decoder) of Keras models. Let it return one of these."
         )
     # A graph of layers from inputs to outputs.
     is_functional = not has_own_call(made) and getattr(made, "inputs", None) is not None
@@ -86,7 +86,7 @@ def _in_parts(made: Any, source: str) -> Built:
     if is_functional:
         return _split_functional(made, source)
     raise ValueError(
-        f"{source} is {_kind(made)} without .{' and .'.join(missing)}. Set "
+        f"{source} is a {type(made).__name__} without .{' and .'.join(missing)}. Set "
         "self.encoder and self.decoder in its __init__, or pass the pair (encoder, "
         "decoder)."
     )
@@ -183,15 +183,11 @@ def _output_of(part: Layer, x: Any, name: str, what: str) -> Any:
         ) from exc
     if isinstance(output, (list, tuple, dict)) or not hasattr(output, "shape"):
         raise ValueError(
-            f"{name} returns {_kind(output)} of {len(output)} values, but must return "
-            "one tensor. Let it return the one that is the code or the output."
+            f"{name} returns a {type(output).__name__} of {len(output)} values, but "
+            "must return one tensor. Let it return the one that is the code or the "
+            "output."
         )
     return output
-
-
-def _kind(value: Any) -> str:
-    """Return what messages call a value of the wrong kind."""
-    return f"a {type(value).__name__}"
 
 
 # ----------------------------------------------------------------------- ranges

@@ -115,8 +115,7 @@ def fetch_ecg5000(
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder of the file ``ecg5000.npz``. None is the environment variable
-        ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
+        Folder of ``ecg5000.npz``; None is ``SKAE_DATA``, else ``~/skae_data``.
     download_if_missing : bool, default=True
         If False, raise an OSError if the file is not there.
     return_X_y : bool, default=False
@@ -125,21 +124,11 @@ def fetch_ecg5000(
     Returns
     -------
     dataset : :class:`~sklearn.utils.Bunch`
-        With these attributes:
-
-        data : ndarray of shape (5000, 140), float32
-            A heartbeat per row.
-        target : ndarray of shape (5000,), int64
-            +1 for normal beats, -1 for abnormal ones.
-        feature_names : list of str
-            The time steps, "t0" to "t139".
-        target_names : list of str
-            Names of the labels -1 and +1, in this order.
-        DESCR : str
-            What the set is and who made it.
-        details : dict
-            The "filename", the "urls" of its originals, and the "content_hash" that a
-            download is checked against.
+        `data`, a float32 array of shape (5000, 140) with a heartbeat per row;
+        `target`, an int64 array with +1 for normal beats and -1 for abnormal ones;
+        `feature_names`, the time steps "t0" to "t139"; `target_names`, of -1 and +1;
+        `DESCR`, what the set is and who made it; `details`, a dict with the "filename",
+        the "urls" of its originals and the "content_hash" that a download must have.
     (data, target) : tuple if `return_X_y` is True
         The first two of them.
 
@@ -321,8 +310,7 @@ def fetch_fashion_mnist(
     subset : {"train", "test", "all"}, default="train"
         Which images; "all" is the training images followed by the test images.
     data_home : str or path-like, default=None
-        Folder of the file ``fashion_mnist.npz``. None is the environment variable
-        ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
+        Folder of ``fashion_mnist.npz``; None is ``SKAE_DATA``, else ``~/skae_data``.
     download_if_missing : bool, default=True
         If False, raise an OSError if the file is not there.
     return_X_y : bool, default=False
@@ -331,19 +319,11 @@ def fetch_fashion_mnist(
     Returns
     -------
     dataset : :class:`~sklearn.utils.Bunch`
-        With these attributes:
-
-        data : ndarray of shape (n_samples, 28, 28, 1), float32
-            Images with values in [0, 1], 0 is the background.
-        target : ndarray of shape (n_samples,), int64
-            Kinds of clothes, 0 to 9.
-        target_names : list of str
-            Names of the kinds.
-        DESCR : str
-            What the set is, who made it, its licence.
-        details : dict
-            The "filename", the "urls" of its originals, and the "content_hash" that a
-            download is checked against.
+        `data`, a float32 array of shape (n_samples, 28, 28, 1) with images in [0, 1],
+        of which 0 is the background; `target`, an int64 array with the kinds of
+        clothes, 0 to 9; `target_names`, their names; `DESCR`, what the set is, who made
+        it, its licence; `details`, a dict with the "filename", the "urls" of its
+        originals and the "content_hash" that a download must have.
     (data, target) : tuple if `return_X_y` is True
         The first two of them.
 
@@ -390,8 +370,7 @@ def fetch_mnist(
     subset : {"train", "test", "all"}, default="train"
         Which images; "all" is the training images followed by the test images.
     data_home : str or path-like, default=None
-        Folder of the file ``mnist.npz``. None is the environment variable
-        ``SKAE_DATA``, or ``~/skae_data`` where that is not set.
+        Folder of ``mnist.npz``; None is ``SKAE_DATA``, else ``~/skae_data``.
     download_if_missing : bool, default=True
         If False, raise an OSError if the file is not there.
     return_X_y : bool, default=False

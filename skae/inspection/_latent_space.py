@@ -50,9 +50,9 @@ class LatentSpaceDisplay:
     Attributes
     ----------
     scatters_ : list of matplotlib PathCollection
-        The points, one artist per category; empty where histograms were drawn.
+        The points of each category; empty where histograms were drawn.
     histograms_ : list of matplotlib StepPatch
-        The histograms of a single column, one per category; else empty.
+        The histogram of each category, of a single column; else empty.
     colorbar_ : matplotlib Colorbar or None
         The colour bar of two columns whose `y` holds numbers, else `None`.
     ax_, figure_ : matplotlib Axes, matplotlib Figure

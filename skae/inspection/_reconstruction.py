@@ -61,14 +61,12 @@ class ReconstructionDisplay:
     Attributes
     ----------
     lines_ : dict of list of matplotlib Line2D or None
-        The lines under `"input"`, `"reconstruction"` and, with `clean`, `"clean"`:
-        all channels of the first row, then those of the next. `None` where images were
-        drawn.
+        The lines "input", "reconstruction" and, where given, "clean": all channels of
+        the first row, then those of the next. `None` where images were drawn.
     bands_ : list of matplotlib FillBetweenPolyCollection
         The bands between the lines; empty where none was drawn.
     images_ : dict of list of matplotlib AxesImage or None
-        The pictures under the same names, and under `"absolute error"`; `None` where
-        lines were drawn.
+        The pictures of the same names, and "absolute error"; `None` for lines.
     axes_ : ndarray of matplotlib Axes
         The panels: for lines (n_samples,), or (n_channels, n_samples) where there are
         several channels; for images (n_samples, n_pictures).
@@ -196,8 +194,8 @@ class ReconstructionDisplay:
         X : array-like of shape (n_samples, ...)
             Rows to draw; a selection such as `X[[3, 17]]` draws those.
         y : array-like of shape (n_samples,) or of the shape of `X`, default=None
-            As in the estimator's `fit`: for a detector the labels, +1 and -1, to be
-            shown in the titles; for a denoiser the clean rows. Others ignore it.
+            As in `fit`: a detector's labels, +1 and -1, to be shown in the titles; a
+            denoiser's clean rows. Others ignore it.
         max_samples : int, default=5
             Largest number of rows to draw; `None` draws all.
         titles : list of str, default=None
@@ -209,12 +207,10 @@ class ReconstructionDisplay:
         ax, kind, row_shape
             As in :meth:`plot`.
         with_error : bool or "auto", default="auto"
-            Whether to draw the error; `"auto"` does unless it is unknown, as for a
-            denoiser without clean rows.
+            Whether to draw the error; `"auto"` does, but of a denoiser without `y`.
         scaled : bool, default=False
-            Whether to draw the rows as the network sees them, after the estimator's
-            `scaler_`: for tables whose columns have different units. Titles stay the
-            same.
+            Whether to draw the rows after the estimator's `scaler_`: for tables whose
+            columns have different units. Titles stay the same.
 
         Returns
         -------
@@ -249,15 +245,11 @@ class ReconstructionDisplay:
         if scaled:
             scale = estimator.scaler_.transform
             rows = {key: scale(np.asarray(part, float)) for key, part in rows.items()}
-        display = cls(
-            **rows,
-            titles=_default_titles(estimator, X, y) if titles is None else titles,
-            feature_names=feature_names,
-            value_name="scaled value" if scaled else "value",
-        )
-        return display.plot(
-            ax=ax, kind=kind, row_shape=row_shape, with_error=with_error
-        )
+        if titles is None:
+            titles = _default_titles(estimator, X, y)
+        words: dict[str, Any] = {"titles": titles, "feature_names": feature_names}
+        display = cls(**rows, **words, value_name="scaled value" if scaled else "value")
+        return display.plot(ax, kind=kind, row_shape=row_shape, with_error=with_error)
 
     def _draw_lines(self, ax: Any, rows: Rows, *, with_error: bool) -> None:
         """Draw each channel of each row as lines in one panel."""

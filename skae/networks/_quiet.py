@@ -41,15 +41,7 @@ def import_quietly() -> None:
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
         _check_backend(asked)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(same_random_states())
-        stack.enter_context(without_chatter())
-        if _LEVEL not in os.environ:  # errors only, unless the user has asked for more
-            os.environ[_LEVEL] = "2"
-            stack.callback(os.environ.pop, _LEVEL, None)
-        if gc.isenabled():  # what is imported stays: a tenth of the import
-            gc.disable()
-            stack.callback(gc.enable)
+    with same_random_states(), without_chatter(), _fast_and_silent():
         import keras
         import tensorflow as tf
 
@@ -80,6 +72,19 @@ def same_random_states() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.callback(random.setstate, random.getstate())
         stack.callback(of_numpy.set_state, of_numpy.get_state())
+        yield
+
+
+@contextlib.contextmanager
+def _fast_and_silent() -> Iterator[None]:
+    """Collect no garbage; log errors only, unless the user has set the level."""
+    with contextlib.ExitStack() as stack:
+        if gc.isenabled():  # what is imported stays: a tenth of the import
+            gc.disable()
+            stack.callback(gc.enable)
+        if _LEVEL not in os.environ:
+            os.environ[_LEVEL] = "2"
+            stack.callback(os.environ.pop, _LEVEL, None)
         yield
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skae.networks._keras import CannotDescribeError
-from skae.networks._keras._configs import (
+from skae.networks._keras._parts import (
     REFUSALS,
     CannotCopyError,
     configuration,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from keras.layers import Layer
     from numpy.typing import NDArray
 
-    from skae.networks._keras._configs import Models
+    from skae.networks._keras._parts import Models
 
 # What differs between the configurations of equal layers.
 _INCIDENTAL = frozenset(

@@ -12,13 +12,6 @@ from sklearn.base import clone
 
 from skae._validation import StrOptions
 from skae.networks._base import Built, Network
-from skae.networks._keras._configs import (
-    as_models,
-    is_layer,
-    is_pair,
-    layers_within,
-    model_name,
-)
 from skae.networks._keras._copies import (
     Blueprint,
     check_weights,
@@ -26,7 +19,14 @@ from skae.networks._keras._copies import (
     copy_models,
     keep_weights,
 )
-from skae.networks._keras._parts import built_from
+from skae.networks._keras._parts import (
+    as_models,
+    built_from,
+    is_layer,
+    is_pair,
+    layers_within,
+    model_name,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -49,11 +49,10 @@ class KerasNetwork(Network):
         What encodes and decodes, one of
 
         - a class of the tutorials' kind, a ``keras.Model`` with ``encoder`` and
-          ``decoder``, or a function that returns any of the following. It is called
-          with those of ``n_features`` (the numbers of a row), ``input_shape``,
-          ``output_shape`` (of a row) and ``latent_dim`` (the estimator's, unless None)
-          that its signature names, and with ``params``. It must build new layers at
-          each call;
+          ``decoder``, or a function that returns any of the following, of new layers at
+          each call. It is called with ``params`` and with those of ``n_features`` (the
+          numbers of a row), ``input_shape``, ``output_shape`` (of a row) and
+          ``latent_dim`` (the estimator's, unless None) that its signature names;
         - an instance of such a class;
         - a functional or Sequential model with a layer named "latent";
         - a pair ``(encoder, decoder)`` of Keras models.
@@ -61,10 +60,9 @@ class KerasNetwork(Network):
         What is already built is never trained or changed: each fit trains a copy.
 
     initial_weights : {"fresh", "keep"}, default="fresh"
-        What a copy of a built model starts from: new draws of its initializers, decided
-        by the estimator's ``random_state``, or the model's own weights. What layers
-        learned in ``adapt`` is kept either way. A function or class decides itself: its
-        models train from the weights that they arrive with.
+        What a copy of a built model starts from: new draws of its initializers by the
+        estimator's ``random_state``, or the model's own weights. What layers learned in
+        ``adapt`` is kept. A function's models train from the weights they arrive with.
 
     **params : dict
         Arguments of the function or class. Any name in its signature is a parameter of

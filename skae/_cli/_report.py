@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import statistics
 import textwrap
-import time
+import timeit
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +50,6 @@ QUALITIES = {
 TIMES = {"fit_seconds": "fit s", "ms_per_row": "ms/row"}
 
 
-# ------------------------------------------------------------------------------ tables
-
-
 def compare(
     found: Sequence[Found],
     X: pd.DataFrame,
@@ -62,22 +59,15 @@ def compare(
     """Return the qualities of each fitted pipeline on the second rows of the split."""
     fitted = {one.name: FrozenEstimator(one.pipeline) for one in found}
     table = compare_detectors(fitted, X, y, cv=[split])[list(QUALITIES)]
-    X_test = X.iloc[split[1]]
-    return table.assign(
-        fit_seconds=[one.fit_seconds for one in found],
-        ms_per_row=[
-            milliseconds_per_row(one.pipeline.predict, X_test) for one in found
-        ],
-    )
+    table["fit_seconds"] = [one.fit_seconds for one in found]
+    predicts, X_test = [one.pipeline.predict for one in found], X.iloc[split[1]]
+    table["ms_per_row"] = [milliseconds_per_row(one, X_test) for one in predicts]
+    return table
 
 
 def milliseconds_per_row(predict: Callable[[pd.DataFrame], Any], X: Any) -> float:
     """Return the median time of a call on all rows, divided by their number."""
-    seconds = []
-    for _ in range(TIMING_REPEATS):
-        start = time.perf_counter()
-        predict(X)
-        seconds.append(time.perf_counter() - start)
+    seconds = timeit.repeat(lambda: predict(X), number=1, repeat=TIMING_REPEATS)
     return 1000 * statistics.median(seconds) / len(X)
 
 
@@ -88,20 +78,17 @@ def score_table(
     scaler, detector = winner.pipeline["scale"], winner.detector
     scaled = scaler.transform(X)
     top = detector.explain(scaled, top_k=1)
-    rows, place = np.arange(len(X)), X.columns.get_indexer(top["feature"])
+    cells = np.arange(len(X)), X.columns.get_indexer(top["feature"])
     reconstruction = scaler.inverse_transform(detector.reconstruct(scaled))
-    labels = {} if y is None else {"label": y}
-    columns = {
-        "row": X.index,
-        **labels,
-        "score": winner.pipeline.score_samples(X),
-        "flag": winner.pipeline.predict(X),
-        "feature": top["feature"].to_numpy(),
-        "value": X.to_numpy()[rows, place],
-        "reconstruction": reconstruction[rows, place],
-        "share": top["share"].to_numpy(),
-    }
-    return pd.DataFrame(columns)
+    columns = {"row": X.index} | ({} if y is None else {"label": y})
+    return pd.DataFrame(columns).assign(
+        score=winner.pipeline.score_samples(X),
+        flag=winner.pipeline.predict(X),
+        feature=top["feature"].to_numpy(),
+        value=X.to_numpy()[cells],
+        reconstruction=reconstruction[cells],
+        share=top["share"].to_numpy(),
+    )
 
 
 def format_table(table: pd.DataFrame) -> str:
@@ -131,9 +118,8 @@ def save_figures(
     """Draw the loss curve, the errors with the threshold, and two reconstructions."""
     # Figures are made without pyplot: no window opens, and the backend stays.
     errors = -winner.pipeline.score_samples(X)
-    loss, histogram = (
-        Figure((7.0, 4.0), layout="constrained").subplots() for _ in range(2)
-    )
+    size = 7.0, 4.0
+    loss, histogram = (Figure(size, layout="constrained").subplots() for _ in range(2))
     LossCurveDisplay.from_estimator(winner.detector, ax=loss)
     loss.set_title("Training of the chosen autoencoder")
     # Normalized, or the bars of rare outliers would not be visible next to the others.
@@ -152,22 +138,19 @@ def save_figures(
 
 
 def _reconstructions(
-    winner: Found,
-    X: pd.DataFrame,
-    y: Labels | None,
-    errors: Floats,
+    winner: Found, X: pd.DataFrame, y: Labels | None, errors: Floats
 ) -> Figure:
     """Return a figure of a normal and an abnormal row and their reconstructions."""
     chosen = typical_rows(errors, y)
     scaler, detector = winner.pipeline["scale"], winner.detector
-    rows = scaler.transform(X.iloc[chosen])
-    reconstruction = detector.reconstruct(rows)
-    in_own_units = share_an_axis(X, X.iloc[chosen])
-    if in_own_units:
-        rows = X.iloc[chosen]
-        reconstruction = scaler.inverse_transform(reconstruction)
+    drawn = X.iloc[chosen]
+    rows = scaler.transform(drawn)
+    reconstruction, unit = detector.reconstruct(rows), "standardized value"
+    if share_an_axis(X, drawn):
+        reconstruction, unit = scaler.inverse_transform(reconstruction), "value"
+        rows = drawn
     titles = []
-    for row, flag in zip(chosen, winner.pipeline.predict(X.iloc[chosen]), strict=True):
+    for row, flag in zip(chosen, winner.pipeline.predict(drawn), strict=True):
         label = "" if y is None else f", labelled {WORDS[y[row]]}"
         titles.append(
             f"row {X.index[row]}{label}: found {WORDS[flag]} (error {errors[row]:.3g} "
@@ -177,13 +160,8 @@ def _reconstructions(
     longest = max(map(len, names)) if len(names) <= MAX_NAMED else 0
     figure = Figure((9.0, 6.4 + 0.07 * longest), layout="constrained")
     axes = figure.subplots(2, 1)
-    unit = "value" if in_own_units else "standardized value"
-    looks: dict[str, Any] = {
-        "titles": titles,
-        "feature_names": names,
-        "value_name": unit,
-    }
-    ReconstructionDisplay(rows, reconstruction, **looks).plot(axes)
+    looks: dict[str, Any] = {"titles": titles, "feature_names": names}
+    ReconstructionDisplay(rows, reconstruction, value_name=unit, **looks).plot(axes)
     axes[0].tick_params(labelbottom=False)
     axes[0].set_xlabel("")
     return figure

@@ -20,7 +20,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.model_selection import ParameterGrid
+from sklearn.model_selection import ParameterGrid, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
@@ -132,16 +132,11 @@ def contenders(
     seed: int,
 ) -> list[Contender]:
     """Return the autoencoder and its rivals; without thresholds they keep their own."""
-    autoencoder = ReconstructionOutlierDetector(
-        # The pipeline scales, for all contenders alike.
-        scaler=None,
-        # Smaller and stopped earlier than by default: the search trains a dozen.
-        network=DenseNetwork((128,)),
-        patience=30,
-        epochs=epochs,
-        memory=memory,
-        random_state=seed,
-    )
+    # The pipeline scales, for all alike. Smaller, and stopped earlier, than by default:
+    # the search trains a dozen.
+    how: Params = {"scaler": None, "network": DenseNetwork((128,)), "patience": 30}
+    how |= {"epochs": epochs, "memory": memory, "random_state": seed}
+    autoencoder = ReconstructionOutlierDetector(**how)
     forest = IsolationForest(random_state=seed)
     rules = {"threshold": thresholds} if thresholds else {}
     shares = {"contamination": CONTAMINATIONS[: len(thresholds)]} if thresholds else {}
@@ -169,14 +164,15 @@ def search(
     folds = list(cv.split(X, y))
     start = time.perf_counter()
     # In the order of the candidates, each as soon as it is there.
+    how = {"scoring": scoring, "error_score": "raise"}
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_score)(_pipeline(detector, params), X, y, fold, scoring)
+        delayed(cross_val_score)(_pipeline(detector, params), X, y, cv=[fold], **how)
         for params in candidates
         for fold in folds
     )
     scores = np.empty((len(candidates), len(folds)))
     with _progress_bar(scores.size, name) as bar:
-        for place, score in enumerate(results):
+        for place, (score,) in enumerate(results):
             scores.flat[place] = score
             bar.update()
     search_seconds = time.perf_counter() - start
@@ -187,22 +183,14 @@ def search(
     # a forest would learn from them.
     normal = X if y is None else X[y == 1]
     pipeline = _pipeline(detector, candidates[best]).fit(normal)
-    fit_seconds = time.perf_counter() - start
+    seconds = search_seconds, time.perf_counter() - start
     params = [_readable(one) for one in candidates]
     scored = [
         {**one, "mean_score": float(mean), "std_score": float(std)}
         for one, mean, std in zip(params, means, stds, strict=True)
     ]
-    return Found(
-        name,
-        pipeline,
-        params[best],
-        float(means[best]),
-        len(folds),
-        search_seconds,
-        fit_seconds,
-        scored,
-    )
+    score = float(means[best])
+    return Found(name, pipeline, params[best], score, len(folds), *seconds, scored)
 
 
 def _pipeline(detector: Any, params: Params) -> Pipeline:
@@ -212,27 +200,12 @@ def _pipeline(detector: Any, params: Params) -> Pipeline:
     return pipeline.set_output(transform="pandas")
 
 
-def _score(
-    pipeline: Pipeline,
-    X: pd.DataFrame,
-    y: Labels | None,
-    fold: tuple[NDArray[np.intp], NDArray[np.intp]],
-    scoring: Callable[..., float],
-) -> float:
-    """Fit on the training rows of a fold, and return the score of its test rows."""
-    train, test = fold
-    pipeline.fit(X.iloc[train], None if y is None else y[train])
-    return scoring(pipeline, X.iloc[test], None if y is None else y[test])
-
-
 @contextlib.contextmanager
 def _progress_bar(total: int, name: str) -> Iterator[Any]:
     """Show a bar on the standard error; on a terminal, its clock runs between fits."""
     on_terminal = sys.stderr.isatty()
     interval = INTERVAL if on_terminal else LOG_INTERVAL
-    bar = tqdm(
-        total=total, desc=name, unit="fit", file=sys.stderr, mininterval=interval
-    )
+    how = {"unit": "fit", "file": sys.stderr, "mininterval": interval}
     finished = threading.Event()
 
     def redraw() -> None:
@@ -240,8 +213,8 @@ def _progress_bar(total: int, name: str) -> Iterator[Any]:
             bar.refresh()
 
     thread = threading.Thread(target=redraw, daemon=True)
-    thread.start()
-    with bar:
+    with tqdm(total=total, desc=name, **how) as bar:
+        thread.start()
         try:
             yield bar
         finally:

@@ -96,18 +96,13 @@ def _read(path: Path, header: bool) -> pd.DataFrame:
         raise InputError(f"{str(path)!r} is a folder. Pass a CSV file.")
     with path.open("rb") as file:
         line = file.readline(2**16).decode("utf-8", errors="replace")
+    how: dict[str, Any] = {"sep": max(",;\t", key=line.count), "index_col": False}
+    how |= {"header": 0 if header else None, "skipinitialspace": True}
     try:
         with warnings.catch_warnings():
             # pandas would go on without the cells that it has no column for.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path,
-                header=0 if header else None,
-                sep=max(",;\t", key=line.count),
-                index_col=False,
-                skipinitialspace=True,
-                low_memory=False,
-            )
+            table = pd.read_csv(path, low_memory=False, **how)
     except pd.errors.EmptyDataError:
         raise InputError(f"{str(path)!r} is empty. Pass a file with rows.") from None
     except (ValueError, OSError, EOFError, pd.errors.ParserWarning) as exc:
@@ -185,11 +180,11 @@ def _refuse(table: pd.DataFrame, bad: pd.DataFrame, complaint: str) -> None:
 
 def _notes(X: pd.DataFrame, *, header: bool, has_labels: bool) -> tuple[str, ...]:
     """Return what looks unintended, in words."""
-    labels = [name for name in X if name.lower() in LABEL_NAMES and not has_labels]
     notes = [
         f"Column {name!r} may hold labels, but counts as a feature. If it does, pass "
         f"--label-column {name!r}."
-        for name in labels
+        for name in X
+        if name.lower() in LABEL_NAMES and not has_labels
     ]
     if header and all(isinstance(label_key(name), float) for name in X):
         notes.append(

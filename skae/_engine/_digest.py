@@ -93,9 +93,11 @@ class _Writer:
         self.hash = hashlib.sha256()
         self._special = special
         self._n_parts = 0
-        self._open = {}  # containers being written, for cycles: id -> depth
+        # Depths of the containers being written, by id, for cycles.
+        self._open: dict[int, int] = {}
         # What has an identity is written once, then referred to by its number. Values
-        self._seen = {}  # are kept, so that no id is used again: id -> (value, number)
+        # are kept, so that no id is used again: id -> (value, number).
+        self._seen: dict[int, tuple[Any, int]] = {}
 
     def write(self, value: Any) -> None:
         """Feed the hash with any value."""
@@ -138,7 +140,7 @@ class _Writer:
         if array.dtype.hasobject:
             self._all("items", array.ravel().tolist())
         elif array.nbytes:
-            flat = np.ascontiguousarray(array).reshape(-1)
+            flat: Any = np.ascontiguousarray(array).reshape(-1)
             self.hash.update(flat.view(np.uint8))
 
     def _container(self, kind: type, value: Any) -> None:
@@ -152,12 +154,14 @@ class _Writer:
         elif kind in (set, frozenset):
             self._all("set", sorted(digest(item, self._special) for item in value))
         else:
-            places = {
-                k: k if type(k) is str else digest(k, self._special) for k in value
-            }
-            keys = sorted(value, key=places.get)
-            self._all("dict", [part for key in keys for part in (key, value[key])])
+            items = sorted(value.items(), key=self._place)
+            self._all("dict", [part for item in items for part in item])
         del self._open[id(value)]
+
+    def _place(self, item: tuple[Any, Any]) -> str:
+        """Return a text by which the items of a mapping are sorted."""
+        key = item[0]
+        return key if type(key) is str else digest(key, self._special)
 
     def _composite(self, kind: type, value: Any) -> None:
         """Feed the hash with an object by the parts that it is made of."""
@@ -165,8 +169,7 @@ class _Writer:
             parts = [getattr(value, part) for part in _WRAPPERS[kind]]
             self._all(kind.__name__, parts)
         elif isinstance(value, types.ModuleType):
-            version = _version_if_known(value.__name__)
-            if version is None:
+            if (version := _version_if_known(value.__name__)) is None:
                 raise CannotDescribeError(
                     f"{_short(value)} is no package whose version tells it apart."
                 )
@@ -175,11 +178,8 @@ class _Writer:
             name = [value.__module__, value.__qualname__]
             self._all("known", [*name, _version_if_known(value.__module__)])
         elif isinstance(value, type):
-            body = {
-                name: part
-                for name, part in vars(value).items()
-                if name not in _NOT_IN_BODY and not name.startswith("_abc_")
-            }
+            names = [n for n in vars(value) if n not in _NOT_IN_BODY]
+            body = {n: vars(value)[n] for n in names if not n.startswith("_abc_")}
             # Not the qualified name: cloudpickle loses it on the way to a worker.
             self._all("class", [kind, value.__name__, value.__bases__, body])
         elif kind is types.FunctionType:
@@ -210,9 +210,9 @@ def _pickled_parts(value: Any) -> list:
         make, args, state, items, pairs, setter = (*parts, None, None, None, None)[:6]
         return [make, args, state, list(items or ()), list(pairs or ()), setter]
     # A global of a package, which is found by its name.
-    own = getattr(value, "__module__", None), type(value).__module__
+    own = str(getattr(value, "__module__", None)), type(value).__module__
     for module in (*own, "builtins", "numpy", "scipy.special"):
-        version = isinstance(module, str) and _version_if_known(module)
+        version = _version_if_known(module)
         if version and _look_up(module, parts) is value:
             return [module, version, parts]
     raise CannotDescribeError(f"{_short(value)} can be told apart by its name only.")
@@ -228,7 +228,9 @@ def _reads(function: types.FunctionType) -> tuple[list, dict, dict]:
     # Two functions with the same code compute the same only if these are the same, and
     # the attributes that they take from a user's modules.
     scope = function.__globals__
-    attributes, names, imports = set(), set(), set()
+    attributes: set[str] = set()
+    names: set[str] = set()
+    imports: set[str] = set()
     codes = [function.__code__]
     for code in codes:
         codes += [part for part in code.co_consts if isinstance(part, types.CodeType)]
@@ -317,14 +319,15 @@ def _is_known(value: Any) -> bool:
     module, name = (getattr(value, n, None) for n in ("__module__", "__qualname__"))
     if not (isinstance(module, str) and isinstance(name, str)):
         return False
-    if _version_if_known(module) is None:
-        return False
     # Python's own types in C, which no user's code can make, may be found nowhere.
     is_static = isinstance(value, type) and not value.__flags__ & _HEAP_TYPE
-    return _look_up(module, name) is value or is_static
+    is_found = is_static or _look_up(module, name) is value
+    return is_found and _version_if_known(module) is not None
 
 
 def _look_up(module: str, name: str) -> Any:
     """Return what an imported module has under a dotted name, or None."""
-    steps = [sys.modules.get(module), *name.split(".")]
-    return functools.reduce(lambda found, part: getattr(found, part, None), steps)
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found

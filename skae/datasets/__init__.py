@@ -5,9 +5,8 @@ the argument `data_home`, else the environment variable ``SKAE_DATA``, else
 ``~/skae_data``. :func:`make_heartbeats` needs no download.
 """
 
-from skae.datasets._ecg import fetch_ecg5000
 from skae.datasets._heartbeats import make_heartbeats
-from skae.datasets._images import fetch_fashion_mnist, fetch_mnist
+from skae.datasets._recorded import fetch_ecg5000, fetch_fashion_mnist, fetch_mnist
 
 __all__ = ["fetch_ecg5000", "fetch_fashion_mnist", "fetch_mnist", "make_heartbeats"]
 

@@ -131,17 +131,6 @@ def _log_normal(
     return np.exp(spread * rng.standard_normal(shape))
 
 
-def _normal_beats(n_samples: int, rng: np.random.Generator) -> Beats:
-    """Draw healthy beats: the published table with each beat's own variability."""
-    shape = (n_samples, len(WAVES))
-    gain = _log_normal(rng, GAIN_SPREAD, (n_samples, 1))
-    return Beats(
-        angle=ANGLE + ANGLE_SPREAD * rng.standard_normal(shape),
-        height=HEIGHT * gain * _log_normal(rng, HEIGHT_SPREAD, shape),
-        width=WIDTH * _log_normal(rng, WIDTH_SPREAD, shape),
-    )
-
-
 def voltage(beats: Beats, rate: Floats, time: Floats) -> Floats:
     """Return the voltages in mV of beats with heart rates, each at its own times."""
     factor = np.sqrt(rate / 60.0)[:, None]
@@ -156,26 +145,6 @@ def voltage(beats: Beats, rate: Floats, time: Floats) -> Floats:
         scaled = (phase[rows] - angle[rows, wave, None]) / width[rows, wave, None]
         total[rows] += height[rows, None] * np.exp(-0.5 * scaled**2)
     return total
-
-
-def _baseline(time: Floats, rng: np.random.Generator) -> Floats:
-    """Return the slow movement of the baseline with breathing, in mV."""
-    shape = (len(time), 1)
-    size = WANDER * np.abs(rng.standard_normal(shape))
-    start = rng.uniform(0.0, 1.0, shape)
-    return size * np.sin(2 * np.pi * (BREATHING * time + start))
-
-
-def _check_kinds(kinds: Iterable[str] | None) -> list[str]:
-    """Return the names of the kinds of outlier to make."""
-    names = list(KINDS) if kinds is None else list(dict.fromkeys(map(str, kinds)))
-    unknown = [name for name in names if name not in KINDS]
-    if unknown or not names:
-        raise ValueError(
-            f"kinds must name at least one kind of outlier, each one of {list(KINDS)},"
-            f" but it is {names!r}. Leave it None for all of them."
-        )
-    return names
 
 
 @validate_params(
@@ -204,23 +173,19 @@ def make_heartbeats(
 
     Every row is one beat, cut out around its R wave. Normal beats differ in heart
     rate, in the sizes and places of their waves, in how well R was found, in baseline
-    and noise; abnormal beats differ in one thing that a cardiologist would name. Use it
-    to try an outlier detector where the normal rows lie on a curved surface: a detector
-    which follows the surface beats one which lays a plane through it. The beats serve
-    software, not medicine.
+    and noise; abnormal beats in one thing that a cardiologist would name. The normal
+    rows lie on a curved surface: a detector which follows it beats one which lays a
+    plane through it. The beats serve software, not medicine.
 
     Parameters
     ----------
     n_samples : int, default=5000
         Number of beats.
-
     n_timesteps : int, default=140
         Number of equally spaced times from 0.3 s before R to 0.45 s after it.
-
     outlier_fraction : float, default=0.2
         Share of abnormal beats, in [0, 1). Exactly ``round(outlier_fraction *
         n_samples)`` beats are abnormal.
-
     kinds : array-like of str, default=None
         Kinds of abnormal beat, in equal shares; None means all of them.
 
@@ -231,14 +196,11 @@ def make_heartbeats(
           below, the baseline.
         - `"t_inversion"`: T upside down.
         - `"long_qt"`: T late for the heart rate.
-
     noise : float, default=0.025
         Standard deviation of the white measurement noise, in mV.
-
     random_state : int, RandomState instance, Generator or None, default=None
         Pass an int for the same beats at every call. None draws fresh entropy; the
         global random state is never used.
-
     return_kinds : bool, default=False
         Whether to return each beat's kind, too.
 
@@ -246,10 +208,8 @@ def make_heartbeats(
     -------
     X : ndarray of shape (n_samples, n_timesteps)
         Voltages in mV; the R wave of a typical beat is 1 mV high.
-
     y : ndarray of shape (n_samples,)
         +1 for normal beats, -1 for abnormal ones, in random order.
-
     kinds : ndarray of shape (n_samples,)
         Each beat's kind, `"normal"` included. Only with `return_kinds=True`.
 
@@ -257,10 +217,6 @@ def make_heartbeats(
     ------
     ValueError
         If `kinds` is empty or holds an unknown name.
-
-    See Also
-    --------
-    fetch_ecg5000 : Recorded heartbeats.
 
     Notes
     -----
@@ -272,13 +228,12 @@ def make_heartbeats(
         \exp\left(-\frac{\Delta\theta_i^2}{2 b_i^2}\right) - (z - z_0),
         \qquad \Delta\theta_i = \theta - \theta_i .
 
-    Here :math:`z` is not integrated step by step. Without the slow term
-    :math:`z - z_0` the integral is known, a sum of Gaussians with heights
-    :math:`a_i b_i^2`, which is evaluated directly and scaled so that R is 1 mV high;
-    the baseline :math:`z_0`, a sine at the rate of breathing, is added to it. Angles
-    and widths follow the heart rate as in ECGSYN [2]_: with :math:`h` beats per minute
-    the widths, and the angles of Q and S, grow with :math:`\sqrt{h / 60}`, the angles
-    of P and T with its square root, while the time of a cycle shrinks with
+    Without the slow term :math:`z - z_0` the integral is a sum of Gaussians with
+    heights :math:`a_i b_i^2`, which is evaluated directly and scaled so that R is 1 mV
+    high; the baseline :math:`z_0`, a sine at the rate of breathing, is added to it.
+    Angles and widths follow the heart rate as in ECGSYN [2]_: with :math:`h` beats per
+    minute the widths, and the angles of Q and S, grow with :math:`\sqrt{h / 60}`, the
+    angles of P and T with its square root, while the time of a cycle shrinks with
     :math:`1 / h`. So waves move and stretch in time, which no linear model of voltages
     can follow with few components.
 
@@ -287,7 +242,6 @@ def make_heartbeats(
     .. [1] P. E. McSharry, G. D. Clifford, L. Tarassenko, L. A. Smith, "A dynamical
        model for generating synthetic electrocardiogram signals", IEEE Transactions on
        Biomedical Engineering 50(3), 2003, :doi:`10.1109/TBME.2003.808805`.
-
     .. [2] P. E. McSharry, G. D. Clifford, "ECGSYN: a realistic ECG waveform
        generator", PhysioNet, 2003.
 
@@ -300,14 +254,25 @@ def make_heartbeats(
     >>> int((y == -1).sum())
     20
     """
-    names = _check_kinds(kinds)
+    names = list(KINDS) if kinds is None else list(dict.fromkeys(map(str, kinds)))
+    if not names or not set(names) <= set(KINDS):
+        raise ValueError(
+            f"kinds must name at least one kind of outlier, each one of {list(KINDS)},"
+            f" but it is {names!r}. Leave it None for all of them."
+        )
     rng = np.random.default_rng(random_state)
     n_outliers = round(outlier_fraction * n_samples)
     outliers = np.resize(np.array(names, dtype=object), n_outliers)
     normals = np.full(n_samples - n_outliers, "normal", dtype=object)
     drawn = rng.permutation(np.concatenate([outliers, normals])).astype(str)
 
-    beats = _normal_beats(n_samples, rng)
+    shape = (n_samples, len(WAVES))
+    gain = _log_normal(rng, GAIN_SPREAD, (n_samples, 1))
+    beats = Beats(  # healthy ones: the published table with each beat's variability
+        angle=ANGLE + ANGLE_SPREAD * rng.standard_normal(shape),
+        height=HEIGHT * gain * _log_normal(rng, HEIGHT_SPREAD, shape),
+        width=WIDTH * _log_normal(rng, WIDTH_SPREAD, shape),
+    )
     for name in names:
         rows = np.flatnonzero(drawn == name)
         changed = beats[rows]
@@ -317,7 +282,11 @@ def make_heartbeats(
     missed = TRIGGER_SPREAD * rng.standard_normal((n_samples, 1))
     time = np.linspace(*WINDOW, n_timesteps) - missed  # of each beat, in s from R
     rate = (RATE * _log_normal(rng, RATE_SPREAD, n_samples)).clip(*RATE_LIMITS)
-    X = voltage(beats, rate, time) + _baseline(time, rng)
+    X = voltage(beats, rate, time)
+    # The baseline moves with breathing.
+    size = WANDER * np.abs(rng.standard_normal((n_samples, 1)))
+    start = rng.uniform(0.0, 1.0, (n_samples, 1))
+    X += size * np.sin(2 * np.pi * (BREATHING * time + start))
     X += noise * rng.standard_normal(X.shape)
     y = np.where(drawn == "normal", 1, -1)
     return (X, y, drawn) if return_kinds else (X, y)

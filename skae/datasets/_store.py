@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from logging import WARNING
 from pathlib import Path
@@ -17,26 +17,27 @@ import numpy as np
 from sklearn.utils import Bunch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     Arrays = dict[str, Any]  # NumPy's, by name
     DataHome = str | os.PathLike[str] | None
+    Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 N_TRIES = 3
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 
 # What reading a damaged file, or a file of another kind, can raise.
-READ_ERRORS = (
-    BadZipFile,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
+READ_ERRORS = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, TypeError)
+READ_ERRORS += (ValueError, zlib.error)
+
+# The constraints that all loaders have in common.
+PARAMETERS = {
+    "data_home": [str, os.PathLike, None],
+    "download_if_missing": ["boolean"],
+    "return_X_y": ["boolean"],
+}
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,6 @@ class DataSet:
     target_names: tuple[str, ...]
     description: str
     any_row_order: bool = False  # whether the hash disregards the order of the rows
-
-    def holds(self, arrays: Arrays) -> bool:
-        """Return whether the arrays are the data set."""
-        found = content_hash(arrays, any_row_order=self.any_row_order)
-        return found == self.content_hash
 
     def bunch(self, data_home: DataHome, **content: Any) -> Bunch:
         """Return the content with a description and where the data come from."""
@@ -156,50 +152,33 @@ def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
     import pooch
 
     fetcher = pooch.create(
-        path=folder,
-        base_url=source.base_url,
-        registry=source.files,
-        retry_if_failed=N_TRIES - 1,
+        folder, source.base_url, registry=source.files, retry_if_failed=N_TRIES - 1
     )
-    downloader = pooch.HTTPDownloader(
-        progressbar=True, timeout=TIMEOUT, hooks={"response": _close_failed}
-    )
-    paths = []
-    for name, checksum in source.files.items():
-        try:
-            with _quiet(pooch.get_logger()):
+    # An answer that is not read is closed, or its socket stays open.
+    hooks = {"response": lambda answer, **_: None if answer.ok else answer.close()}
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, hooks=hooks)
+    logger, paths = pooch.get_logger(), []
+    with ExitStack() as stack:
+        stack.callback(logger.setLevel, logger.level)
+        logger.setLevel(WARNING)  # there is a progress bar
+        for name, checksum in source.files.items():
+            try:
                 paths.append(Path(fetcher.fetch(name, downloader=downloader)))
-        except OSError as exc:
-            what = f"{source.url(name)} failed {N_TRIES} times, last with a"
-            raise OSError(f"{what} {type(exc).__name__}") from exc
-        except ValueError as exc:  # pooch's error for another checksum
-            what = f"{source.url(name)} sent a damaged file {N_TRIES} times"
-            raise OSError(f"{what}, not the one with {checksum!r}") from exc
+            except OSError as exc:
+                what = f"{source.url(name)} failed {N_TRIES} times, last with a"
+                raise OSError(f"{what} {type(exc).__name__}") from exc
+            except ValueError as exc:  # pooch's error for another checksum
+                what = f"{source.url(name)} sent a damaged file {N_TRIES} times"
+                raise OSError(f"{what}, not the one with {checksum!r}") from exc
     what = f"{source.url(next(iter(source.files)))} holds other data than published"
     try:
         arrays = source.read(*paths)
     except READ_ERRORS as exc:
         raise OSError(what) from exc
-    if not data_set.holds(arrays):
+    found = content_hash(arrays, any_row_order=data_set.any_row_order)
+    if found != data_set.content_hash:
         raise OSError(what)
     return arrays
-
-
-@contextmanager
-def _quiet(logger: Any) -> Iterator[None]:
-    """Let a logger report warnings only: there is a progress bar."""
-    level = logger.level
-    logger.setLevel(WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _close_failed(response: Any, **kwargs: Any) -> None:
-    """Close an answer that is not read, or its socket stays open."""
-    if not response.ok:
-        response.close()
 
 
 def _read_npz(path: Path, data_set: DataSet, names: Sequence[str]) -> list[Any]:
@@ -218,10 +197,8 @@ def _read_npz(path: Path, data_set: DataSet, names: Sequence[str]) -> list[Any]:
     ]
     if not problems:
         return arrays
-    expected = ", ".join(
-        "{!r} of shape {} and dtype {}".format(name, *data_set.layout[name])
-        for name in names
-    )
+    words = "{!r} of shape {} and dtype {}".format
+    expected = ", ".join(words(name, *data_set.layout[name]) for name in names)
     raise OSError(
         f"{path.name!r} in the data home {str(path.parent)!r} is damaged or another"
         f" file: expected the arrays {expected}, but {problems[0]}. Delete it, and it"

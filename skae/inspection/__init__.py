@@ -4,10 +4,9 @@ Each display keeps its data, draws them with ``plot`` and is made from a fitted
 estimator with ``from_estimator``.
 """
 
-from skae.inspection._error_histogram import ErrorHistogramDisplay
 from skae.inspection._feature_error import FeatureErrorDisplay
 from skae.inspection._latent_space import LatentSpaceDisplay
-from skae.inspection._loss_curve import LossCurveDisplay
+from skae.inspection._losses import ErrorHistogramDisplay, LossCurveDisplay
 from skae.inspection._reconstruction import ReconstructionDisplay
 
 __all__ = [

@@ -35,6 +35,9 @@ MAX_LINE_CHANNELS = 4
 
 AUTO = StrOptions({"auto"})
 
+RESHAPE = "Pass another kind, or row_shape to reshape them."
+FLATTEN = "Draw one row, or pass row_shape to flatten the rows."
+
 
 def validate_options(**constraints: list[Any]) -> Callable[[Callable], Callable]:
     """Return a decorator that checks arguments against scikit-learn's constraints."""
@@ -76,27 +79,19 @@ def find_feature_names(X: Any, estimator: Any) -> list[str] | None:
 
 
 def check_names(
-    names: Sequence[Any] | None,
-    n_items: int,
-    item: str = "feature",
-    *,
-    parameter: str = "feature_names",
-    prefix: str = "x",
+    names: Sequence[Any] | None, n_items: int, item: str = "feature"
 ) -> list[str]:
-    """Return one name for each item: those given, or the prefix and a number."""
+    """Return one name for each item ("feature", "channel" or "row")."""
     if names is None:
+        prefix = "x" if item == "feature" else f"{item} "
         return [f"{prefix}{index}" for index in range(n_items)]
     if len(names) != n_items:
+        parameter = "row_names" if item == "row" else "feature_names"
         raise ValueError(
             f"{parameter} has {len(names)} names, but there are {n_items} {item}s. "
             f"Pass one name for each {item}."
         )
     return [str(name) for name in names]
-
-
-def channel_names(names: Sequence[Any] | None, n_channels: int) -> list[str]:
-    """Return one name for each channel of a series."""
-    return check_names(names, n_channels, "channel", prefix="channel ")
 
 
 def to_row_shape(
@@ -126,20 +121,16 @@ def kind_of_rows(row_shape: tuple[int, ...]) -> str:
 
 def check_kind(kind: str, row_shape: tuple[int, ...]) -> str:
     """Return `kind`, or raise where rows of this shape cannot be drawn in that way."""
-    if kind == "table":
-        if len(row_shape) != 2:
-            raise ValueError(
-                f"kind='table' draws errors of shape (n_rows, n_features), but these "
-                f"have shape {tuple(row_shape)!r}. Draw one row, or pass row_shape to "
-                "flatten the rows."
-            )
-        return kind
-    n_axes = {"bars": (1,), "line": (1, 2), "image": (2, 3)}[kind]
+    n_axes, expected, advice = {
+        "bars": ((1,), "rows with 1 axes", RESHAPE),
+        "line": ((1, 2), "rows with 1 or 2 axes", RESHAPE),
+        "image": ((2, 3), "rows with 2 or 3 axes", RESHAPE),
+        "table": ((2,), "errors of shape (n_rows, n_features)", FLATTEN),
+    }[kind]
     if len(row_shape) not in n_axes:
         raise ValueError(
-            f"kind={kind!r} draws rows with {' or '.join(map(str, n_axes))} axes, but "
-            f"these have shape {tuple(row_shape)!r}. Pass another kind, or row_shape "
-            "to reshape them."
+            f"kind={kind!r} draws {expected}, but these have shape "
+            f"{tuple(row_shape)!r}. {advice}"
         )
     return kind
 
@@ -160,10 +151,7 @@ def count_bins(spread: float, values: Floats, max_bins: int = 80) -> int:
 
 
 def histogram_edges(
-    groups: Sequence[Floats],
-    bins: Any = "auto",
-    *,
-    log: bool = False,
+    groups: Sequence[Floats], bins: Any = "auto", *, log: bool = False
 ) -> Floats:
     """Return bin edges that hold all `groups`, evenly spaced, in log10 with `log`."""
     if np.ndim(bins) == 1:
@@ -187,24 +175,10 @@ def histogram_edges(
 
 
 def draw_histogram(
-    ax: Axes,
-    values: Floats,
-    edges: Floats,
-    *,
-    color: Any,
-    label: str,
-    normalize: bool = False,
+    ax: Axes, values: Floats, color: Any, label: str, edges: Floats, shares: bool
 ) -> StepPatch:
-    """Draw one filled, outlined histogram."""
-    from matplotlib.colors import to_rgba
-
+    """Draw one filled, outlined histogram of counts, or of shares of the values."""
     counts, _ = np.histogram(values, bins=edges)
-    return ax.stairs(
-        counts / max(len(values), 1) if normalize else counts,
-        edges,
-        fill=True,
-        facecolor=to_rgba(color, 0.4),
-        edgecolor=color,
-        linewidth=1.2,
-        label=label,
-    )
+    heights = counts / max(len(values), 1) if shares else counts
+    look: dict[str, Any] = {"facecolor": (color, 0.4), "edgecolor": color}
+    return ax.stairs(heights, edges, fill=True, linewidth=1.2, label=label, **look)

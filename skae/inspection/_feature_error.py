@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Kind = Literal["auto", "bars", "line", "image", "table"]
+    Names = Sequence[Any] | None
 
 # A row with more features than this is drawn by kind="auto" as a line, not as bars.
 MAX_BAR_FEATURES = 40
@@ -33,9 +34,7 @@ SHARE_LABEL = "share of the reconstruction error"
 class FeatureErrorDisplay:
     """Feature errors of a row, or of a table: the parts of the reconstruction error.
 
-    Look at it to learn why a row was called an outlier. A table's row is drawn as bars
-    of its largest errors, a series as a line over time, an image as a heat map, and
-    many rows of a table as a heat map of rows and features. It is best made with
+    Look at it to learn why a row was called an outlier. Make it with
     :meth:`from_estimator`; all parameters are stored as attributes.
 
     Parameters
@@ -53,18 +52,13 @@ class FeatureErrorDisplay:
     Attributes
     ----------
     bars_ : matplotlib BarContainer or None
-        The bars, the largest first; `None` unless the row was drawn as bars.
+        The bars, the largest first; `None` where another kind was drawn.
     lines_ : list of matplotlib Line2D or None
-        One line per channel; `None` unless the row was drawn as lines.
+        One line per channel; `None` where another kind was drawn.
     image_ : matplotlib AxesImage or None
-        The heat map; `None` unless the row, or the table, was drawn as one.
+        The heat map of the row, or of the table; `None` where another kind was drawn.
     ax_, figure_ : matplotlib Axes, matplotlib Figure
-        The axes drawn on, and the figure that holds them.
-
-    See Also
-    --------
-    ReconstructionDisplay : Rows and their reconstructions.
-    ErrorHistogramDisplay : The errors of many rows, and the threshold on them.
+        The axes drawn on, and their figure.
 
     Examples
     --------
@@ -103,10 +97,9 @@ class FeatureErrorDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; `None` makes a new figure.
         kind : {"auto", "bars", "line", "image", "table"}, default="auto"
-            `"bars"` for a table's row, `"line"` for a series, `"image"` for a heat map;
             `"auto"` goes by the row's shape: bars for up to 40 features, a line for
             more of them or for up to 4 channels over time, else a heat map. `"table"`
-            for the errors of many rows: a heat map of each row's shares, which are
+            is for the errors of many rows: a heat map of each row's shares, which are
             informative for outliers; those of a normal row are shares of very little.
         top_k : int, default=10
             Number of bars, or of features of a table: those with the largest errors.
@@ -124,18 +117,17 @@ class FeatureErrorDisplay:
         common.check_kind(how, errors.shape)
         names = self.feature_names
         self.bars_ = self.lines_ = self.image_ = None
+        n_bars = min(top_k, errors.size)
+        sizes = {"bars": (6.0, 0.9 + 0.32 * n_bars), "line": (7.0, 3.2)}
+        sizes |= {"table": (6.0, 4.0), "image": (4.6, 3.8)}
+        ax = common.axes_or_new(ax, sizes[how])
         if how == "bars":
-            n_bars = min(top_k, errors.size)
-            ax = common.axes_or_new(ax, (6.0, 0.9 + 0.32 * n_bars))
             self.bars_ = _draw_bars(ax, errors, names, n_bars)
         elif how == "line":
-            ax = common.axes_or_new(ax, (7.0, 3.2))
             self.lines_ = _draw_lines(ax, errors, names)
         elif how == "table":
-            ax = common.axes_or_new(ax, (6.0, 4.0))
             self.image_ = _draw_table(ax, errors, names, self.row_names, top_k)
         else:
-            ax = common.axes_or_new(ax, (4.6, 3.8))
             self.image_ = _draw_image(ax, errors)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -165,17 +157,13 @@ class FeatureErrorDisplay:
         row : int or None, default=0
             Position of the row in `X`; a negative one counts from the end. `None` draws
             all rows, as a table.
-        kind : {"auto", "bars", "line", "image", "table"}, default="auto"
-            How the row is drawn; see :meth:`plot`. With ``row=None`` it is "table".
-        top_k : int, default=10
-            Number of bars, or of features of a table.
         feature_names : list of str, default=None
             Names of the features; `None` takes the columns of `X`, or those that the
             detector saw in `fit`.
         row_shape : tuple of int, default=None
             Shape to give the row for drawing, such as (28, 28) for a flattened image.
-        ax : matplotlib Axes, default=None
-            Axes to draw on; `None` makes a new figure.
+        ax, kind, top_k
+            As in :meth:`plot`; with ``row=None``, "auto" is "table".
 
         Returns
         -------
@@ -205,17 +193,12 @@ class FeatureErrorDisplay:
             )
         errors = detector.feature_errors(X)
         errors = common.to_row_shape(errors, row_shape, "feature_errors(X)")
-        display = cls(
-            errors if row is None else errors[0],
-            feature_names=feature_names,
-            row_names=row_names,
-        )
+        errors = errors if row is None else errors[0]
+        display = cls(errors, feature_names=feature_names, row_names=row_names)
         return display.plot(ax=ax, kind=kind, top_k=top_k)
 
 
-def _draw_bars(
-    ax: Axes, errors: Floats, names: Sequence[str] | None, n_bars: int
-) -> BarContainer:
+def _draw_bars(ax: Axes, errors: Floats, names: Names, n_bars: int) -> BarContainer:
     """Draw the largest errors as shares of their sum, the largest on top."""
     from matplotlib.ticker import PercentFormatter
 
@@ -235,11 +218,11 @@ def _draw_bars(
     return bars
 
 
-def _draw_lines(ax: Axes, errors: Floats, names: Sequence[str] | None) -> list[Line2D]:
+def _draw_lines(ax: Axes, errors: Floats, names: Names) -> list[Line2D]:
     """Draw one line per channel over time, or over the features of a flat row."""
     channels = errors.reshape(len(errors), -1).T
     flat = errors.ndim == 1
-    names = common.channel_names(None if flat else names, len(channels))
+    names = common.check_names(None if flat else names, len(channels), "channel")
     one = len(channels) == 1
     colors = [common.BLUE] if one else common.series_colors(len(channels))
     lines = [
@@ -268,11 +251,7 @@ def _draw_image(ax: Axes, errors: Floats) -> AxesImage:
 
 
 def _draw_table(
-    ax: Axes,
-    errors: Floats,
-    names: Sequence[str] | None,
-    row_names: Sequence[Any] | None,
-    n_columns: int,
+    ax: Axes, errors: Floats, names: Names, row_names: Names, n_columns: int
 ) -> AxesImage:
     """Draw each row's errors as shares of their sum, the features with most first."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -287,7 +266,7 @@ def _draw_table(
     rotation = 90 if max(map(len, names)) > 3 else 0
     ax.set_xticks(np.arange(len(names)), names, rotation=rotation)
     if row_names is not None:
-        row_names = common.check_names(row_names, n_rows, "row", parameter="row_names")
+        row_names = common.check_names(row_names, n_rows, "row")
     if row_names is not None and n_rows <= MAX_NAMED_ROWS:
         ax.set_yticks(np.arange(n_rows), row_names)
     else:

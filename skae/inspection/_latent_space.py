@@ -33,7 +33,7 @@ class LatentSpaceDisplay:
     """Latent codes as points in the plane, coloured by a label.
 
     Look at it to see whether the latent space separates groups that the network was
-    not trained to separate: classes, or outliers. It is best made with
+    not trained to separate: classes, or outliers. Make it with
     :meth:`from_estimator`; all parameters are stored as attributes.
 
     Parameters
@@ -50,23 +50,18 @@ class LatentSpaceDisplay:
     Attributes
     ----------
     scatters_ : list of matplotlib PathCollection
-        The points, one artist per category; empty where histograms were drawn.
+        The points of each category; empty where histograms were drawn.
     histograms_ : list of matplotlib StepPatch
-        The histograms of a single column, one per category; else empty.
+        The histogram of each category, of a single column; else empty.
     colorbar_ : matplotlib Colorbar or None
         The colour bar of two columns whose `y` holds numbers, else `None`.
     ax_, figure_ : matplotlib Axes, matplotlib Figure
-        The axes drawn on, and the figure that holds them.
-
-    See Also
-    --------
-    ReconstructionDisplay : Rows and their reconstructions.
+        The axes drawn on, and their figure.
 
     Notes
     -----
     Of more than 10 categories the 9 most frequent keep their names and the rest are
-    drawn as "other". For another projection than that of :meth:`from_estimator`,
-    compute it and pass it as `codes`.
+    drawn as "other". For another projection, compute it and pass it as `codes`.
 
     Examples
     --------
@@ -125,14 +120,17 @@ class LatentSpaceDisplay:
         groups: Groups = [(None, slice(None), common.BLUE)]
         if has_categories:
             groups = _categories(y)
-        style = _point_style(len(codes)) | (scatter_kwargs or {})
+        size = float(np.clip(3000 / len(codes), 5, 30))  # the more, the smaller
+        style = {"s": size, "alpha": 0.7, "linewidths": 0} | (scatter_kwargs or {})
         is_new = ax is None
         ax = common.axes_or_new(ax, (6.0, 4.4))
         self.scatters_, self.histograms_, self.colorbar_ = [], [], None
         if codes.shape[1] == 2 and has_numbers:
             style = {"c": y, "cmap": "viridis"} | style
             self.scatters_ = [ax.scatter(*codes.T, **style)]
-            self.colorbar_ = _add_colorbar(ax, self.scatters_[0], y_name)
+            bar: Any = ax.figure.colorbar(self.scatters_[0], ax=ax, label=y_name)
+            self.colorbar_ = bar
+            bar.solids.set_alpha(1)  # opaque whatever the points are
         elif codes.shape[1] == 2:
             self.scatters_ = _draw_points(ax, codes, groups, style)
         elif has_numbers:
@@ -140,16 +138,20 @@ class LatentSpaceDisplay:
             self.scatters_ = _draw_points(ax, points, groups, style)
             names = [*names, y_name]
         else:
-            values = [codes[rows, 0] for _, rows, _ in groups]
-            edges = common.histogram_edges(values)
+            values = codes[:, 0]
+            edges = common.histogram_edges([values[rows] for _, rows, _ in groups])
             self.histograms_ = [
-                common.draw_histogram(ax, own, edges, color=color, label=name)
-                for own, (name, _, color) in zip(values, groups, strict=True)
+                common.draw_histogram(ax, values[rows], color, name, edges, False)
+                for name, rows, color in groups
             ]
             names = [*names, "number of samples"]
         ax.set(xlabel=names[0], ylabel=names[1])
         if has_categories:
-            _add_legend(ax, self.scatters_, outside=is_new)
+            outside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+            place: dict[str, Any] = outside if is_new else {"loc": "best"}
+            legend: Any = ax.legend(frameon=not is_new, **place)
+            for handle in legend.legend_handles if self.scatters_ else ():
+                handle.set(sizes=[30], alpha=1)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -185,8 +187,8 @@ class LatentSpaceDisplay:
             Latent columns to draw. `None` draws codes of one or two columns as they
             are, and wider ones on their first two principal components.
         max_samples : int, default=5000
-            Largest number of rows to draw; of more, so many are drawn at random.
-            `None` draws all. Principal components are those of the rows drawn.
+            Largest number of rows to draw, chosen at random; `None` draws all.
+            Principal components are those of the rows drawn.
         random_state : int, RandomState instance or None, default=None
             Chooses the rows where there are more than `max_samples`.
         ax, scatter_kwargs
@@ -278,12 +280,6 @@ def _categories(y: NDArray[Any]) -> Groups:
     return groups
 
 
-def _point_style(n_samples: int) -> dict[str, Any]:
-    """Return size and opacity for so many points: the more, the smaller."""
-    size = float(np.clip(3000 / n_samples, 5, 30))
-    return {"s": size, "alpha": 0.7, "linewidths": 0}
-
-
 def _draw_points(
     ax: Axes, points: Floats, groups: Groups, style: dict[str, Any]
 ) -> list[PathCollection]:
@@ -292,20 +288,3 @@ def _draw_points(
         ax.scatter(*points[rows].T, **{"color": color, "label": name} | style)
         for name, rows, color in groups
     ]
-
-
-def _add_colorbar(ax: Axes, points: PathCollection, name: str) -> Any:
-    """Add a colour bar, opaque whatever the points are."""
-    colorbar: Any = ax.figure.colorbar(points, ax=ax, label=name)
-    colorbar.solids.set_alpha(1)
-    return colorbar
-
-
-def _add_legend(ax: Axes, scatters: list[PathCollection], *, outside: bool) -> None:
-    """Name the categories, outside the axes in a figure of our own."""
-    place: dict[str, Any] = {"loc": "best"}
-    if outside:
-        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-    legend: Any = ax.legend(frameon=not outside, **place)
-    for handle in legend.legend_handles if scatters else ():
-        handle.set(sizes=[30], alpha=1)

@@ -36,9 +36,8 @@ MAX_COLUMNS = 3
 class ReconstructionDisplay:
     """Rows and their reconstructions, with the error between them.
 
-    Look at it to see what the network keeps of a row and what it leaves out. Rows of
-    tables and series are drawn as lines with a band between them, images as pictures
-    with a heat map of the error. It is best made with :meth:`from_estimator`; all
+    Rows of tables and series are drawn as lines with a band between them, images as
+    pictures with a heat map of the error. Make it with :meth:`from_estimator`; all
     parameters are stored as attributes.
 
     Parameters
@@ -62,24 +61,17 @@ class ReconstructionDisplay:
     Attributes
     ----------
     lines_ : dict of list of matplotlib Line2D or None
-        The lines under `"input"`, `"reconstruction"` and, with `clean`, `"clean"`:
-        all channels of the first row, then those of the next. `None` where images were
-        drawn.
+        The lines "input", "reconstruction" and, where given, "clean": all channels of
+        the first row, then those of the next. `None` where images were drawn.
     bands_ : list of matplotlib FillBetweenPolyCollection
         The bands between the lines; empty where none was drawn.
     images_ : dict of list of matplotlib AxesImage or None
-        The pictures under the same names, and under `"absolute error"`; `None` where
-        lines were drawn.
+        The pictures of the same names, and "absolute error"; `None` for lines.
     axes_ : ndarray of matplotlib Axes
         The panels: for lines (n_samples,), or (n_channels, n_samples) where there are
         several channels; for images (n_samples, n_pictures).
     ax_, figure_ : matplotlib Axes, matplotlib Figure
         The first panel, and the figure that holds all of them.
-
-    See Also
-    --------
-    FeatureErrorDisplay : How much each feature contributed to the error of a row.
-    LatentSpaceDisplay : The latent codes of many rows.
 
     Notes
     -----
@@ -202,8 +194,8 @@ class ReconstructionDisplay:
         X : array-like of shape (n_samples, ...)
             Rows to draw; a selection such as `X[[3, 17]]` draws those.
         y : array-like of shape (n_samples,) or of the shape of `X`, default=None
-            As in the estimator's `fit`: for a detector the labels, +1 and -1, to be
-            shown in the titles; for a denoiser the clean rows. Others ignore it.
+            As in `fit`: a detector's labels, +1 and -1, to be shown in the titles; a
+            denoiser's clean rows. Others ignore it.
         max_samples : int, default=5
             Largest number of rows to draw; `None` draws all.
         titles : list of str, default=None
@@ -215,12 +207,10 @@ class ReconstructionDisplay:
         ax, kind, row_shape
             As in :meth:`plot`.
         with_error : bool or "auto", default="auto"
-            Whether to draw the error; `"auto"` does unless it is unknown, as for a
-            denoiser without clean rows.
+            Whether to draw the error; `"auto"` does, but of a denoiser without `y`.
         scaled : bool, default=False
-            Whether to draw the rows as the network sees them, after the estimator's
-            `scaler_`: for tables whose columns have different units. Titles stay the
-            same.
+            Whether to draw the rows after the estimator's `scaler_`: for tables whose
+            columns have different units. Titles stay the same.
 
         Returns
         -------
@@ -255,15 +245,11 @@ class ReconstructionDisplay:
         if scaled:
             scale = estimator.scaler_.transform
             rows = {key: scale(np.asarray(part, float)) for key, part in rows.items()}
-        display = cls(
-            **rows,
-            titles=_default_titles(estimator, X, y) if titles is None else titles,
-            feature_names=feature_names,
-            value_name="scaled value" if scaled else "value",
-        )
-        return display.plot(
-            ax=ax, kind=kind, row_shape=row_shape, with_error=with_error
-        )
+        if titles is None:
+            titles = _default_titles(estimator, X, y)
+        words: dict[str, Any] = {"titles": titles, "feature_names": feature_names}
+        display = cls(**rows, **words, value_name="scaled value" if scaled else "value")
+        return display.plot(ax, kind=kind, row_shape=row_shape, with_error=with_error)
 
     def _draw_lines(self, ax: Any, rows: Rows, *, with_error: bool) -> None:
         """Draw each channel of each row as lines in one panel."""
@@ -275,7 +261,7 @@ class ReconstructionDisplay:
         if flat and self.feature_names is not None and n_steps <= MAX_NAMED_FEATURES:
             names = common.check_names(self.feature_names, n_steps)
         if n_channels > 1:
-            channels = common.channel_names(self.feature_names, n_channels)
+            channels = common.check_names(self.feature_names, n_channels, "channel")
         n_columns = n_samples
         if n_channels == 1 and n_samples > MAX_COLUMNS:
             n_columns = min(-(-n_samples // 2), MAX_COLUMNS)
@@ -286,7 +272,11 @@ class ReconstructionDisplay:
         axes = _panel_axes(ax, n_samples * n_channels, n_columns, size, extra)
         by_channel = axes.reshape(n_channels, n_samples)
         self.axes_ = axes if n_channels == 1 else by_channel
-        marker, styles = "." if names else None, _line_styles(rows)
+        marker = "." if names else None
+        styles: dict[str, Any] = {name: {"color": common.BLUE} for name in rows}
+        styles["reconstruction"] = {"color": common.VERMILION}
+        if "clean" in rows:  # the input is drawn thin, behind its target
+            styles["input"] = {"color": common.LIGHT, "linewidth": 0.8}
         self.lines_ = {name: [] for name in styles}
         for sample, channel in np.ndindex(n_samples, n_channels):
             panel: Any = by_channel[channel, sample]
@@ -295,16 +285,10 @@ class ReconstructionDisplay:
                 line = panel.plot(drawn[name], label=name, marker=marker, **style)
                 self.lines_[name] += line
             if with_error:
-                band = panel.fill_between(
-                    np.arange(n_steps),
-                    drawn.get("clean", drawn["input"]),
-                    drawn["reconstruction"],
-                    color=common.VERMILION,
-                    alpha=0.25,
-                    linewidth=0,
-                    label="error",
-                )
-                self.bands_.append(band)
+                ends = drawn.get("clean", drawn["input"]), drawn["reconstruction"]
+                look = {"color": common.VERMILION, "alpha": 0.25, "linewidth": 0}
+                look["label"] = "error"
+                self.bands_.append(panel.fill_between(range(n_steps), *ends, **look))
         for number, panels in enumerate(by_channel):
             values = [part[..., number] for part in rows.values()]
             low, high = min(map(np.nanmin, values)), max(map(np.nanmax, values))
@@ -318,7 +302,14 @@ class ReconstructionDisplay:
                     panel.tick_params(axis="x", labelsize="small")
                     panel.set_xlabel("")
         if ax is None:
-            _hide_inner_labels(axes, n_columns)
+            # Labels stay on the left, and under the panels with none below.
+            for index, panel in enumerate(axes):
+                if index + n_columns < len(axes):
+                    panel.tick_params(labelbottom=False)
+                    panel.set_xlabel("")
+                if index % n_columns:
+                    panel.tick_params(labelleft=False)
+                    panel.set_ylabel("")
             handles, labels = axes[0].get_legend_handles_labels()
             place = {"loc": "outside lower center", "ncols": len(labels)}
             axes[0].figure.legend(handles, labels, frameon=False, **place)
@@ -336,8 +327,8 @@ class ReconstructionDisplay:
         looks = dict.fromkeys(pictures, style)
         if with_error:
             pictures = pictures | {"absolute error": errors}
-            limits = {"vmin": 0, "vmax": np.nanmax(errors) or 1}
-            looks["absolute error"] = {"cmap": "magma"} | limits
+            look = {"cmap": "magma", "vmin": 0, "vmax": np.nanmax(errors) or 1}
+            looks["absolute error"] = look
         n_samples, n_columns = len(errors), len(pictures)
         # Room for the titles and for the colour bar.
         extra = 1.7 * bool(self.titles) + with_error, 0.4
@@ -407,26 +398,6 @@ def _panel_axes(
     for empty in axes.flat[n_panels:]:
         empty.remove()
     return axes.flat[:n_panels]
-
-
-def _line_styles(rows: Rows) -> dict[str, dict[str, Any]]:
-    """Return matplotlib's keywords for each line, in the order of drawing."""
-    blue, reconstruction = {"color": common.BLUE}, {"color": common.VERMILION}
-    if "clean" in rows:  # the input is drawn thin, behind its target
-        pale = {"color": common.LIGHT, "linewidth": 0.8}
-        return {"input": pale, "clean": blue, "reconstruction": reconstruction}
-    return {"input": blue, "reconstruction": reconstruction}
-
-
-def _hide_inner_labels(axes: NDArray[Any], n_columns: int) -> None:
-    """Keep the labels of the panels on the left, and of those with none below."""
-    for index, panel in enumerate(axes):
-        if index + n_columns < len(axes):
-            panel.tick_params(labelbottom=False)
-            panel.set_xlabel("")
-        if index % n_columns:
-            panel.tick_params(labelleft=False)
-            panel.set_ylabel("")
 
 
 def _as_pictures(rows: Rows) -> tuple[Rows, dict[str, Any]]:

@@ -41,12 +41,7 @@ def import_quietly() -> None:
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
         _check_backend(asked)
-    with (
-        same_random_states(),
-        _low_level(),
-        without_chatter(),
-        _without_collections(),
-    ):
+    with same_random_states(), without_chatter(), _fast_and_silent():
         import keras
         import tensorflow as tf
 
@@ -74,38 +69,23 @@ def same_random_states() -> Iterator[None]:
     import random  # not to draw from it
 
     of_numpy = np.random  # whose state is put back, and which is not drawn from
-    before = random.getstate(), of_numpy.get_state()
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(random.setstate, random.getstate())
+        stack.callback(of_numpy.set_state, of_numpy.get_state())
         yield
-    finally:
-        random.setstate(before[0])
-        of_numpy.set_state(before[1])
 
 
 @contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """Switch garbage collection off: what is imported stays; a tenth of the import."""
-    if not gc.isenabled():
+def _fast_and_silent() -> Iterator[None]:
+    """Collect no garbage; log errors only, unless the user has set the level."""
+    with contextlib.ExitStack() as stack:
+        if gc.isenabled():  # what is imported stays: a tenth of the import
+            gc.disable()
+            stack.callback(gc.enable)
+        if _LEVEL not in os.environ:
+            os.environ[_LEVEL] = "2"
+            stack.callback(os.environ.pop, _LEVEL, None)
         yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@contextlib.contextmanager
-def _low_level() -> Iterator[None]:
-    """Ask TensorFlow's C++ part for errors only, unless the user has asked it."""
-    if _LEVEL in os.environ:
-        yield
-        return
-    os.environ[_LEVEL] = "2"
-    try:
-        yield
-    finally:
-        os.environ.pop(_LEVEL, None)
 
 
 @contextlib.contextmanager
@@ -123,19 +103,15 @@ def without_chatter() -> Iterator[None]:
             return
         _flush_stderr()
         os.dup2(held.fileno(), 2)
-        hidden = _CHATTER
+        failed = True
         try:
             yield
-        except BaseException:
-            hidden = None
-            raise
+            failed = False
         finally:
             _flush_stderr()
             os.dup2(real.fileno(), 2)
             held.seek(0)
-            real.writelines(
-                line for line in held if hidden is None or not hidden.match(line)
-            )
+            real.writelines(one for one in held if failed or not _CHATTER.match(one))
 
 
 def _flush_stderr() -> None:

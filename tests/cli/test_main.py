@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 import skae
-from skae.__main__ import main
-from skae._cli import parse_arguments
+from skae.__main__ import main, parse_arguments
 from skae._cli._report import QUALITIES, TIMES
 from skae._cli._run import load
 from skae.datasets import make_heartbeats

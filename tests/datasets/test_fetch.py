@@ -19,8 +19,14 @@ import pytest
 
 from skae._validation import InvalidParameterError
 from skae.datasets import fetch_ecg5000, fetch_fashion_mnist, fetch_mnist
-from skae.datasets._ecg import ECG5000, fetch_beats
-from skae.datasets._images import FASHION_MNIST, IDX_FILES, MNIST, fetch_images
+from skae.datasets._recorded import (
+    ECG5000,
+    FASHION_MNIST,
+    IDX_FILES,
+    MNIST,
+    fetch_beats,
+    fetch_images,
+)
 from skae.datasets._store import N_TRIES, Source, content_hash, find_data_home
 
 N_TRAIN, N_TEST, N_BEATS, N_STEPS = 6, 4, 9, 5

@@ -141,14 +141,14 @@ def test_where_nothing_can_be_held_back(broken, monkeypatch, capfd):
 
 def test_the_log_level_is_set_for_the_import_only(monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    with _quiet._low_level():
+    with _quiet._fast_and_silent():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
     assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
 
 
 def test_the_users_log_level_stays(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    with _quiet._low_level():
+    with _quiet._fast_and_silent():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
@@ -158,7 +158,7 @@ def test_garbage_is_looked_for_as_before(enabled):
     before = gc.isenabled()
     try:
         (gc.enable if enabled else gc.disable)()
-        with _quiet._without_collections():
+        with _quiet._fast_and_silent():
             assert not gc.isenabled()
         assert gc.isenabled() == enabled
     finally:

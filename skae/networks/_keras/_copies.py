@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skae.networks._keras import CannotDescribeError
-from skae.networks._keras._configs import (
+from skae.networks._keras._parts import (
     REFUSALS,
     CannotCopyError,
     configuration,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from keras.layers import Layer
     from numpy.typing import NDArray
 
-    from skae.networks._keras._configs import Models
+    from skae.networks._keras._parts import Models
 
 # What differs between the configurations of equal layers.
 _INCIDENTAL = frozenset(
@@ -81,7 +81,8 @@ def _copy_by_configuration(model: Layer) -> Layer:
     policy = keras.config.dtype_policy()
     config = in_policy(config, policy.name, policy.compute_dtype)
     copy = from_configuration(type(model), config, named)
-    _show_parts(copy, _shown_parts(model))
+    for name, layer in _shown_parts(model).items():
+        setattr(copy, name, copy.get_layer(layer))
     _check_same_parts(model, copy)
     return copy
 
@@ -236,19 +237,10 @@ class _PartsOnly:
 
 def _shown_parts(model: Layer) -> dict[str, str]:
     """Return the names of the layers that a functional model shows as its parts."""
-    shown = {name: getattr(model, name, None) for name in ("encoder", "decoder")}
     layers = [] if has_own_call(model) else getattr(model, "layers", [])
-    return {
-        name: part.name
-        for name, part in shown.items()
-        if any(layer is part for layer in layers)
-    }
-
-
-def _show_parts(model: Layer, parts: dict[str, str]) -> None:
-    """Let a model show layers of it as its parts."""
-    for name, layer in parts.items():
-        setattr(model, name, model.get_layer(layer))
+    shown = {id(layer): layer.name for layer in layers}
+    parts = {name: getattr(model, name, None) for name in ("encoder", "decoder")}
+    return {name: shown[id(part)] for name, part in parts.items() if id(part) in shown}
 
 
 # ------------------------------------------------------------------- blueprints
@@ -293,7 +285,8 @@ class Blueprint:
         import_quietly()
         with same_random_states():
             model = from_configuration(self.cls, self.config, self.named)
-            _show_parts(model, self.parts)
+            for name, layer in self.parts.items():
+                setattr(model, name, model.get_layer(layer))
             if self.call_shape is not None:
                 model(np.zeros((1, *self.call_shape), np.float32), training=False)
             if self.weights:

@@ -12,13 +12,6 @@ from sklearn.base import clone
 
 from skae._validation import StrOptions
 from skae.networks._base import Built, Network
-from skae.networks._keras._configs import (
-    as_models,
-    is_layer,
-    is_pair,
-    layers_within,
-    model_name,
-)
 from skae.networks._keras._copies import (
     Blueprint,
     check_weights,
@@ -26,7 +19,14 @@ from skae.networks._keras._copies import (
     copy_models,
     keep_weights,
 )
-from skae.networks._keras._parts import built_from
+from skae.networks._keras._parts import (
+    as_models,
+    built_from,
+    is_layer,
+    is_pair,
+    layers_within,
+    model_name,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,7 +37,7 @@ _FACTS = ("n_features", "input_shape", "output_shape", "latent_dim")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _NO_DEFAULT = inspect.Parameter.empty
 # Layers with weights to train that builders have returned, while they live.
-_returned = weakref.WeakSet()
+_returned: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class KerasNetwork(Network):
@@ -49,11 +49,10 @@ class KerasNetwork(Network):
         What encodes and decodes, one of
 
         - a class of the tutorials' kind, a ``keras.Model`` with ``encoder`` and
-          ``decoder``, or a function that returns any of the following. It is called
-          with those of ``n_features`` (the numbers of a row), ``input_shape``,
-          ``output_shape`` (of a row) and ``latent_dim`` (the estimator's, unless None)
-          that its signature names, and with ``params``. It must build new layers at
-          each call;
+          ``decoder``, or a function that returns any of the following, of new layers at
+          each call. It is called with ``params`` and with those of ``n_features`` (the
+          numbers of a row), ``input_shape``, ``output_shape`` (of a row) and
+          ``latent_dim`` (the estimator's, unless None) that its signature names;
         - an instance of such a class;
         - a functional or Sequential model with a layer named "latent";
         - a pair ``(encoder, decoder)`` of Keras models.
@@ -61,10 +60,9 @@ class KerasNetwork(Network):
         What is already built is never trained or changed: each fit trains a copy.
 
     initial_weights : {"fresh", "keep"}, default="fresh"
-        What a copy of a built model starts from: new draws of its initializers, decided
-        by the estimator's ``random_state``, or the model's own weights. What layers
-        learned in ``adapt`` is kept either way. A function or class decides itself: its
-        models train from the weights that they arrive with.
+        What a copy of a built model starts from: new draws of its initializers by the
+        estimator's ``random_state``, or the model's own weights. What layers learned in
+        ``adapt`` is kept. A function's models train from the weights they arrive with.
 
     **params : dict
         Arguments of the function or class. Any name in its signature is a parameter of
@@ -134,15 +132,13 @@ class KerasNetwork(Network):
         Returns
         -------
         params : dict of str to object
-            What was not given has the default of the function's signature; what has
-            none is left out.
+            Defaults of the function's signature included.
         """
         params = {"model": self.model, "initial_weights": self.initial_weights}
         if _is_builder(self.model):
-            not_shown = {*_FACTS, *_OWN}
-            for name, default in parameters_of(self.model)[0].items():
-                if name not in not_shown and default is not _NO_DEFAULT:
-                    params[name] = default
+            named, not_shown = parameters_of(self.model)[0], {*_FACTS, *_OWN}
+            shown = [n for n in named if n not in not_shown]
+            params |= {n: named[n] for n in shown if named[n] is not _NO_DEFAULT}
         params |= self._params
         for name, value in list(params.items()) if deep else ():
             if hasattr(value, "get_params") and not isinstance(value, type):
@@ -151,20 +147,10 @@ class KerasNetwork(Network):
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; names that the function lacks are an error at fit.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameter names and values.
-
-        Returns
-        -------
-        self : KerasNetwork
-        """
+        """Set parameters; names that the function lacks are an error at fit."""
         for name, value in params.items():
             owner, _, inner = name.partition("__")
-            held = self.get_params(deep=False).get(owner)
+            held: Any = self.get_params(deep=False).get(owner)
             if inner and hasattr(held, "set_params"):
                 held.set_params(**{inner: value})
             elif name in _OWN:
@@ -212,19 +198,17 @@ class KerasNetwork(Network):
         output_shape: tuple[int, ...],
         latent_dim: int | None,
     ) -> Built:
-        """Return the user's encoder and decoder, and model where it does more.
-
-        Models whose code is bound to float32 compute in it, whatever the dtype policy.
-        """
+        """Return the user's encoder and decoder, and model where it does more."""
         import keras
 
         shapes = input_shape, output_shape, latent_dim
         policy = keras.config.dtype_policy()
-        if policy.name != "float64":
-            return self._build(*shapes)
         try:
             return self._build(*shapes)
-        except Exception:  # a user's code; where it is not the dtype, it raises again
+        except Exception:  # a user's code
+            if policy.name != "float64":
+                raise
+            # Code bound to float32 computes in it; any other raises again.
             keras.config.set_dtype_policy("float32")
             try:
                 return self._build(*shapes)
@@ -242,9 +226,8 @@ class KerasNetwork(Network):
         facts = dict(zip(_FACTS, facts, strict=True))
         made = _call_builder(self.model, facts, self._params)
         returned = "" if isinstance(self.model, type) else "returned by "
-        built = built_from(
-            made, input_shape, f"The model {returned}{_name(self.model)}"
-        )
+        source = f"The model {returned}{_name(self.model)}"
+        built = built_from(made, input_shape, source)
         _check_new(built, self.model)
         return built
 

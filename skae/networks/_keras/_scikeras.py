@@ -41,7 +41,14 @@ def from_scikeras(wrapper: Any) -> tuple[KerasNetwork, Any, Any]:
     """Return a wrapper's network, loss and optimizer; None leaves the estimator's."""
     name, params = type(wrapper).__name__, wrapper.get_params(deep=False)
     _warn_of_ignored(name, params)
-    model = _model_of(wrapper)
+    places = ("model", "build_fn", "_keras_build_fn")  # the last is a subclass's
+    held = [getattr(wrapper, place, None) for place in places]
+    model = next((one for one in held if one is not None), None)
+    if model is None:
+        raise ValueError(
+            f"network is a SciKeras {name} without a model. Pass {name}(model=...), a "
+            "function that builds one."
+        )
     for_model = _routed("model", params)
     for key in getattr(wrapper, "_user_params", ()):
         if "__" not in key:
@@ -50,19 +57,6 @@ def from_scikeras(wrapper: Any) -> tuple[KerasNetwork, Any, Any]:
         model = _SciKerasBuilder(name, model, params)
     compiled = [_compiled(kind, name, params) for kind in _COMPILED]
     return KerasNetwork(model, **for_model), *compiled
-
-
-def _model_of(wrapper: Any) -> Any:
-    """Return the function or model that a wrapper holds."""
-    for name in ("model", "build_fn", "_keras_build_fn"):  # the last is a subclass's
-        model = getattr(wrapper, name, None)
-        if model is not None:
-            return model
-    name = type(wrapper).__name__
-    raise ValueError(
-        f"network is a SciKeras {name} without a model. Pass {name}(model=...), a "
-        "function that builds one."
-    )
 
 
 def _warn_of_ignored(name: str, params: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -43,6 +43,8 @@ from skae.networks import DenseNetwork
 from skae.networks._keras import as_network
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -74,6 +76,8 @@ class BaseAutoencoder(BaseEstimator):
     _defaults: ClassVar[dict[str, Any]] = {"network": DenseNetwork}
     # Whether entries may be missing, as the last ``fit`` found ``allow_nan``.
     _allows_nan = False
+    input_shape_: tuple[int, ...]
+    _passes: Passes | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
@@ -189,7 +193,7 @@ class BaseAutoencoder(BaseEstimator):
         """Return X as a float array of the fitted row shape."""
         unnamed = not reset and not hasattr(self, "feature_names_in_")
         if unnamed and is_checked(X, self.input_shape_, min_samples):
-            return X
+            return cast("NDArray", X)
         if reset:
             self._allows_nan = self.allow_nan
         else:
@@ -295,7 +299,7 @@ class BaseAutoencoder(BaseEstimator):
         )
         return networks
 
-    def _set_networks(self, networks: list[Autoencoder]) -> None:
+    def _set_networks(self, networks: Sequence[Autoencoder]) -> None:
         """Set the attributes that tell of the networks: of the first, where several."""
         self._networks = networks
         first = self.autoencoder_ = networks[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
+
+    from skae.corruptions import Corruption
 
 # ``score(X)`` damages X the same way at every call.
 _SCORE_SEED = 0
@@ -157,17 +159,17 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         scaler: Any = "standard",
         loss: Any = "mse",
         optimizer: Any = "adam",
-        learning_rate: float | str | None = None,
-        epochs: int | str = "auto",
+        learning_rate: float | Literal["auto", "one_cycle"] | None = None,
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 128,
         validation_fraction: float | None = 0.05,
         patience: int | None = 30,
-        corruption: Any = None,
+        corruption: Corruption | None = None,
         callbacks: list[Any] | None = None,
         memory: Any = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        engine: str = "auto",
+        engine: Literal["auto", "keras", "numpy"] = "auto",
         verbose: int = 0,
         allow_nan: bool = False,
     ) -> None:
@@ -304,23 +306,25 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_X(X)
-        if y is None:
-            self._require_corruption()
-            y, predicted = X, self._restore_damaged(X)
+        targets = self._check_y(y, X)
+        if targets is None:
+            targets, predicted = X, self._restore_damaged(X)
         else:
-            y, predicted = self._check_y(y, X), self.predict(X)
-        if y.shape != predicted.shape:
+            predicted = self.predict(X)
+        if targets.shape != predicted.shape:
             raise ValueError(
-                f"y has shape {y.shape}, but predictions have shape "
+                f"y has shape {targets.shape}, but predictions have shape "
                 f"{predicted.shape}. Pass targets like those of fit."
             )
-        if has_missing(y):
-            return goodness_of_observed(y, [(slice(None), predicted)], sample_weight)[1]
+        if has_missing(targets):
+            weight = None if sample_weight is None else np.asarray(sample_weight)
+            parts = [(slice(None), predicted)]
+            return goodness_of_observed(targets, parts, weight)[1]
         from sklearn.metrics import r2_score  # what only denoises does without
 
         return r2_score(
-            y.reshape(len(y), -1),
-            predicted.reshape(len(y), -1),
+            targets.reshape(len(targets), -1),
+            predicted.reshape(len(targets), -1),
             sample_weight=sample_weight,
             multioutput="variance_weighted",
         )
@@ -329,7 +333,9 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         """Return predictions for X after the corruption, which acts in scaled space."""
         autoencoder = self.autoencoder_
         damaged = corrupt(
-            self.corruption, autoencoder.scaler.transform(X), seed=_SCORE_SEED
+            cast("Corruption", self.corruption),
+            autoencoder.scaler.transform(X),
+            seed=_SCORE_SEED,
         )
         scaled = autoencoder.reconstruct_scaled(damaged)
         return self._as_targets(autoencoder.target_scaler.inverse_transform(scaled))
@@ -376,15 +382,13 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
             raise ValueError(
                 f"{given} is given, but {missing} is None. Pass both, or neither."
             )
-        if y_val is None:
-            return self._counted(Table(X_val), at_least=1)
-        y_val = self._check_y(y_val, X_val)
-        if y_val.shape[1:] != y.shape[1:]:
+        targets = self._check_y(y_val, X_val)
+        if targets is not None and y is not None and targets.shape[1:] != y.shape[1:]:
             raise ValueError(
-                f"y_val has rows of shape {y_val.shape[1:]}, but y has rows of shape "
+                f"y_val has rows of shape {targets.shape[1:]}, but y has rows of shape "
                 f"{y.shape[1:]}. Pass targets of the same kind."
             )
-        return self._counted(Table(X_val, _as_rows(y_val)), at_least=1)
+        return self._counted(Table(X_val, _as_rows(targets)), at_least=1)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from skae._row_errors import ErrorKind, Scorer
+    from skae.corruptions import Corruption
 
 _SIMPLE_ERRORS = ("mse", "mae", "standardized", "latent")
 _constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
@@ -231,28 +232,30 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def __init__(
         self,
-        latent_dim: int | str | None = "auto",
+        latent_dim: int | Literal["auto"] | None = "auto",
         *,
         network: Any = None,
         scaler: Any = "auto",
         loss: Any = "mse",
         optimizer: Any = "adam",
-        learning_rate: float | str | None = "auto",
-        epochs: int | str = "auto",
+        learning_rate: float | Literal["auto", "one_cycle"] | None = "auto",
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 128,
         validation_fraction: float | None = None,
         patience: int | None = None,
-        corruption: Any = "auto",
+        corruption: Corruption | Literal["auto"] | None = "auto",
         callbacks: list[Any] | None = None,
         memory: Any = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        engine: str = "auto",
+        engine: Literal["auto", "keras", "numpy"] = "auto",
         verbose: int = 0,
         threshold: Any = None,
-        threshold_on: str = "auto",
-        error: str = "auto",
-        n_networks: int | str = "auto",
+        threshold_on: Literal["auto", "train", "validation", "cv"] = "auto",
+        error: Literal[
+            "auto", "mse", "mae", "standardized", "latent", "negative_elbo"
+        ] = "auto",
+        n_networks: int | Literal["auto"] = "auto",
         allow_nan: bool = False,
     ) -> None:
         self.latent_dim = latent_dim
@@ -325,7 +328,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             is_normal = normal_rows(y_val, X_val, "y_val", at_least=1)
             validation = self._counted(Table(X_val).take(is_normal), at_least=1)
 
-        split_seed = None if source == "train" else seed_from(self.random_state)
+        split_seed = 0 if source == "train" else seed_from(self.random_state)
         is_warm = self.warm_start and self.__sklearn_is_fitted__()
         rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
         settings = detector_settings(self._settings(), self.input_shape_, n_networks)
@@ -352,7 +355,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]
         seen = seen_by_rule() if memory is None else memory.recall(name, seen_by_rule)
-        self._passes = self._compared_rows = None
+        self._passes = None
+        self._compared_rows: NDArray | None = None
         self._set_scorer(scorer, rows)
         self._set_threshold(rule, seen, source)
         return self
@@ -384,11 +388,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         is_normal = normal_rows(y, X, "y", at_least=at_least)
         rows = normal = self._counted(Table(X).take(is_normal), at_least=1)
 
-        seen = None
+        seen: calibration.Calibration | None = None
         if source == "train" or is_first:
             outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
             part = "train" if source == "train" else "validation"
-            split_seed = None if part == "train" else seed_from(self.random_state)
+            split_seed = 0 if part == "train" else seed_from(self.random_state)
             rows, held = calibration.divide(normal, rule, part, split_seed)
         else:
             labels = X, y, is_normal
@@ -614,7 +618,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         error, n_networks = self.error, self.n_networks
         if error == "auto":
             error = "latent" if is_dense(self.network) else "standardized"
-        if n_networks == "auto":
+        if isinstance(n_networks, str):  # "auto"
             is_watched = self.callbacks or self.patience is not None
             n_networks = 2 if error == "latent" and not is_watched else 1
         return check_error(error, self.loss, self.network), n_networks
@@ -643,7 +647,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self._calibration = seen  # also where the rule fails: another may be tried
         if source is not None:
             self._calibrations[source] = seen
-        self.threshold_rule_ = seen.fit(clone(rule))
+        self.threshold_rule_, self.calibration_errors_ = seen.fit(clone(rule))
         self.threshold_ = float(self.threshold_rule_.threshold_)
         self.offset_ = -self.threshold_
-        self.calibration_errors_ = seen.shown_to(rule).errors

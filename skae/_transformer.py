@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
+
+    from skae.corruptions import Corruption
 
 
 class AutoencoderTransformer(
@@ -159,17 +161,17 @@ class AutoencoderTransformer(
         scaler: Any = "standard",
         loss: Any = "mse",
         optimizer: Any = "adam",
-        learning_rate: float | str | None = "auto",
-        epochs: int | str = "auto",
+        learning_rate: float | Literal["auto", "one_cycle"] | None = "auto",
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 128,
         validation_fraction: float | None = 0.05,
         patience: int | None = 30,
-        corruption: Any = None,
+        corruption: Corruption | None = None,
         callbacks: list[Any] | None = None,
         memory: Any = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
-        engine: str = "auto",
+        engine: Literal["auto", "keras", "numpy"] = "auto",
         verbose: int = 0,
         allow_nan: bool = False,
     ) -> None:

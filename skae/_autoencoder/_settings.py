@@ -63,15 +63,16 @@ class Settings:
     validation_fraction: float | None
     patience: int | None
     corruption: Any  # perhaps "auto"
-    engine: str = "auto"
+    engine: Any = "auto"
     allow_nan: bool = False
     budget: Budget = Budget()  # of epochs="auto"
 
     def for_one_pass(self) -> Settings:
         """Return the settings of one pass over all rows, at a constant rate."""
         rate = None if isinstance(self.learning_rate, str) else self.learning_rate
-        changes = {"validation_fraction": None, "patience": None}
-        return replace(self, epochs=1, learning_rate=rate, **changes)
+        return replace(
+            self, epochs=1, learning_rate=rate, validation_fraction=None, patience=None
+        )
 
     def corruption_of(self, x: NDArray) -> Any:
         """Return the corruption of scaled rows; "auto" is noise that fits them."""
@@ -82,7 +83,8 @@ class Settings:
             flat = x.reshape(-1, x.shape[-1])
             deviation = float(np.sqrt(np.nanmean(np.nanvar(flat, axis=0)))) or 1.0
         # In two digits: programs that TensorFlow compiles hold the numbers.
-        return GaussianNoise(tuple(float(f"{one * deviation:.2g}") for one in _NOISE))
+        low, high = (float(f"{one * deviation:.2g}") for one in _NOISE)
+        return GaussianNoise((low, high))
 
 
 def resolved_rate(

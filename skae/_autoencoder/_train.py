@@ -52,8 +52,11 @@ class Table:
         """Return some of the rows."""
         if chosen.dtype == bool and chosen.all():
             return self
-        parts = self.X, self.y, self.weight
-        return Table(*(None if part is None else part[chosen] for part in parts))
+        return Table(
+            self.X[chosen],
+            None if self.y is None else self.y[chosen],
+            None if self.weight is None else self.weight[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ def _measure(network: Autoencoder, rows: Table) -> None:
 
 def train_autoencoder(
     training: Training, watching: Watching, progress: Progress
-) -> tuple[Autoencoder, list[NDArray]]:
+) -> tuple[Autoencoder, list[NDArray] | None]:
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.rows, progress.autoencoder
@@ -188,21 +191,21 @@ def train_autoencoder(
     elif settings.validation_fraction is not None:
         rows, validation = _split(rows, settings.validation_fraction, training.seed)
     if rows.weight is not None:
-        rows = _normalised(rows)
+        rows = _normalised(rows, rows.weight)
     if validation is not None and validation.weight is not None:
-        validation = _normalised(validation)
+        validation = _normalised(validation, validation.weight)
     if fill is not None:
         rows = _with_fill(rows, validation, fill)
 
     epochs = settings.epochs
-    if epochs == "auto":
+    if isinstance(epochs, str):  # "auto"
         epochs = settings.budget.n_epochs(rows.x, settings.batch_size)
     schedule = engine.Schedule(
         epochs=epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,
         first_epoch=progress.n_passes,
-        callbacks=watching.callbacks or [],
+        callbacks=list(watching.callbacks or []),
         verbose=watching.verbose,
     )
     spec = engine.TrainingSpec(
@@ -232,7 +235,7 @@ def train_autoencoder(
         parts = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
         sys.stderr.write(f"skae: {parts}\n")
     forward = engine.TrainedNetwork(
-        architecture, trained.state.weights, trained.latent_shape
+        architecture, trained.state.weights or [], trained.latent_shape
     )
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
@@ -314,18 +317,18 @@ def _split(
     n = len(rows.x)
     n_held = min(max(1, round(fraction * n)), n - 1)
     shuffled = stream(seed, "split").permutation(n)
-    held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
-    parts = (rows.x, rows.y, rows.weight)
-    return tuple(
-        engine.Rows(*(None if part is None else part[chosen] for part in parts))
-        for chosen in (kept, held)
+    table = Table(rows.x, rows.y, rows.weight)
+    kept, held = (
+        table.take(np.sort(shuffled[n_held:])),
+        table.take(np.sort(shuffled[:n_held])),
     )
+    return engine.Rows(*vars(kept).values()), engine.Rows(*vars(held).values())
 
 
-def _normalised(rows: engine.Rows) -> engine.Rows:
+def _normalised(rows: engine.Rows, weight: NDArray) -> engine.Rows:
     """Return rows whose weights have mean 1, so that a loss is a weighted mean."""
-    mean = rows.weight.mean(dtype=np.float64)
-    return replace(rows, weight=(rows.weight / mean).astype(np.float32))
+    mean = weight.mean(dtype=np.float64)
+    return replace(rows, weight=(weight / mean).astype(np.float32))
 
 
 def _with_fill(
@@ -348,7 +351,8 @@ def _check_targets(
 ) -> None:
     """Raise a ValueError where the network or the loss cannot meet the targets."""
     network = settings.network
-    seen = tuple(map(float, extremes(targets)))
+    low, high = extremes(targets)
+    seen = float(low), float(high)
     if allowed is not None:
         _check_range(seen, allowed, f"network {network!r} gives values", settings)
     if not engine.reads_probabilities(settings.loss):

@@ -174,7 +174,8 @@ class Autoencoder:
     def weighted_terms(self, scaled: NDArray) -> NDArray:
         """Return the weighted sum of the network's terms for each scaled row."""
         values = self.terms_scaled(scaled)
-        return sum(share * values[name] for name, share in self.terms.items())
+        terms = (share * values[name] for name, share in self.terms.items())
+        return sum(terms, start=np.zeros(len(scaled), scaled.dtype))
 
     def filled(self, scaled: NDArray) -> NDArray:
         """Return scaled rows as the network gets them: without missing entries."""

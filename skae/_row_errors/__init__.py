@@ -4,13 +4,14 @@ A *scorer* holds the networks and what it learned from their training rows. It k
 arrays and autoencoders, not estimators.
 """
 
-from skae._row_errors._explanation import explanation_table, feature_names
 from skae._row_errors._scorer import (
     ErrorKind,
     ErrorScorer,
     LatentScorer,
     Scorer,
     check_error,
+    explanation_table,
+    feature_names,
     latest_rows,
     learn_scorer,
 )

@@ -6,9 +6,10 @@ they are the means.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from skae.metrics._reconstruction import _elementwise_error, _reconstruction_err
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -103,7 +105,7 @@ class ErrorScorer:
     kind: ErrorKind
     # What "standardized" divides by: an array of a row's shape for each network.
     feature_scales: tuple[Floats | None, ...]
-    train_errors: Floats | None = None  # (n,)
+    train_errors: Floats = field(default_factory=lambda: np.empty(0))  # (n,)
 
     @classmethod
     def learn(
@@ -217,7 +219,7 @@ class LatentScorer:
     # reconstruction errors as their median.
     scales: Floats
     floors: Floats  # (n_networks,), the smallest distances, once scaled
-    train_errors: Floats | None = None  # (n,)
+    train_errors: Floats = field(default_factory=lambda: np.empty(0))  # (n,)
 
     feature_scale = None
 
@@ -249,10 +251,10 @@ class LatentScorer:
             np.zeros(n),
         )
         squared, distances = scorer._parts(X)
-        mean = np.average(squared, axis=1, weights=weight)
+        mean: Floats = np.average(squared, axis=1, weights=weight)
         for i, j in np.ndindex(n, 3):
             typical = _typical(distances[i, j], weight)
-            if min(mean[i], typical) > 0:
+            if mean[i] > 0 and typical > 0:
                 scorer.scales[i, j] = mean[i] / typical
         scorer = replace(scorer, floors=_SMALLEST_SHARE * mean)
         errors = scorer._joined(squared, distances).mean(axis=0)
@@ -379,3 +381,65 @@ def _training_scale(network: Any, X: NDArray, weight: NDArray | None) -> Floats:
         scale = total / weight.sum()
     floor = _SMALLEST_SHARE * scale.mean()
     return np.maximum(scale, floor if floor > 0 else 1.0)
+
+
+# --------------------------------------------------------------------- explanations
+
+
+def explanation_table(
+    X: NDArray,
+    reconstruction: NDArray,
+    errors: NDArray[np.float64],  # which sum to a row's
+    *,
+    index: pd.Index | None,  # labels of the rows; None counts them
+    names: Any,  # of the features of 2-D X; None makes them ("x3", "x[3, 0]")
+    top_k: int,
+) -> pd.DataFrame:
+    """Return the features with the largest errors of each row."""
+    if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
+        raise ValueError(
+            "The 'top_k' parameter of explain must be a positive integer. Got "
+            f"{top_k!r} instead."
+        )
+    import pandas as pd
+
+    n, shape = len(X), X.shape[1:]
+    flat_shape = n, prod(shape)
+    flat = errors.reshape(flat_shape)
+    top_k = min(top_k, flat.shape[1])
+    # What is missing has no error, and comes last.
+    keys = np.where(np.isnan(X), np.inf, -errors).reshape(flat_shape)
+    order = np.argsort(keys, axis=1, kind="stable")[:, :top_k]
+
+    def chosen(values: NDArray) -> NDArray:
+        """Return the values of the chosen features."""
+        return np.take_along_axis(values.reshape(flat_shape), order, axis=1).ravel()
+
+    # Infinite errors, of absurd values, share alike what there is.
+    flat = np.where(np.isinf(flat).any(axis=1, keepdims=True), np.isinf(flat), flat)
+    total = np.repeat(flat.sum(axis=1), top_k)
+    error = chosen(flat)
+    share = np.divide(error, total, out=np.zeros_like(error), where=total > 0)
+    rows = pd.RangeIndex(n) if index is None else index
+    if isinstance(rows, pd.MultiIndex):
+        rows = rows.to_flat_index()  # one column of tuples
+    names = feature_names(shape) if names is None else np.asarray(names, dtype=object)
+    return pd.DataFrame(
+        {
+            "row": rows.repeat(top_k),
+            "rank": np.tile(np.arange(1, top_k + 1), n),
+            "feature": names[order.ravel()],
+            "value": chosen(X),
+            "reconstruction": chosen(reconstruction),
+            "error": chosen(errors),
+            "share": share,
+        }
+    )
+
+
+def feature_names(shape: tuple[int, ...]) -> NDArray:
+    """Return a name for every value of a row: "x3", or "x[3, 0]" for n-D rows."""
+    if len(shape) == 1:
+        return np.array([f"x{i}" for i in range(shape[0])], dtype=object)
+    places = np.ndindex(*shape)
+    return np.array([f"x[{', '.join(map(str, p))}]" for p in places], dtype=object)

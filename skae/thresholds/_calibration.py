@@ -44,17 +44,15 @@ class Calibration:
     # Whether the rows trained no network that these errors come from.
     held_out: bool = True
 
-    def fit(self, rule: Any) -> Any:
-        """Fit a rule to the errors that it may see: outliers only with labels."""
-        if not needs_labels(rule):
-            normal = self.normal()
-            return rule.fit(normal.errors, sample_weight=normal.weight)
-        labels = np.where(self._outlier_mask(), -1, 1)
-        return rule.fit(self.errors, labels, sample_weight=self.weight)
-
-    def shown_to(self, rule: Any) -> Calibration:
-        """Return the part that a rule sees."""
-        return self if needs_labels(rule) else self.normal()
+    def fit(self, rule: Any) -> tuple[Any, NDArray[np.float64]]:
+        """Return the fitted rule, and the errors it saw: outliers' only with labels."""
+        if needs_labels(rule):
+            labels = np.where(self._outlier_mask(), -1, 1)
+            fitted = rule.fit(self.errors, labels, sample_weight=self.weight)
+            return fitted, self.errors
+        normal = self if self.outlier is None else self.normal()
+        fitted = rule.fit(normal.errors, sample_weight=normal.weight)
+        return fitted, normal.errors
 
     def normal(self) -> Calibration:
         """Return the part of the normal rows."""
@@ -153,7 +151,7 @@ def hold_out(table: Any, rule: Any, seed: int) -> tuple[Any, Any]:
 
 
 def divide(
-    normal: Any, rule: Any, source: str, seed: int | None, is_warm: bool = False
+    normal: Any, rule: Any, source: str, seed: int, is_warm: bool = False
 ) -> tuple[Any, Any | None]:
     """Return the rows that train, and those that are held out for the rule."""
     if source == "validation" and is_warm:
@@ -164,7 +162,8 @@ def divide(
         )
     if source == "validation":
         return hold_out(normal, rule, seed)
-    check_enough_errors(rule, _copies(_weights_of(normal)))
+    n = len(normal.X) if normal.weight is None else _copies(normal.weight)
+    check_enough_errors(rule, n)
     return normal, None
 
 

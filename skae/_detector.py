@@ -76,8 +76,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     batch_size : int, default=128
         Rows per step; the last batch of an epoch may be smaller.
     validation_fraction : float or None, default=None
-        Share of the rows, at least one, that watch the loss instead of training. None:
-        all train. Unused where ``fit`` is given `X_val`.
+        Share of the rows, at least one, that watch the loss only; None is none.
     patience : int or None, default=None
         Epochs without a new lowest loss (of validation rows, where there are some)
         before training stops and the best weights are restored. None trains all epochs.
@@ -179,8 +178,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     rows (of 5,000 of them, where there are more, or as many as 32 MB hold; copies of a
     row count once), and :math:`D` that of the code to the nearest tenth, at least 5, of
     500 of them, at random. r, d and D are in units of their medians over the training
-    rows times the mean of e, and at least a thousandth of that. D detects small groups
-    of rows that are alike, such as outliers among the training rows.
+    rows times the mean of e, and at least a thousandth of that. D finds small groups.
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
     ratio [3]_ along the rows is below 0.5, and below 1 once they are standardised, and

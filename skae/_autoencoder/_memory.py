@@ -126,10 +126,8 @@ def _key_of(random_state: Any, content: Any) -> str | None:
 
 
 def _pickled(result: Any) -> bytes:
-    """Return a pickle; it holds the classes that this process cannot import.
-
-    Those are what a notebook defines and a worker process has got from it.
-    """
+    """Return a pickle; it holds the classes that this process cannot import."""
+    # Those are what a notebook defines and a worker process has got from it.
     try:
         return pickle.dumps(result)
     except Exception:

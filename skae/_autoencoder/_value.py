@@ -210,10 +210,8 @@ class Autoencoder:
         x: NDArray,
         dtype: np.dtype | None = None,  # in which rows pass the network; x's own
     ) -> None:
-        """Call a function with every block of rows, in threads where that pays.
-
-        What it writes must not depend on the order of the blocks.
-        """
+        """Call a function with every block of rows, in threads where that pays."""
+        # What it writes must not depend on the order of the blocks.
         if 0 < len(x) * self._row_size <= self.block_size:  # single rows come often
             with engine.OneBlasThread():
                 one_block(slice(0, len(x)))
@@ -256,9 +254,7 @@ def blocks(n: int, row_size: int, block_size: int = BLOCK_SIZE) -> Iterator[slic
 
 @functools.cache
 def _let_memory_stay() -> None:
-    """Keep the C library from giving a block's memory back to the system.
-
-    The next block would get it back page by page, which takes as long as all else does.
-    That ends where glibc has seen a larger array go (see ``mallopt(3)``).
-    """
+    """Keep the C library from giving a block's memory back to the system."""
+    # The next block would get it back page by page, as slow as all else together.
+    # That ends where glibc has seen a larger array go (see ``mallopt(3)``).
     np.empty(1 << 20)  # 8 MB; costs nothing, since it is never written to

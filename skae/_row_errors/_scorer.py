@@ -81,11 +81,9 @@ def learn_scorer(
     compared: NDArray | None = None,
     memory: Any = None,
 ) -> Scorer:
-    """Return the scorer of networks that learned from some rows.
-
-    ``compared`` are those with which "latent" compares others, None the same; memory
-    keeps the scorer without its networks, which it has.
-    """
+    """Return the scorer of networks that learned from some rows."""
+    # ``compared`` are those with which "latent" compares others, None the same; memory
+    # keeps the scorer without its networks, which it has.
     if kind.values == "latent":
         learn = partial(LatentScorer.learn, networks, rows.X, rows.weight, compared)
     else:
@@ -162,11 +160,9 @@ class ErrorScorer:
 
     @np.errstate(over="ignore", invalid="ignore")
     def feature_errors(self, X: NDArray) -> Floats:
-        """Return each value's part of its row's error, of X's shape.
-
-        Terms belong to no value: every value has an equal part of them. What is missing
-        has no part in anything.
-        """
+        """Return each value's part of its row's error, of X's shape."""
+        # Terms belong to no value: each has an equal part of them. What is missing
+        # has no part in anything.
         pairs = zip(self.networks, self.feature_scales, strict=True)
         first, *others = (self._feature_errors_by(*pair, X) for pair in pairs)
         return sum(others, first) / len(self.networks)
@@ -267,10 +263,8 @@ class LatentScorer:
 
     @np.errstate(over="ignore", invalid="ignore")
     def feature_errors(self, X: NDArray) -> Floats:
-        """Return each value's part of its row's error, of X's shape.
-
-        As it has a part in the squared error of the reconstruction.
-        """
+        """Return each value's part of its row's error, of X's shape."""
+        # As it has a part in the squared error of the reconstruction.
         total = np.zeros(X.shape)
         per_row = (-1, *[1] * (X.ndim - 1))
         by_network = self._joined(*self._parts(X))
@@ -286,10 +280,8 @@ class LatentScorer:
         return total / len(self.networks)
 
     def _parts(self, X: NDArray) -> tuple[Floats, Floats]:
-        """Return mean squared errors and the three distances of rows, by network.
-
-        Of shapes (n_networks, n) and (n_networks, 3, n).
-        """
+        """Return mean squared errors and the three distances of rows, by network."""
+        # Of shapes (n_networks, n) and (n_networks, 3, n).
         first = self.networks[0]
         has_gaps = first.fill is not None and _has_gaps(X)
         squared = np.empty((len(self.networks), len(X)))
@@ -359,10 +351,8 @@ def _has_gaps(X: NDArray) -> bool:
 
 
 def _training_scale(network: Any, X: NDArray, weight: NDArray | None) -> Floats:
-    """Return each feature's mean squared error on the training rows, kept above 0.
-
-    One that is never observed has the mean of the others.
-    """
+    """Return each feature's mean squared error on the training rows, kept above 0."""
+    # One that is never observed has the mean of the others.
     weight = np.ones(len(X)) if weight is None else weight
     has_gaps = network.fill is not None and _has_gaps(X)
     total, count = np.zeros(X.shape[1:]), np.zeros(X.shape[1:])

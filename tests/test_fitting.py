@@ -169,9 +169,10 @@ def test_auto_epochs_make_a_budget_of_steps(asked, X):
 def test_the_engine_is_told_where_to_train(name, X, monkeypatch):
     seen, train = [], engine.train
 
-    def noted(*args, **options):
-        seen.append(args[6])
-        return train(*args, engine="auto")
+    def noted(*args):
+        *others, where, check_range = args
+        seen.append(where)
+        return train(*others, "auto", check_range)
 
     monkeypatch.setattr(engine, "train", noted)
     fit(X, engine=name)

@@ -78,18 +78,18 @@ class _AffineScaler(BaseEstimator):
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return X as floats, or raise, with center and scale in its type."""
-        X = np.asarray(X)
-        if X.dtype not in FLOAT_DTYPES:
-            X = X.astype(np.float64)
-        shape = self.center_.shape
-        if X.ndim < 2 or X.shape[self._axes] != shape:
+        X, center = np.asarray(X), self.center_
+        dtype = X.dtype
+        if dtype not in FLOAT_DTYPES:
+            X, dtype = X.astype(np.float64), FLOAT_DTYPES[0]
+        if X.shape[self._axes] != center.shape or X.ndim < 2:
             raise ValueError(
                 f"X has shape {X.shape}, but this scaler was fitted on rows "
-                f"{self._described.format(shape)}. Pass rows of that shape."
+                f"{self._described.format(center.shape)}. Pass rows of that shape."
             )
         # As rows: with a single row of X, NumPy need not broadcast.
-        center = self.center_.astype(X.dtype, copy=False)[np.newaxis]
-        return X, center, self.scale_.astype(X.dtype, copy=False)[np.newaxis]
+        scale = self.scale_.astype(dtype, copy=False)[np.newaxis]
+        return X, center.astype(dtype, copy=False)[np.newaxis], scale
 
 
 class ChannelScaler(_AffineScaler):

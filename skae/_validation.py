@@ -58,15 +58,6 @@ def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     )
 
 
-def check_weights(sample_weight: ArrayLike | None, X: Any) -> np.ndarray | None:
-    """Return float64 weights >= 0 of the rows of X, or None, or raise."""
-    if sample_weight is None:
-        return None
-    return check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-
-
 def check_parameters(described: Any) -> None:
     """Raise where a network, corruption or rule has an impossible parameter."""
     # scikit-learn skips the checks of nested objects while an estimator fits.

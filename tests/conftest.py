@@ -18,14 +18,24 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 TESTS = Path(__file__).parent
 # What `make check` leaves out: files and functions that take more than three seconds.
 SLOW = (
-    "datasets/test_heartbeats.py::"
-    "test_the_defaults_are_too_hard_for_pca_and_isolation_forest",
     "_engine/test_callbacks.py",
     "_engine/test_missing.py",
     "_engine/test_oracle.py",
-    "test_benchmarks.py",
-    "test_detection_benchmark.py",
-    "test_promises.py",
+    "benchmarks/test_scripts.py",
+    "benchmarks/test_detection.py",
+    "cli/test_main.py::test_real_heartbeats",
+    "cli/test_main.py::"
+    "test_a_process_without_tensorflow_says_nothing_but_report_and_progress",
+    "cli/test_main.py::test_the_tutorials_file_is_understood",
+    "datasets/test_heartbeats.py::"
+    "test_the_defaults_are_too_hard_for_pca_and_isolation_forest",
+    "networks/test_subclasses.py",
+    "networks/keras/test_network.py",
+    "networks/keras/test_scikeras.py",
+    "test_families.py",
+    "test_missing.py",
+    "test_own_networks.py",
+    "thresholds/test_promises.py",
 )
 
 

@@ -20,7 +20,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skae._validation import check_outlier_labels, check_weights
+from skae._validation import check_outlier_labels, check_sample_weight
 from skae.metrics._reconstruction import reconstruction_error
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def outlier_f1_score(
     check_consistent_length(y_true, y_pred, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
     y_pred = check_outlier_labels(y_pred, name="y_pred")
-    weights = check_weights(sample_weight, y_true)
+    weights = _check_weights(sample_weight, y_true)
     return f1_score(
         y_true == -1, y_pred == -1, sample_weight=weights, zero_division=0.0
     )
@@ -180,7 +180,7 @@ def _ranking(
     check_consistent_length(y_true, score_samples, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
     scores = column_or_1d(score_samples, input_name="score_samples")
-    weights = check_weights(sample_weight, y_true)
+    weights = _check_weights(sample_weight, y_true)
     present = y_true if weights is None else y_true[weights > 0]
     if (present == present[0]).all():
         raise ValueError(
@@ -189,6 +189,17 @@ def _ranking(
             "every test fold, such as InlierKFold."
         )
     return float(score_func(y_true == -1, -scores, sample_weight=weights))
+
+
+def _check_weights(
+    sample_weight: ArrayLike | None, y_true: np.ndarray
+) -> np.ndarray | None:
+    """Return float64 weights >= 0 or None, or raise."""
+    if sample_weight is None:
+        return None
+    return check_sample_weight(
+        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
+    )
 
 
 # All are high for normal rows, also those of a classifier on the labels +1 and -1, of
@@ -257,7 +268,7 @@ def reconstruction_score(
     target, reconstruction = _target_and_reconstruction(estimator, X)
     # Where the estimator takes missing entries, so does the score.
     errors = reconstruction_error(target, reconstruction, allow_nan=True)
-    weights = check_weights(sample_weight, errors)
+    weights = _check_weights(sample_weight, errors)
     return -float(np.average(errors, weights=weights))
 
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import UNUSED
 
-from skae._validation import check_weights, fit_context
+from skae._validation import check_sample_weight, fit_context
 
 if TYPE_CHECKING:
     from typing import Self
@@ -181,9 +181,11 @@ def check_errors(
             f"errors must be >= 0, but the smallest is {float(errors.min())!r}. If "
             "these are scores, where high means normal, pass -score_samples(X)."
         )
-    weights = check_weights(sample_weight, errors)
-    if weights is None:
+    if sample_weight is None:
         return errors, np.ones_like(errors)
+    weights = check_sample_weight(
+        sample_weight, errors, dtype=np.float64, ensure_non_negative=True
+    )
     # Weights that sum to 1 are not "one copy of the whole sample": where no row has
     # a full copy, the heaviest row counts as one.
     return errors, weights / min(1.0, weights.max())

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import skae
-from skae.__main__ import build_parser
+from skae._cli import parse_arguments
 
 ROOT = Path(skae.__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -116,7 +116,7 @@ def test_commands_exist(command):
         return
     assert re.search(r"\bpython$", words[0]), "not a command that the test knows"
     if words[1:3] == ["-m", "skae"]:
-        build_parser().parse_args(words[3:])  # exits where an option does not exist
+        parse_arguments(words[3:])  # exits where an option does not exist
     else:
         assert (ROOT / words[1]).is_file()
 

@@ -170,11 +170,12 @@ def seeded_global_state(seed: int) -> Iterator[None]:
 class NetworkRunner:
     """The models of a network, and compiled functions that run their parts."""
 
-    def __init__(self, architecture: Architecture, models: Models) -> None:
+    def __init__(
+        self, architecture: Architecture, models: Models, dtype: str = "float32"
+    ) -> None:
         self._network, self._models = architecture.network, models
         self._variables = [v.value for v in models.model.weights]
         self._loaded: Any = None
-        dtype = self._variables[0].dtype if self._variables else "float32"
         shapes = {
             "encode": architecture.input_shape,
             "decode": (prod(models.latent_shape),),
@@ -243,7 +244,7 @@ def run(
     dtype = x.dtype.name
 
     def build() -> NetworkRunner:
-        return NetworkRunner(architecture, build_models(architecture, dtype))
+        return NetworkRunner(architecture, build_models(architecture, dtype), dtype)
 
     with _pool.acquired((key, dtype), build) as program:
         return program.runner.run(part, weights, x)

@@ -109,10 +109,11 @@ def make_trainer(spec: TrainingSpec, data: DataSpec, seed: int) -> KerasTrainer:
             try:
                 trainer = KerasTrainer(spec, data, models, start)
             except Exception as exc:
-                # Compiling may have left something in the models.
-                models = build_models(architecture, seed=seed)
                 if not _runs_uncompiled(models, spec):
-                    raise
+                    # Compiling may have left something in the models.
+                    models = build_models(architecture, seed=seed)
+                    if not _runs_uncompiled(models, spec):
+                        raise
                 reason = f"it cannot be compiled ({_first_line(exc)})"
         if reason is not None:
             trainer = KerasTrainer(spec, data, models, start, is_compiled=False)

@@ -2,8 +2,7 @@
 
 This module has the arguments, and is light, so that ``--help`` and bad arguments answer
 at once. The work is in ``_cli``: `_table` reads the rows and their labels, `_search`
-has the pipelines and their search, `_report` the tables, pictures and texts, and `_run`
-puts them in order.
+has the pipelines and their search, `_run` puts them in order and reports.
 """
 
 from __future__ import annotations
@@ -53,11 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Now, so that --help and bad arguments answer at once.
         from skae._cli import _run
-        from skae._cli._table import InputError
 
         try:
             _run.run(_run.load(options), functools.partial(print, flush=True), options)
-        except InputError as exc:
+        except _run.InputError as exc:
             print(f"skae: error: {exc}", file=sys.stderr)
             return 2
     except KeyboardInterrupt:
@@ -68,12 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options, or exit with a message; None takes those of the process."""
-    parser = argparse.ArgumentParser(
-        prog="skae",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser("skae", description=DESCRIPTION, epilog=EPILOG)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "file",
         nargs="?",

@@ -121,7 +121,7 @@ def trainings(monkeypatch):
     """A list that grows at every training, which leaves the weights as they start."""
     made = []
 
-    def train(spec, rows, validation, schedule, state, seed, **options):
+    def train(spec, rows, validation, schedule, state, seed, where, check_range):
         made.append(spec)
         weights = engine.initial_weights(spec.architecture, seed)
         state = engine.State(weights, state.optimizer)

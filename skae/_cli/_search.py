@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +27,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm import tqdm
 
 from skae._detector import ReconstructionOutlierDetector
-from skae._validation import Interval, fit_context
 from skae.metrics import reconstruction_error
 from skae.networks import DenseNetwork
 from skae.thresholds import Contamination, MeanStd, Quantile, as_threshold_rule
@@ -77,16 +75,10 @@ class Found:
 class PCAReconstruction(OutlierMixin, BaseEstimator):
     """Outlier detection by the reconstruction error of PCA, the linear autoencoder."""
 
-    _parameter_constraints = {
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "threshold": "no_validation",
-    }
-
     def __init__(self, latent_dim: int = 2, *, threshold: Any = None) -> None:
         self.latent_dim = latent_dim
         self.threshold = threshold
 
-    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: pd.DataFrame, y: None = None) -> PCAReconstruction:
         """Fit PCA, and the threshold on its training errors; y is ignored."""
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)

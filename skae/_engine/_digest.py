@@ -30,7 +30,7 @@ import numpy as np
 from skae.networks._keras import CannotDescribeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 # More parts than any sensible parameter has: a whole library hangs on the value.
 _MOST_PARTS = 300_000
@@ -228,6 +228,7 @@ def _reads(function: types.FunctionType) -> tuple[list, dict, dict]:
     # Two functions with the same code compute the same only if these are the same, and
     # the attributes that they take from a user's modules.
     scope = function.__globals__
+    package = scope.get("__package__")
     attributes: set[str] = set()
     names: set[str] = set()
     imports: set[str] = set()
@@ -237,7 +238,13 @@ def _reads(function: types.FunctionType) -> tuple[list, dict, dict]:
         attributes.update(code.co_names)
         steps = [i for i in dis.get_instructions(code) if i.opname != "EXTENDED_ARG"]
         names.update(i.argval for i in steps if i.opname in _GLOBAL_READS)
-        imports.update(_imports(steps, scope.get("__package__")))
+        for level, _, step in zip(steps, steps[1:], steps[2:], strict=False):
+            if step.opname == "IMPORT_NAME":  # its level was pushed before it
+                with contextlib.suppress(ImportError):  # no package: it cannot run
+                    name = "." * level.argval + step.argval
+                    imports.add(importlib.util.resolve_name(name, package))
+                if not level.argval:
+                    imports.add(step.argval.partition(".")[0])  # what binds a.b's a
     cells, read, packages = [], {}, {}
     for cell in function.__closure__ or ():
         contents = []  # of an empty cell
@@ -253,18 +260,6 @@ def _reads(function: types.FunctionType) -> tuple[list, dict, dict]:
                 module = importlib.import_module(name)
         read[f"import {name}"] = _part_read(module, attributes)
     return cells, read, packages
-
-
-def _imports(steps: list[dis.Instruction], package: str | None) -> Iterable[str]:
-    """Yield the absolute names of the modules that a code imports when it runs."""
-    for place, step in enumerate(steps):
-        if step.opname == "IMPORT_NAME":
-            level = steps[place - 2].argval  # pushed before it: level, names
-            with contextlib.suppress(ImportError):  # no package: it cannot run
-                name = "." * level + step.argval
-                yield importlib.util.resolve_name(name, package)
-            if not level:
-                yield step.argval.partition(".")[0]  # ``import a.b`` gives a
 
 
 def _part_read(value: Any, attributes: set[str], inside: tuple = ()) -> Any:

@@ -107,8 +107,8 @@ class Team:
     """
 
     def __init__(self, n_threads: int) -> None:
-        self._inboxes = [SimpleQueue() for _ in range(n_threads - 1)]
-        self._done = SimpleQueue()
+        self._inboxes: list[SimpleQueue] = [SimpleQueue() for _ in range(n_threads - 1)]
+        self._done: SimpleQueue = SimpleQueue()
 
     def __enter__(self) -> Team:
         for inbox in self._inboxes:
@@ -134,12 +134,12 @@ class Team:
         for _ in range(busy):
             place, made = self._done.get()
             results[place] = made
-        for made in results.values():
-            if isinstance(made, BaseException):
-                raise made
-        ordered = [None] * len(tasks)
+        failed = [made for made in results.values() if isinstance(made, BaseException)]
+        if failed:
+            raise failed[0]
+        ordered: list[Any] = [None] * len(tasks)
         for place, made in results.items():
-            ordered[place::size] = made
+            ordered[place::size] = made  # type: ignore[assignment]
         return ordered
 
     def _serve(self, inbox: SimpleQueue) -> None:

@@ -6,7 +6,6 @@ every kind of outlier change the table; only `voltage` turns tables into voltage
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    # A row per beat, a column per wave, and the fields angle, height and width.
+    Beats = np.recarray[Any, Any]
 
+FIELDS = [("angle", float), ("height", float), ("width", float)]
 WAVES = ("P", "Q", "R", "notch", "S", "ST", "T")
 P, Q, R, NOTCH, S, ST, T = range(len(WAVES))
 VENTRICLES = [Q, R, NOTCH, S]  # the waves of the QRS complex
@@ -45,25 +47,6 @@ ANGLE_SPREAD = 0.03 * np.array([1, 0.3, 0, 0.3, 0.3, 1, 1])
 TRIGGER_SPREAD = 0.02  # seconds by which the window misses R
 WANDER, BREATHING = 0.1, 0.25  # mV and Hz of the baseline
 WINDOW = (-0.3, 0.45)  # seconds around R
-
-
-@dataclass
-class Beats:
-    """Waves of many beats: each array has a row per beat and a column per wave."""
-
-    angle: Floats
-    height: Floats
-    width: Floats
-
-    def __getitem__(self, rows: NDArray[np.intp]) -> Beats:
-        """Copy some beats."""
-        return Beats(self.angle[rows], self.height[rows], self.width[rows])
-
-    def __setitem__(self, rows: NDArray[np.intp], beats: Beats) -> None:
-        """Replace some beats."""
-        self.angle[rows] = beats.angle
-        self.height[rows] = beats.height
-        self.width[rows] = beats.width
 
 
 def _widen_qrs(beats: Beats, factor: Floats) -> None:
@@ -268,14 +251,14 @@ def make_heartbeats(
 
     shape = (n_samples, len(WAVES))
     gain = _log_normal(rng, GAIN_SPREAD, (n_samples, 1))
-    beats = Beats(  # healthy ones: the published table with each beat's variability
-        angle=ANGLE + ANGLE_SPREAD * rng.standard_normal(shape),
-        height=HEIGHT * gain * _log_normal(rng, HEIGHT_SPREAD, shape),
-        width=WIDTH * _log_normal(rng, WIDTH_SPREAD, shape),
-    )
+    # Healthy beats: the published table with each beat's own variability.
+    angle = ANGLE + ANGLE_SPREAD * rng.standard_normal(shape)
+    height = HEIGHT * gain * _log_normal(rng, HEIGHT_SPREAD, shape)
+    width = WIDTH * _log_normal(rng, WIDTH_SPREAD, shape)
+    beats: Beats = np.rec.fromarrays([angle, height, width], dtype=FIELDS)
     for name in names:
         rows = np.flatnonzero(drawn == name)
-        changed = beats[rows]
+        changed: Any = beats[rows]
         KINDS[name](changed, rng.uniform(0.0, 1.0, len(rows)))
         beats[rows] = changed
 

@@ -72,12 +72,8 @@ class DataSet:
             "urls": [one.url(name) for one in self.sources for name in one.files],
             "content_hash": self.content_hash,
         }
-        return Bunch(
-            **content,
-            target_names=list(self.target_names),
-            DESCR=self.description,
-            details=details,
-        )
+        content["target_names"] = list(self.target_names)
+        return Bunch(**content, DESCR=self.description, details=details)
 
 
 def content_hash(arrays: Arrays, *, any_row_order: bool = False) -> str:
@@ -104,16 +100,13 @@ def find_data_home(data_home: DataHome = None) -> Path:
 
 
 def load_arrays(
-    data_set: DataSet,
-    names: Sequence[str],
-    data_home: DataHome = None,
-    download_if_missing: bool = True,
+    data_set: DataSet, names: Sequence[str], data_home: DataHome, may_download: bool
 ) -> list[Any]:
     """Return the named arrays of a data set, downloading it if it is not there."""
     home = find_data_home(data_home)
     path = home / data_set.filename
     if not path.exists():
-        if not download_if_missing:
+        if not may_download:
             raise OSError(
                 f"{data_set.filename!r} is not in the data home and"
                 " download_if_missing=False. Pass download_if_missing=True, or put the"
@@ -183,13 +176,13 @@ def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
 
 def _read_npz(path: Path, data_set: DataSet, names: Sequence[str]) -> list[Any]:
     """Return the named arrays of a file, or raise where they are not as expected."""
-    cause, problems = None, []
+    cause, arrays, problems = None, [], []
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as npz:
                 arrays = [npz[name] for name in names]
         except READ_ERRORS as exc:
-            cause, arrays, problems = exc, [], [f"it cannot be read ({exc})"]
+            cause, problems = exc, [f"it cannot be read ({exc})"]
     problems += [
         f"{name!r} has the shape {array.shape} and dtype {array.dtype.name}"
         for name, array in zip(names, arrays, strict=False)

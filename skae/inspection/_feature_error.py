@@ -128,7 +128,11 @@ class FeatureErrorDisplay:
         elif how == "table":
             self.image_ = _draw_table(ax, errors, names, self.row_names, top_k)
         else:
-            self.image_ = _draw_image(ax, errors)
+            total = errors if errors.ndim == 2 else errors.sum(axis=-1)
+            aspect = common.image_aspect(total.shape)
+            self.image_ = ax.imshow(total, cmap="magma", aspect=aspect, vmin=0)
+            ax.set(xticks=[], yticks=[])
+            ax.figure.colorbar(self.image_, ax=ax, label="feature error")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -238,16 +242,6 @@ def _draw_lines(ax: Axes, errors: Floats, names: Names) -> list[Line2D]:
     ax.margins(x=0.01)
     ax.set_ylim(bottom=0)
     return lines
-
-
-def _draw_image(ax: Axes, errors: Floats) -> AxesImage:
-    """Draw the heat map, summed over channels, with its colour bar."""
-    total = errors if errors.ndim == 2 else errors.sum(axis=-1)
-    aspect = common.image_aspect(total.shape)
-    image = ax.imshow(total, cmap="magma", aspect=aspect, vmin=0)
-    ax.set(xticks=[], yticks=[])
-    ax.figure.colorbar(image, ax=ax, label="feature error")
-    return image
 
 
 def _draw_table(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.collections import PathCollection
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
@@ -125,18 +124,19 @@ class LatentSpaceDisplay:
         is_new = ax is None
         ax = common.axes_or_new(ax, (6.0, 4.4))
         self.scatters_, self.histograms_, self.colorbar_ = [], [], None
-        if codes.shape[1] == 2 and has_numbers:
+        is_plane = codes.shape[1] == 2
+        if has_numbers and not is_plane:
+            codes, names = np.column_stack([codes, y]), [*names, y_name]
+        if has_numbers and is_plane:
             style = {"c": y, "cmap": "viridis"} | style
             self.scatters_ = [ax.scatter(*codes.T, **style)]
             bar: Any = ax.figure.colorbar(self.scatters_[0], ax=ax, label=y_name)
             self.colorbar_ = bar
             bar.solids.set_alpha(1)  # opaque whatever the points are
         elif codes.shape[1] == 2:
-            self.scatters_ = _draw_points(ax, codes, groups, style)
-        elif has_numbers:
-            points = np.column_stack([codes[:, 0], y])
-            self.scatters_ = _draw_points(ax, points, groups, style)
-            names = [*names, y_name]
+            for name, rows, color in groups:
+                look = {"color": color, "label": name} | style
+                self.scatters_.append(ax.scatter(*codes[rows].T, **look))
         else:
             values = codes[:, 0]
             edges = common.histogram_edges([values[rows] for _, rows, _ in groups])
@@ -278,13 +278,3 @@ def _categories(y: NDArray[Any]) -> Groups:
     for value, color in zip(values, common.series_colors(len(values)), strict=True):
         groups.append((str(int(value) if is_number else value), y == value, color))
     return groups
-
-
-def _draw_points(
-    ax: Axes, points: Floats, groups: Groups, style: dict[str, Any]
-) -> list[PathCollection]:
-    """Draw the points of each category."""
-    return [
-        ax.scatter(*points[rows].T, **{"color": color, "label": name} | style)
-        for name, rows, color in groups
-    ]

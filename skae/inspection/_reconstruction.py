@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Kind = Literal["auto", "line", "image"]
+    Size = tuple[float, float]
     Rows = dict[str, NDArray[np.float64]]  # "input", "clean", "reconstruction"
 
 # Up to so many features are named one by one on the axis.
@@ -269,7 +270,8 @@ class ReconstructionDisplay:
         crowded = names is not None and sum(map(len, names)) + len(names) > 40
         size = {1: 7.0, 2: 5.0}.get(n_columns, 4.2), 3.2 if n_channels == 1 else 2.0
         extra = 0, 0.07 * crowded * max(map(len, names or [""]))
-        axes = _panel_axes(ax, n_samples * n_channels, n_columns, size, extra)
+        n_panels = n_samples * n_channels
+        axes = _panel_axes(ax, n_panels, n_columns, size, extra, "constrained")
         by_channel = axes.reshape(n_channels, n_samples)
         self.axes_ = axes if n_channels == 1 else by_channel
         marker = "." if names else None
@@ -372,12 +374,7 @@ def _default_titles(estimator: Any, X: ArrayLike, y: ArrayLike | None) -> list |
 
 
 def _panel_axes(
-    ax: Any,
-    n_panels: int,
-    n_columns: int,
-    panel_size: tuple[float, float],
-    extra_size: tuple[float, float],
-    layout: str = "constrained",
+    ax: Any, n_panels: int, n_columns: int, size: Size, extra: Size, layout: str
 ) -> NDArray[Any]:
     """Return axes of shape (n_panels,), those given or those of a new figure."""
     if ax is not None:
@@ -391,7 +388,7 @@ def _panel_axes(
     import matplotlib.pyplot as plt
 
     n_rows = -(-n_panels // n_columns)
-    figsize = np.multiply(panel_size, (n_columns, n_rows)) + extra_size
+    figsize = np.multiply(size, (n_columns, n_rows)) + extra
     _, axes = plt.subplots(
         n_rows, n_columns, figsize=figsize, squeeze=False, layout=layout
     )

@@ -52,7 +52,7 @@ def test_a_program_whose_block_raised_is_dropped(pool):
 
 
 def test_a_program_answers_to_several_keys(pool):
-    with pool.acquired("train", Thing, also=("run", "show")) as first:
+    with pool.acquired("train", Thing, also=lambda: ("run", "show")) as first:
         pass
     for key in ("run", "show", "train", "run"):
         with pool.acquired(key, Thing) as again:
@@ -61,7 +61,7 @@ def test_a_program_answers_to_several_keys(pool):
     acquired = pool.acquired
     with acquired("train", Thing) as first, acquired("run", Thing) as other:
         assert other is not first  # it is in use, whichever key is asked
-    with pool.acquired("other", Thing, also=("run",)) as latest:
+    with pool.acquired("other", Thing, also=lambda: ("run",)) as latest:
         pass
     with pool.acquired("run", Thing) as again:
         assert again is latest  # the one that was used last

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skae._cli._report import (
+from skae._cli._run import (
     QUALITIES,
     TIMES,
     format_table,

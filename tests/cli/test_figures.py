@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from skae._cli._report import share_an_axis, typical_rows
+from skae._cli._run import share_an_axis, typical_rows
 
 ERRORS = npst.arrays(float, st.integers(2, 20), elements=st.floats(0, 10))
 

@@ -15,8 +15,7 @@ import pytest
 
 import skae
 from skae.__main__ import main, parse_arguments
-from skae._cli._report import QUALITIES, TIMES
-from skae._cli._run import load
+from skae._cli._run import QUALITIES, TIMES, load
 from skae.datasets import make_heartbeats
 from skae.model_selection._compare import outlier_qualities
 

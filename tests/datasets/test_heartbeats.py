@@ -86,8 +86,9 @@ def test_more_timesteps_are_the_same_beats_in_more_detail():
 @pytest.mark.parametrize("rate", [50.0, 60.0, 110.0])
 def test_the_trace_is_the_integral_of_the_published_equation(rate):
     time = np.linspace(-0.5, 0.5, 20001) * 60 / rate  # one whole cycle
-    beat = _heartbeats.Beats(
-        _heartbeats.ANGLE[None], _heartbeats.HEIGHT[None], _heartbeats.WIDTH[None]
+    beat = np.rec.fromarrays(
+        [_heartbeats.ANGLE[None], _heartbeats.HEIGHT[None], _heartbeats.WIDTH[None]],
+        dtype=_heartbeats.FIELDS,
     )
     z = _heartbeats.voltage(beat, np.array([rate]), time[None])[0]
 

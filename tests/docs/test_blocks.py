@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import skae
-from skae._cli import parse_arguments
+from skae.__main__ import parse_arguments
 
 ROOT = Path(skae.__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]

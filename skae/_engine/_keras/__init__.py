@@ -45,8 +45,11 @@ def acquired(
         seconds.update(trainer.seconds)
         return trainer
 
-    # The network runs on the models that trained it: a user's are built once.
-    also = ((network_key(spec.architecture), "float32"),)
+    def also() -> tuple:
+        # The network runs on the models that trained it: a user's are built once.
+        # Keras changes classes whose first model is built, and so the key.
+        return _key(spec, data), (network_key(spec.architecture), "float32")
+
     with _pool.acquired(key, build, also) as trainer:
         trainer.callbacks = callbacks
         trainer.is_watched_by_batch = any(map(_watches_batches, callbacks))

@@ -27,13 +27,17 @@ _n_dropped = 0  # since the last collection
 
 
 @contextlib.contextmanager
-def acquired(key: Any, build: Callable[[], Any], also: tuple = ()) -> Iterator[Any]:
+def acquired(
+    key: Any, build: Callable[[], Any], also: Callable[[], tuple] = tuple
+) -> Iterator[Any]:
     """Give the block a program of its own, built by ``build`` where none is idle."""
-    # A program answers to `key` and to the keys `also`; one with None as a key is used
-    # once. A program whose block raised is dropped: its state is unknown.
+    # A program answers to `key` and to what `also` returns once it is built; one with
+    # None as a key is used once. A program whose block raised is dropped: its state is
+    # unknown.
     keys, program = _take(key)
     if program is None:
-        keys, program = (key, *also), build()
+        program = build()
+        keys = key, *also()
     n_dropped = 1  # where the block raises, or the program is for one use
     try:
         yield program

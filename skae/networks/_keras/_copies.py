@@ -204,9 +204,7 @@ def _without_incidental(config: Any) -> Any:
     return {key: _without_incidental(value) for key, value in kept.items()}
 
 
-def _only_calls_parts(
-    model: Layer, parts: tuple[Layer, Layer], input_shape: tuple[int, ...]
-) -> bool:
+def _only_calls_parts(model: Layer, parts: Any, input_shape: tuple[int, ...]) -> bool:
     """Return whether calling a model is calling its decoder on its encoder's code."""
     # Its ``call`` runs on copies of the parts: the model itself stays as it is.
     rows = np.random.default_rng(0).normal(size=(3, *input_shape))

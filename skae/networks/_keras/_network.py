@@ -31,6 +31,8 @@ from skae.networks._keras._parts import (
 if TYPE_CHECKING:
     from typing import Self
 
+    from skae.networks._base import Shape
+
 _OWN = ("model", "initial_weights")
 # Facts about the data that a function gets where its signature names them.
 _FACTS = ("n_features", "input_shape", "output_shape", "latent_dim")
@@ -84,11 +86,11 @@ class KerasNetwork(Network):
     -----
     The model's penalties and ``add_loss`` are part of the loss; its compiled loss,
     optimizer and metrics are not used, and a ``train_step`` of its own is refused.
-    Noise that it draws while it trains repeats with the estimator's ``random_state``
-    where it comes from a ``keras.random.SeedGenerator``, as that of Keras's layers.
-    What computes in float32 alone does so, whatever the dtype of the data. An
-    instance of a class that Keras cannot copy (one without ``get_config``) works within
-    one process; ``n_jobs``, pickling and ``memory`` need the class.
+    Noise repeats with the estimator's ``random_state`` where it comes from a
+    ``keras.random.SeedGenerator``, as that of Keras's layers. What computes in float32
+    alone does so, whatever the dtype of the data. An instance of a class without
+    ``get_config`` works within one process; ``n_jobs``, pickling and ``memory`` need
+    the class.
 
     Examples
     --------
@@ -118,8 +120,6 @@ class KerasNetwork(Network):
         self.model = model
         self.initial_weights = initial_weights
         self._params = params
-
-    # ------------------------------------------------------------ parameters
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return all parameters: those of ``__init__`` and those of the function.
@@ -190,13 +190,8 @@ class KerasNetwork(Network):
                 "the class or a function that builds it."
             )
 
-    # -------------------------------------------------------------- building
-
     def build(
-        self,
-        input_shape: tuple[int, ...],
-        output_shape: tuple[int, ...],
-        latent_dim: int | None,
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> Built:
         """Return the user's encoder and decoder, and model where it does more."""
         import keras
@@ -216,31 +211,28 @@ class KerasNetwork(Network):
                 keras.config.set_dtype_policy(policy)
 
     def _build(
-        self, input_shape: tuple, output_shape: tuple, latent_dim: int | None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> Built:
         """Return what the user's code builds, or a copy of what is already built."""
         if not _is_builder(self.model):
-            return self._build_copy(input_shape)
+            copies, originals = copy_models(self.model, input_shape)
+            built = built_from(copies, input_shape, f"The model {_name(self.model)}")
+            pairs = zip(as_models(copies), as_models(originals), strict=True)
+            for copy, model in pairs:
+                if self.initial_weights == "keep":
+                    keep_weights(model, copy)
+                else:
+                    check_weights(model, copy)
+                    copy_adapted(model, copy)
+            return built
         latent_dim = None if latent_dim is None else int(latent_dim)
-        facts = prod(input_shape), input_shape, output_shape, latent_dim
-        facts = dict(zip(_FACTS, facts, strict=True))
+        values = prod(input_shape), input_shape, output_shape, latent_dim
+        facts = dict(zip(_FACTS, values, strict=True))
         made = _call_builder(self.model, facts, self._params)
         returned = "" if isinstance(self.model, type) else "returned by "
         source = f"The model {returned}{_name(self.model)}"
         built = built_from(made, input_shape, source)
         _check_new(built, self.model)
-        return built
-
-    def _build_copy(self, input_shape: tuple[int, ...]) -> Built:
-        """Return a copy of what is already built."""
-        copies, originals = copy_models(self.model, input_shape)
-        built = built_from(copies, input_shape, f"The model {_name(self.model)}")
-        for copy, model in zip(as_models(copies), as_models(originals), strict=True):
-            if self.initial_weights == "keep":
-                keep_weights(model, copy)
-            else:
-                check_weights(model, copy)
-                copy_adapted(model, copy)
         return built
 
     def check_portable(self) -> None:
@@ -249,8 +241,6 @@ class KerasNetwork(Network):
 
     def output_range(self) -> None:
         """Return None: only the built model can tell."""
-
-    # -------------------------------------------------------------- pickling
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -18,8 +18,6 @@ from skae._layers._activations import ACTIVATIONS
 from skae.networks._base import Built
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from keras import Model
     from keras.layers import Layer
 
@@ -120,7 +118,10 @@ def _name_objects(entry: dict, owner: Any, named: dict[str, Any]) -> None:
         _name_objects(inner_entry, layer, named)
     for key, value in config.items():
         held: Any = getattr(owner, key, None)
-        if _stands_for_function(value, held, owner):
+        is_users = isinstance(held, types.FunctionType) and not is_of_keras(held)
+        # Users' own configurations may name a function in ways of their own.
+        is_usual = isinstance(value, dict) and value.get("class_name") == "function"
+        if is_users and (is_usual or is_of_keras(type(owner))):
             function = {"module": "builtins", "class_name": "function"}
             function["config"] = _name_in(named, held)
             config[key] = {**function, "registered_name": "function"}
@@ -131,15 +132,6 @@ def _name_objects(entry: dict, owner: Any, named: dict[str, Any]) -> None:
             is_entry = isinstance(one, dict) and isinstance(one.get("config"), dict)
             if is_entry and one.get("class_name") == type(part).__name__:
                 _name_objects(one, part, named)
-
-
-def _stands_for_function(value: Any, held: Any, owner: Any) -> bool:
-    """Return whether a value in a configuration stands for a user's function."""
-    if not isinstance(held, types.FunctionType) or is_of_keras(held):
-        return False
-    # Users' own configurations may name a function in ways of their own.
-    is_usual = isinstance(value, dict) and value.get("class_name") == "function"
-    return is_usual or is_of_keras(type(owner))
 
 
 def _inner_layers(config: dict, owner: Any) -> list[tuple[dict, Layer]]:
@@ -186,6 +178,7 @@ def is_of_keras(value: Any) -> bool:
 
 # ------------------------------------------------------------------------ parts
 
+_PARTS = ("encoder", "decoder")
 _ADVICE = {
     "rows": "Reshape the data to {}, or build the model for the shape of the data.",
     "codes": "Let the encoder return {}, or build the decoder for what it returns.",
@@ -220,9 +213,6 @@ def built_from(made: Any, input_shape: tuple[int, ...], source: str) -> Built:
                 f"its .{name}."
             )
     return built
-
-
-_PARTS = ("encoder", "decoder")
 
 
 def _in_parts(made: Any, source: str) -> Built:
@@ -327,9 +317,8 @@ def _output_of(part: Layer, x: Any, name: str, what: str) -> Any:
     message = f"{name} does not accept {what} of shape {shape}"
     expected = getattr(part, "input_shape", None) if hasattr(part, "inputs") else None
     expected = expected[1:] if isinstance(expected, tuple) else (None,) * len(shape)
-    if len(shape) != len(expected) or any(
-        n not in (None, size) for n, size in zip(expected, shape, strict=True)
-    ):
+    sizes = [n or size for n, size in zip(expected, shape, strict=False)]
+    if len(shape) != len(expected) or sizes != list(shape):
         raise ValueError(
             f"{message}: it expects shape {expected}. {_ADVICE[what].format(expected)}"
         )
@@ -353,7 +342,6 @@ def _output_of(part: Layer, x: Any, name: str, what: str) -> Any:
 
 # ----------------------------------------------------------------------- ranges
 
-_INF = float("inf")
 # Layers that move numbers about and invent none but zeros ...
 _MOVES = frozenset(
     {"Reshape", "Flatten", "Permute", "RepeatVector", "Dropout", "SpatialDropout1D"}
@@ -399,11 +387,11 @@ def _range_of(layer: Layer, name: str) -> tuple[float, float] | None:
     if name == "TimeDistributed":
         return output_range_of(layer.layer)
     if name in _UNBOUNDED:
-        return -_INF, _INF
+        return -np.inf, np.inf
     if name == "Softmax":
         return 0.0, 1.0
     if name == "ReLU" and not layer.negative_slope and not layer.threshold:
-        return 0.0, _INF if layer.max_value is None else float(layer.max_value)
+        return 0.0, np.inf if layer.max_value is None else float(layer.max_value)
     if name in _ACTIVATED:
         return _range_of_activation(layer.activation)
     if name in _RECURRENT:
@@ -412,9 +400,7 @@ def _range_of(layer: Layer, name: str) -> tuple[float, float] | None:
     return None
 
 
-def _range_of_activation(
-    activation: Layer | Callable | None,
-) -> tuple[float, float] | None:
+def _range_of_activation(activation: Any) -> tuple[float, float] | None:
     """Return the range of the activation of a layer."""
     import keras
 

@@ -53,8 +53,10 @@ def from_scikeras(wrapper: Any) -> tuple[KerasNetwork, Any, Any]:
     for key in getattr(wrapper, "_user_params", ()):
         if "__" not in key:
             for_model.setdefault(key, params[key])
-    if _SciKerasBuilder.is_needed_by(model):
-        model = _SciKerasBuilder(name, model, params)
+    if inspect.isroutine(model) or hasattr(model, "func"):
+        named, takes_any = parameters_of(model)
+        if takes_any or not named.keys().isdisjoint(_OF_SCIKERAS):
+            model = _SciKerasBuilder(name, model, params)
     compiled = [_compiled(kind, name, params) for kind in _COMPILED]
     return KerasNetwork(model, **for_model), *compiled
 
@@ -83,9 +85,6 @@ def _routed(prefix: str, params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that are routed to a place, by their names there."""
     start = f"{prefix}__"
     return {k.removeprefix(start): v for k, v in params.items() if k.startswith(start)}
-
-
-# --------------------------------------------------------------------- compiled
 
 
 def _compiled(kind: str, wrapper: str, params: dict[str, Any]) -> Any:
@@ -138,9 +137,6 @@ def _instance(cls: type, params: dict[str, Any]) -> Any:
     return cls(*[given.pop(key) for key in by_position], **given)
 
 
-# --------------------------------------------------------------------- builders
-
-
 @dataclass(frozen=True)
 class _SciKerasBuilder:
     """A wrapper's function; shapes of the data replace what SciKeras hands to it."""
@@ -148,14 +144,6 @@ class _SciKerasBuilder:
     wrapper: str  # its name in messages
     function: Callable
     params: dict  # of the wrapper
-
-    @classmethod
-    def is_needed_by(cls, model: Any) -> bool:
-        """Return whether a model is a function that takes anything of SciKeras's."""
-        if not (inspect.isroutine(model) or hasattr(model, "func")):
-            return False
-        named, takes_any = parameters_of(model)
-        return takes_any or not named.keys().isdisjoint(_OF_SCIKERAS)
 
     @property
     def __name__(self) -> str:
@@ -184,14 +172,13 @@ class _SciKerasBuilder:
         shapes = {"input_shape": input_shape, "output_shape": output_shape}
         wanted = _OF_SCIKERAS if takes_any else named
         if "compile_kwargs" in wanted:
-            values["compile_kwargs"] = self._compile_kwargs()
+            both = [_compiled(kind, self.wrapper, self.params) for kind in _COMPILED]
+            loss, optimizer = both
+            if optimizer is None or isinstance(optimizer, str):
+                optimizer = _optimizer_class(optimizer or "rmsprop", self.wrapper)()
+            # For a ``Model.compile`` whose result does not matter here.
+            compiled = {"optimizer": optimizer, "loss": loss, "metrics": None}
+            values["compile_kwargs"] = compiled
         given |= {name: values[name] for name in values if name in wanted}
         given |= {name: shapes[name] for name in shapes if name in named}
         return self.function(**given)
-
-    def _compile_kwargs(self) -> dict[str, Any]:
-        """Return arguments for ``Model.compile``, whose result does not matter here."""
-        loss, optimizer = (_compiled(k, self.wrapper, self.params) for k in _COMPILED)
-        if optimizer is None or isinstance(optimizer, str):
-            optimizer = _optimizer_class(optimizer or "rmsprop", self.wrapper)()
-        return {"optimizer": optimizer, "loss": loss, "metrics": None}

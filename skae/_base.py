@@ -26,7 +26,7 @@ from skae._autoencoder import (
     train,
     train_pass,
 )
-from skae._missing import advising_allow_nan, counted_rows
+from skae._missing import advising_allow_nan
 from skae._random import seed_from
 from skae._row_errors import feature_names
 from skae._validation import (
@@ -40,6 +40,7 @@ from skae._validation import (
     is_checked,
 )
 from skae.networks import DenseNetwork
+from skae.networks._base import Network
 from skae.networks._keras import as_network
 
 if TYPE_CHECKING:
@@ -149,21 +150,24 @@ class BaseAutoencoder(BaseEstimator):
 
     def _settings(self) -> Settings:
         """Return the training parameters, nested objects checked."""
-        network = self.network
+        network, loss, optimizer = self.network, self.loss, self.optimizer
         if network is None:
             network = self._defaults["network"]()
-        given = as_network(network, type(self).__name__)
+        elif not isinstance(network, Network):  # a SciKeras wrapper, or an error
+            given = as_network(network, type(self).__name__)
+            network = given.network
+            loss = loss if given.loss is None else given.loss
+            optimizer = optimizer if given.optimizer is None else given.optimizer
         # A copy: what the user sets later does not reach the fitted estimator.
-        network = clone(given.network)
+        network = clone(network)
         check_parameters(network)
         if not (self.corruption is None or isinstance(self.corruption, str)):
             check_parameters(self.corruption)
-        optimizer = self.optimizer if given.optimizer is None else given.optimizer
         return Settings(
             latent_dim=self.latent_dim,
             network=network,
             scaler=self.scaler,
-            loss=self.loss if given.loss is None else given.loss,
+            loss=loss,
             optimizer=optimizer,
             learning_rate=resolved_rate(self.learning_rate, optimizer, self.callbacks),
             epochs=self.epochs,
@@ -240,17 +244,11 @@ class BaseAutoencoder(BaseEstimator):
             )
         return codes
 
-    def _check_weight(self, sample_weight: ArrayLike | None, X: NDArray) -> Any:
-        """Return the weights as float64, or None."""
-        if sample_weight is None:
-            return None
+    def _check_weight(self, sample_weight: ArrayLike, X: NDArray) -> NDArray:
+        """Return the weights as float64."""
         return check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
-
-    def _counted(self, table: Table, at_least: int) -> Table:
-        """Return a table without the rows that do not count in training."""
-        return counted_rows(table, allow_nan=self._allows_nan, at_least=at_least)
 
     # -------------------------------------------------------------- training
 

@@ -10,7 +10,12 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from skae._autoencoder import Table, Training
 from skae._base import FLOATS, BaseAutoencoder
-from skae._missing import advising_allow_nan, goodness_of_observed, has_missing
+from skae._missing import (
+    advising_allow_nan,
+    counted_rows,
+    goodness_of_observed,
+    has_missing,
+)
 from skae._random import seed_from
 from skae._validation import check_is_fitted, fit_context
 from skae.corruptions import corrupt
@@ -227,9 +232,12 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         """
         X = self._check_X(X, reset=True, min_samples=2)
         y = self._check_y(y, X)
-        table = Table(X, _as_rows(y), self._check_weight(sample_weight, X))
+        weight = sample_weight
+        if weight is not None:
+            weight = self._check_weight(weight, X)
+        table = Table(X, _as_rows(y), weight)
         validation = self._check_validation(X_val, y_val, y)
-        rows = self._counted(table, at_least=2)
+        rows = counted_rows(table, self._allows_nan, 2)
         seed = seed_from(self.random_state)
         training = Training(self._settings(), rows, validation, seed)
         networks = self._train(training, self._memory_of(training))
@@ -255,7 +263,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
         y = self._check_y(y, X)
-        rows = self._counted(Table(X, _as_rows(y)), at_least=1)
+        rows = counted_rows(Table(X, _as_rows(y)), self._allows_nan, 1)
         networks = self._train_pass(self._settings(), rows)
         self._target_ndim = X.ndim if y is None else y.ndim
         self._set_networks(networks)
@@ -388,7 +396,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 f"y_val has rows of shape {targets.shape[1:]}, but y has rows of shape "
                 f"{y.shape[1:]}. Pass targets of the same kind."
             )
-        return self._counted(Table(X_val, _as_rows(targets)), at_least=1)
+        return counted_rows(Table(X_val, _as_rows(targets)), self._allows_nan, 1)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags."""

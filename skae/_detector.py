@@ -12,6 +12,7 @@ from sklearn.base import OutlierMixin, clone
 
 from skae._autoencoder import Table, Training, detector_settings, is_dense
 from skae._base import BaseAutoencoder
+from skae._missing import counted_rows
 from skae._random import seed_from
 from skae._row_errors import check_error, explanation_table, latest_rows, learn_scorer
 from skae._validation import (
@@ -314,17 +315,19 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         rule, source = self._check_rule()
         kind, n_networks = self._check_error()
         X = self._check_X(X, reset=True, min_samples=2)
-        table = Table(X, None, self._check_weight(sample_weight, X))
-        is_normal = normal_rows(y, X, "y", at_least=2)
-        outliers = None
+        weight = sample_weight
+        if weight is not None:
+            weight = self._check_weight(weight, X)
+        table = Table(X, None, weight)
+        is_normal, outliers = normal_rows(y, X, "y", at_least=2), None
         if calibration.needs_labels(rule):
             outliers = calibration.known_outliers(rule, table, y, is_normal)
-        normal = self._counted(table.take(is_normal), at_least=2)
+        normal = counted_rows(table.take(is_normal), self._allows_nan, 2)
         validation = None
         if X_val is not None:
-            X_val = self._check_X(X_val)
-            is_normal = normal_rows(y_val, X_val, "y_val", at_least=1)
-            validation = self._counted(Table(X_val).take(is_normal), at_least=1)
+            table = Table(self._check_X(X_val))
+            is_normal = normal_rows(y_val, table.X, "y_val", at_least=1)
+            validation = counted_rows(table.take(is_normal), self._allows_nan, 1)
 
         split_seed = 0 if source == "train" else seed_from(self.random_state)
         is_warm = self.warm_start and self.__sklearn_is_fitted__()
@@ -384,7 +387,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         at_least = 2 if is_first else 1
         X = self._check_X(X, reset=is_first, min_samples=at_least)
         is_normal = normal_rows(y, X, "y", at_least=at_least)
-        rows = normal = self._counted(Table(X).take(is_normal), at_least=1)
+        rows = normal = counted_rows(Table(X).take(is_normal), self._allows_nan, 1)
 
         seen: calibration.Calibration | None = None
         if source == "train" or is_first:

@@ -38,7 +38,7 @@ def extremes(
     return np.fmin.reduce(array, axis=axis), np.fmax.reduce(array, axis=axis)
 
 
-def counted_rows(table: Any, *, allow_nan: bool, at_least: int) -> Any:
+def counted_rows(table: Any, allow_nan: bool, at_least: int) -> Any:
     """Return a table without rows of weight 0, and without an observed target."""
     if table.weight is not None:
         kept = table.weight > 0

@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skae._autoencoder import Table, Training
 from skae._base import BaseAutoencoder
-from skae._missing import check_rows_observed
+from skae._missing import check_rows_observed, counted_rows
 from skae._random import seed_from
 from skae._validation import check_is_fitted, fit_context
 from skae.metrics._reconstruction import _reconstruction_error
@@ -223,10 +223,12 @@ class AutoencoderTransformer(
         self : object
         """
         X = self._check_X(X, reset=True, min_samples=2)
-        table = Table(X, None, self._check_weight(sample_weight, X))
-        rows, validation = self._counted(table, at_least=2), None
+        table = Table(X)
+        if sample_weight is not None:
+            table = Table(X, None, self._check_weight(sample_weight, X))
+        rows, validation = counted_rows(table, self._allows_nan, 2), None
         if X_val is not None:
-            validation = self._counted(Table(self._check_X(X_val)), at_least=1)
+            validation = counted_rows(Table(self._check_X(X_val)), self._allows_nan, 1)
         seed = seed_from(self.random_state)
         training = Training(self._settings(), rows, validation, seed)
         networks = self._train(training, self._memory_of(training))
@@ -250,7 +252,7 @@ class AutoencoderTransformer(
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first, min_samples=2 if first else 1)
-        rows = self._counted(Table(X), at_least=1)
+        rows = counted_rows(Table(X), self._allows_nan, 1)
         self._set_networks(self._train_pass(self._settings(), rows))
         return self
 

@@ -351,11 +351,15 @@ def _check_targets(
 ) -> None:
     """Raise a ValueError where the network or the loss cannot meet the targets."""
     network = settings.network
+    is_bounded = allowed not in (None, (-np.inf, np.inf))
+    is_probability = engine.reads_probabilities(settings.loss)
+    if not (is_bounded or is_probability):
+        return
     low, high = extremes(targets)
     seen = float(low), float(high)
     if allowed is not None:
         _check_range(seen, allowed, f"network {network!r} gives values", settings)
-    if not engine.reads_probabilities(settings.loss):
+    if not is_probability:
         return
     _check_range(seen, (0.0, 1.0), f"loss {settings.loss!r} needs values", settings)
     is_logit = getattr(settings.loss, "from_logits", False)

@@ -14,7 +14,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import (
@@ -32,7 +31,19 @@ from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from numpy.typing import ArrayLike
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+    def fit_context(
+        *, prefer_skip_nested_validation: bool
+    ) -> Callable[[_Function], _Function]:
+        """Return a decorator that keeps the types that scikit-learn's loses."""
+else:
+    from sklearn.base import _fit_context as fit_context
 
 # Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)

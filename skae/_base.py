@@ -244,8 +244,12 @@ class BaseAutoencoder(BaseEstimator):
             )
         return codes
 
-    def _check_weight(self, sample_weight: ArrayLike, X: NDArray) -> NDArray:
-        """Return the weights as float64."""
+    def _check_weight(
+        self, sample_weight: ArrayLike | None, X: NDArray
+    ) -> NDArray | None:
+        """Return the weights as float64, or None."""
+        if sample_weight is None:
+            return None
         return check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )

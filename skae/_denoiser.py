@@ -232,10 +232,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         """
         X = self._check_X(X, reset=True, min_samples=2)
         y = self._check_y(y, X)
-        weight = sample_weight
-        if weight is not None:
-            weight = self._check_weight(weight, X)
-        table = Table(X, _as_rows(y), weight)
+        table = Table(X, _as_rows(y), self._check_weight(sample_weight, X))
         validation = self._check_validation(X_val, y_val, y)
         rows = counted_rows(table, self._allows_nan, 2)
         seed = seed_from(self.random_state)

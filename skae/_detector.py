@@ -315,10 +315,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         rule, source = self._check_rule()
         kind, n_networks = self._check_error()
         X = self._check_X(X, reset=True, min_samples=2)
-        weight = sample_weight
-        if weight is not None:
-            weight = self._check_weight(weight, X)
-        table = Table(X, None, weight)
+        table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal, outliers = normal_rows(y, X, "y", at_least=2), None
         if calibration.needs_labels(rule):
             outliers = calibration.known_outliers(rule, table, y, is_normal)

@@ -223,9 +223,7 @@ class AutoencoderTransformer(
         self : object
         """
         X = self._check_X(X, reset=True, min_samples=2)
-        table = Table(X)
-        if sample_weight is not None:
-            table = Table(X, None, self._check_weight(sample_weight, X))
+        table = Table(X, None, self._check_weight(sample_weight, X))
         rows, validation = counted_rows(table, self._allows_nan, 2), None
         if X_val is not None:
             validation = counted_rows(Table(self._check_X(X_val)), self._allows_nan, 1)

@@ -87,7 +87,8 @@ class TrainedNetwork:
         if dtype not in self._stacks:
             layers, stacks = self.architecture.layers, None
             if layers is not None and all(one.runs_in_numpy for one in layers.all):
-                cast = [np.asarray(weight, dtype) for weight in self.weights]
+                # A row is added to a single row without broadcasting, which is faster.
+                cast = [np.atleast_2d(np.asarray(w, dtype)) for w in self.weights]
                 pairs, n_coding = with_weights(layers.all, cast), len(layers.encoder)
                 stacks = pairs[:n_coding], pairs[n_coding:]
             self._stacks[dtype] = stacks

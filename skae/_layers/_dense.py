@@ -61,12 +61,13 @@ class Dense(Layer):
     ) -> Array:
         """Return the product with the kernel, plus the bias."""
         kernel, bias = weights
-        out = np.matmul(x, kernel, out=out)
+        # Single rows come often: arguments by name cost as much as the product.
+        out = x @ kernel if out is None else np.matmul(x, kernel, out)
         n = len(out)
         if n < _MANY_ROWS:
-            return np.add(out, bias, out=out)
+            return np.add(out, bias, out)
         # NumPy adds a row to many rows one by one, which is slow for short rows.
-        tile = np.tile(bias, _TILE_ROWS)
+        tile = np.tile(bias.ravel(), _TILE_ROWS)
         tiled = out[: n - n % _TILE_ROWS].reshape(-1, len(tile))
         tiled += tile
         rest = out[n - n % _TILE_ROWS :]

@@ -76,7 +76,7 @@ def many_fits(seed: str, normalization: str, n_networks: str, n_fits: str) -> fl
         X = rng.normal(size=(rng.integers(50, 2001), rng.integers(5, 101)))
         detector = ReconstructionOutlierDetector(network=network, epochs=2)
         detector.set_params(random_state=i, n_networks=networks).fit(X).predict(X)
-        if i + 1 == N_FIRST_FITS:
+        if i + 1 == min(N_FIRST_FITS, int(n_fits) // 2):
             before = resident_bytes()
     return (resident_bytes() - before) / 1e6
 

@@ -248,7 +248,7 @@ def many_fits(size: Size) -> Findings:
     each, and one repeat, since that takes minutes. Growth is of resident memory, after
     the first 20 fits.
     """
-    n_fits = 4 if size.is_quick else 200  # quick: no growth, which counts after 20
+    n_fits = 4 if size.is_quick else 200
     kinds = {
         "skae, in NumPy": ("none", "auto", size.n_repeats),
         "skae, in TensorFlow": ("batch", 1, 1),

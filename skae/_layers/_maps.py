@@ -83,8 +83,7 @@ class ToRows(Layer):
         self.closes_maps = self.activation is LINEAR
 
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
-        """Return the Keras tensor after the activation, reshaped."""
-        x = self.activation.keras(x, "output")
+        """Return the Keras tensor, to which the convolution gave the activation."""
         return reshaped(x, self.row_shape or (), self.name)
 
     def output_shape(self, n: int) -> Lengths:
@@ -130,8 +129,10 @@ class Convolution(Layer):
         stride: int = 1,
         transposed: bool = False,
         activation: str | None = None,
+        rows_activation: str | None = None,  # of the rows after it: in Keras, its own
     ) -> None:
         self.name, self.transposed = name, transposed
+        self._rows_activation = rows_activation
         self.n_in, self.n_out = channels
         self.lengths, self.out_lengths = lengths, out_lengths
         self.kernel_size, self.stride = kernel_size, stride
@@ -166,7 +167,8 @@ class Convolution(Layer):
                 **options,
             )
 
-        return self.activation.keras_layer(make, x, self.name)
+        activation = ACTIVATIONS[self._rows_activation or self.activation.name]
+        return activation.keras_layer(make, x, self.name)
 
     def _made_windows(self) -> Windows:
         """Return the windows of the output where values spread, else of the input."""

@@ -242,7 +242,14 @@ class ConvNetwork(LayeredNetwork):
         channels = n_channels, shape[-1]
         return [
             *layers,
-            Convolution("output", channels, lengths[0], lengths[0], size),
+            Convolution(
+                "output",
+                channels,
+                lengths[0],
+                lengths[0],
+                size,
+                rows_activation=self.output_activation,
+            ),
             ToRows("reshape", shape, output_shape, self.output_activation),
         ]
 

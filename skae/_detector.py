@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from sklearn.base import OutlierMixin, clone
 
-from skae._autoencoder import Table, Training, detector_settings, is_dense
+from skae._autoencoder import Table, Training, detector_settings
 from skae._base import BaseAutoencoder
 from skae._missing import counted_rows
 from skae._random import seed_from
-from skae._row_errors import check_error, explanation_table, latest_rows, learn_scorer
+from skae._row_errors import Window, check_error, explanation_table, learn_scorer
 from skae._validation import (
     Interval,
     StrOptions,
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from skae._autoencoder import Settings
     from skae._row_errors import ErrorKind, Scorer
     from skae.corruptions import Corruption
 
-_SIMPLE_ERRORS = ("mse", "mae", "standardized", "latent")
+_ERRORS = ("auto", "mse", "mae", "standardized", "whitened", "nearest", "negative_elbo")
 _constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
 
 
@@ -106,7 +107,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     threshold : rule, float or None, default=None
         How the threshold is learned from errors. None is ``Contamination(0.1)``, a
         float is used as it is; searchable, also as ``threshold__fraction``.
-    threshold_on : {"auto", "train", "validation", "cv"}, default="auto"
+    threshold_on : {"auto", "train", "out_of_fold", "validation", "cv"}, default="auto"
         Whose errors the rule sees. "train": the training rows'. "validation": those of
         a fifth of the rows, or as many as the rule needs, which are held out: they
         neither train nor choose an epoch. "cv": every row's, from the one of five more
@@ -213,7 +214,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     """
 
     _defaults: ClassVar[dict[str, Any]] = {
-        "network": functools.partial(DenseNetwork, hidden_units=(256, 64)),
+        "network": functools.partial(
+            DenseNetwork, hidden_units=(128,), latent_activation="relu"
+        ),
         "threshold": Contamination,
     }
 
@@ -222,10 +225,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         "latent_dim": [*_constraints["latent_dim"], *_auto],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
-        "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
+        "threshold_on": [StrOptions({"auto", "train", "out_of_fold", "validation", "cv"})],
         "scaler": [*_constraints["scaler"], *_auto],
         "corruption": [*_constraints["corruption"], *_auto],
-        "error": [StrOptions({"auto", "negative_elbo", *_SIMPLE_ERRORS})],
+        "error": [StrOptions(set(_ERRORS))],
         "n_networks": [Interval(Integral, 1, None, closed="left"), *_auto],
     }
 
@@ -250,9 +253,17 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         engine: Literal["auto", "keras", "numpy"] = "auto",
         verbose: int = 0,
         threshold: Any = None,
-        threshold_on: Literal["auto", "train", "validation", "cv"] = "auto",
+        threshold_on: Literal[
+            "auto", "train", "out_of_fold", "validation", "cv"
+        ] = "auto",
         error: Literal[
-            "auto", "mse", "mae", "standardized", "latent", "negative_elbo"
+            "auto",
+            "mse",
+            "mae",
+            "standardized",
+            "whitened",
+            "nearest",
+            "negative_elbo",
         ] = "auto",
         n_networks: int | Literal["auto"] = "auto",
         allow_nan: bool = False,
@@ -312,8 +323,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         ValueError
             Where the rule needs more rows, or outliers that y does not name.
         """
-        rule, source = self._check_rule()
-        kind, n_networks = self._check_error()
+        rule = self._check_rule()
+        check_error(self.error, self.loss, self.network)
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal, outliers = normal_rows(y, X, "y", at_least=2), None
@@ -326,86 +337,104 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             is_normal = normal_rows(y_val, table.X, "y_val", at_least=1)
             validation = counted_rows(table.take(is_normal), self._allows_nan, 1)
 
-        split_seed = 0 if source == "train" else seed_from(self.random_state)
+        settings, kind, n_networks = self._resolved(len(normal.X))
         is_warm = self.warm_start and self.__sklearn_is_fitted__()
+        probe = Training(settings, normal, None, 0)
+        source = calibration.source_of(
+            rule,
+            self.threshold_on,
+            len(normal.X),
+            has_folds=probe.folds(n_networks) is not None,
+            is_warm=is_warm,
+        )
+        split_seed = seed_from(self.random_state) if source in ("validation", "cv") else 0
         rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
-        settings = detector_settings(self._settings(), self.input_shape_, n_networks)
         training = Training(settings, rows, validation, seed_from(self.random_state))
         memory = self._memory_of(training)
 
         networks = self._train(training, memory, n_networks)
-        scorer = learn_scorer(kind, networks, rows, memory=memory)
+        folds = training.folds(n_networks)
+        scorer = learn_scorer(kind, networks, rows, folds, memory=memory)
 
         def seen_by_rule() -> calibration.Calibration:
             """Return the errors that the rule sees."""
             if source != "cv":
-                return calibration.calibrate(scorer, normal, held, outliers)
+                return calibration.calibrate(scorer, normal, held, outliers, source)
 
             def learn(rows: Table, seed: int) -> Scorer:
                 """Return the scorer of networks that are trained without a fold."""
                 fold = replace(training, rows=rows, seed=seed)
                 memory = self._memory_of(fold, is_fold=True)
                 networks = self._train(fold, memory, n_networks, is_fold=True)
-                return learn_scorer(kind, networks, rows, memory=memory)
+                folds = fold.folds(n_networks)
+                return learn_scorer(kind, networks, rows, folds, memory=memory)
 
             return calibration.cross_fitted(learn, normal, outliers, split_seed)
 
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]
         seen = seen_by_rule() if memory is None else memory.recall(name, seen_by_rule)
-        self._passes = None
-        self._compared_rows: NDArray | None = None
+        self._passes = self._window = None
         self._set_scorer(scorer, rows)
         self._set_threshold(rule, seen, source)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
-        The threshold is learned from these rows' errors, or, where the rule needs those
-        of rows that did not train, from the latest 10,000 errors, each taken before its
-        row trained: pass each row once. The first call holds rows out, as ``fit`` does.
-        With ``error="latent"``, rows are compared with the latest 5,000 ones.
+        A fifth of the rows, half of the first 100, are held out at random: the
+        threshold follows from the latest 1,000 of them, or as many as the rule needs,
+        measured by the present networks. With ``threshold_on="train"`` all rows train,
+        and it follows from the latest 1,000. Pass each row once.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows: k counts a row k times, 0 leaves it out.
 
         Returns
         -------
         self : object
         """
-        rule, source = self._check_rule()
-        kind, n_networks = self._check_error()
+        rule = self._check_rule()
+        check_error(self.error, self.loss, self.network)
         is_first = not hasattr(self, "autoencoder_")
-        at_least = 2 if is_first else 1
-        X = self._check_X(X, reset=is_first, min_samples=at_least)
-        is_normal = normal_rows(y, X, "y", at_least=at_least)
-        rows = normal = counted_rows(Table(X).take(is_normal), self._allows_nan, 1)
+        X = self._check_X(X, reset=is_first)
+        table = Table(X, None, self._check_weight(sample_weight, X))
+        is_normal = normal_rows(y, X, "y", at_least=1)
+        outliers = None
+        if calibration.needs_labels(rule):
+            outliers = table.take(~is_normal)
+        normal = counted_rows(table.take(is_normal), self._allows_nan, 1)
 
-        seen: calibration.Calibration | None = None
-        if source == "train" or is_first:
-            outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
-            part = "train" if source == "train" else "validation"
-            split_seed = 0 if part == "train" else seed_from(self.random_state)
-            rows, held = calibration.divide(normal, rule, part, split_seed)
-        else:
-            labels = X, y, is_normal
-            seen = calibration.latest(self._scorer, self._calibration, rule, *labels)
-
-        settings = detector_settings(self._settings(), self.input_shape_, n_networks)
-        networks = self._train_pass(settings, rows, n_networks)
-        compared = getattr(self, "_compared_rows", None)
-        if kind.values == "latent":
-            compared = latest_rows(X[:0] if compared is None else compared, rows.X)
-        scorer = learn_scorer(kind, networks, rows, compared)
-        self._compared_rows = compared
-        if seen is None:
-            seen = calibration.calibrate(scorer, normal, held, outliers)
-        self._set_scorer(scorer, rows)
+        settings, kind, n_networks = self._resolved(None)
+        source = "train" if self.threshold_on == "train" else "validation"
+        calibration.source_of(rule, source)
+        window, held = getattr(self, "_window", None) or Window(), None
+        n_needed, rows = getattr(rule, "min_errors", 1), normal
+        if source != "train":
+            seed = seed_from(self.random_state)
+            rows, held = window.divided(normal, n_needed, seed)
+        networks = getattr(self, "_networks", None)
+        if len(rows.X):
+            networks = self._train_pass(settings, rows, n_networks)
+        window = window.followed_by(rows, held, outliers, n_needed)
+        scorer = learn_scorer(kind, networks, window.rows)
+        seen = calibration.calibrate(
+            scorer, window.rows, window.held, window.outliers, "train"
+        )
+        seen.check(rule, y)
+        self._window = window
+        self._set_scorer(scorer, window.rows)
         self._set_threshold(rule, seen, source)
         return self
 
@@ -433,7 +462,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Where y is given without X, or the rule needs errors that fit did not keep.
         """
         check_is_fitted(self)
-        rule, _ = self._check_rule()
+        rule = self._check_rule()
         if X is None:
             kept = self._calibrations
             seen = calibration.kept_for(rule, self.threshold_on, kept, y)
@@ -442,7 +471,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             is_normal = normal_rows(y, X, "y", at_least=1)
             outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
             rows = Table(X).take(is_normal)
-            seen = calibration.calibrate(self._scorer, rows, rows, outliers)
+            seen = calibration.calibrate(self._scorer, rows, rows, outliers, "new")
         self._set_threshold(rule, seen)
         return self
 
@@ -611,21 +640,25 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(codes, "codes"))
 
-    def _check_error(self) -> tuple[ErrorKind, int]:
-        """Return how errors are measured, and by how many networks."""
-        error, n_networks = self.error, self.n_networks
-        if error == "auto":
-            error = "latent" if is_dense(self.network) else "standardized"
-        if isinstance(n_networks, str):  # "auto"
-            is_watched = self.callbacks or self.patience is not None
-            n_networks = 2 if error == "latent" and not is_watched else 1
-        return check_error(error, self.loss, self.network), n_networks
+    def _resolved(self, n_rows: int | None) -> tuple[Settings, ErrorKind, int]:
+        """Return settings, kind of error and number of networks, "auto" resolved."""
+        # By the training rows; None where they come bit by bit.
+        settings, error, n_networks = detector_settings(
+            self._settings(),
+            self.input_shape_,
+            n_rows,
+            self.error,
+            self.n_networks,
+            is_watched=bool(self.callbacks) or self.patience is not None,
+            is_own=self.network is not None,
+        )
+        return settings, check_error(error, self.loss, self.network), n_networks
 
-    def _check_rule(self) -> tuple[Any, str]:
-        """Return the checked threshold rule, and which errors it sees."""
+    def _check_rule(self) -> Any:
+        """Return the checked threshold rule."""
         rule = as_threshold_rule(self.threshold)
         check_parameters(rule)
-        return rule, calibration.source_of(rule, self.threshold_on)
+        return rule
 
     def _set_scorer(self, scorer: Scorer, rows: Table) -> None:
         """Set the attributes that tell of networks and errors."""

@@ -16,6 +16,7 @@ _PURPOSES = (
     "calibration",
     "folds",
     "networks",
+    "compared",
 )
 
 

@@ -26,9 +26,11 @@ _RATE_SETTERS = ("LearningRateScheduler", "ReduceLROnPlateau")
 _OF_UNIT_VARIANCE = ("standard", "common", "auto")
 # Strength of corruption="auto", in standard deviations of the scaled columns: from one
 # that leaves a row nearly where it is to one that takes it out of the data.
-_NOISE = (0.1, 2.0)
-# Widths of a detector's code: the bounds with dense networks, and that of others.
-_DENSE_WIDTHS, _OTHER_WIDTH = (8, 32), 4
+_NOISE = (0.1, 1.0)
+# A detector's networks, steps of each, and widths of their codes: of dense networks,
+# which noise and not a bottleneck restrains, of linear ones, and of others.
+_N_NETWORKS, _STEPS = 3, 4000
+_DENSE_WIDTH, _WIDE_WIDTH, _OTHER_WIDTH = 128, 64, 4
 
 
 @dataclass(frozen=True)
@@ -101,25 +103,48 @@ def resolved_rate(
 
 
 def detector_settings(
-    settings: Settings, input_shape: tuple[int, ...], n_networks: int
-) -> Settings:
-    """Return a detector's settings, "auto" resolved: chosen on dense networks."""
-    network, width, corruption = (
-        settings.network,
-        settings.latent_dim,
-        settings.corruption,
-    )
-    if width == "auto" and is_dense(network):
-        width = int(np.clip(prod(input_shape) // 4, *_DENSE_WIDTHS))
+    settings: Settings,
+    input_shape: tuple[int, ...],
+    n_rows: int | None,  # None where they come bit by bit
+    error: str,
+    n_networks: int | str,
+    *,
+    is_watched: bool,  # whether callbacks or patience watch the training
+    is_own: bool,  # whether the user chose the network
+) -> tuple[Settings, str, int]:
+    """Return settings, error and number of networks, "auto" resolved."""
+    network, width = settings.network, settings.latent_dim
+    n_values, is_auto = prod(input_shape), is_dense(network)
+    # Fewer rows than values determine little more than their linear relations.
+    is_wide = not is_own and width == "auto" and n_rows is not None
+    if is_wide and n_rows < n_values:
+        network = DenseNetwork(hidden_units=(), initial_weights="svd")
+        width = min(_WIDE_WIDTH, n_values, max(1, n_rows - 1))
+    else:
+        is_wide = False
+    if width == "auto" and is_auto:
+        width = _DENSE_WIDTH
     elif width == "auto":
         width = _OTHER_WIDTH if network.draws_weights else None
-    if corruption == "auto" and not is_dense(network):
+    corruption = settings.corruption
+    if corruption == "auto" and not is_auto:
         corruption = None
+    if error == "auto":
+        error = ("whitened" if is_wide else "nearest") if is_auto else "standardized"
+    if isinstance(n_networks, str):  # "auto"
+        is_cheap = error in ("whitened", "nearest") and not is_watched
+        n_networks = _N_NETWORKS if is_cheap else 1
     budget = Budget()  # one value where it is not used: networks are then shared
     if settings.epochs == "auto":
-        # More epochs learn few rows by heart, outliers among them.
-        budget = Budget(steps=700 if n_networks > 1 else 1500, most_epochs=60)
-    return replace(settings, latent_dim=width, corruption=corruption, budget=budget)
+        budget = Budget(steps=0 if is_wide else _STEPS, fewest_epochs=int(not is_wide) * 10)
+    settings = replace(
+        settings,
+        network=network,
+        latent_dim=width,
+        corruption=corruption,
+        budget=budget,
+    )
+    return settings, error, n_networks
 
 
 def is_dense(network: Any) -> bool:

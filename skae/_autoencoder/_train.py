@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
 _RANGE_TOLERANCE = 1e-6
+# Several networks leave out a third of the rows each, or less.
+_FEWEST_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,15 @@ class Training:
     validation: Table | None  # None splits rows off where the settings say so
     seed: int  # of weights, split, order and corruption
 
+    def folds(self, n_networks: int) -> NDArray | None:
+        """Return, for each row, the network that does not train on it."""
+        # At least three, so that two networks do not have half of the rows each; None
+        # where there is one network, or a fold would be empty.
+        n, n_folds = len(self.rows.X), max(n_networks, _FEWEST_FOLDS)
+        if n_networks == 1 or n < 2 * n_folds:
+            return None
+        return stream(self.seed, "folds").permutation(np.arange(n) % n_folds)
+
 
 @dataclass(frozen=True)
 class Watching:
@@ -92,6 +103,7 @@ class Progress:
     autoencoder: Autoencoder | None = None  # None begins a new one
     optimizer: list[NDArray] | None = None  # its state; None begins a new one
     n_passes: int = 0
+    scalers: tuple[Any, Any] | None = None  # fitted; None fits them
 
 
 def train(
@@ -103,10 +115,24 @@ def train(
     memory: Any = None,
 ) -> list[Autoencoder]:
     """Return trained networks; they continue the known ones, or come from memory."""
+    # Several share a scaler, and each leaves out a fold of the rows.
+    folds = training.folds(n_networks)
+
+    @functools.cache
+    def scalers() -> tuple[Any, Any] | None:
+        """Return the scalers of all rows, where networks share them."""
+        if folds is None:
+            return None
+        return _fitted_scalers(training.settings, training.rows)
 
     def trained(number: int, seed: int, begun: Autoencoder | None) -> Autoencoder:
-        one = replace(training, seed=seed)
-        autoencoder, _ = train_autoencoder(one, watching, Progress(begun))
+        """Return one of the networks."""
+        rows = training.rows
+        if folds is not None:
+            rows = rows.take(folds != number)
+        one = replace(training, rows=rows, seed=seed)
+        progress = Progress(begun, scalers=scalers())
+        autoencoder, _ = train_autoencoder(one, watching, progress)
         if number == 0:
             _measure(autoencoder, training.rows)
         return autoencoder
@@ -115,10 +141,11 @@ def train(
     networks = []
     for number, pair in enumerate(zip_longest(seeds, known[:n_networks])):
         compute = functools.partial(trained, number, *pair)
-        is_kept = memory is not None
-        networks.append(
-            memory.recall(["network", number], compute) if is_kept else compute()
-        )
+        if memory is None:
+            networks.append(compute())
+            continue
+        name = ["network", number, None if folds is None else int(folds.max())]
+        networks.append(memory.recall(name, compute))
     return networks
 
 
@@ -176,7 +203,8 @@ def train_autoencoder(
     shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
     architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
     if known is None:
-        scalers, weights, fill = _fitted_scalers(settings, table), None, None
+        scalers = progress.scalers or _fitted_scalers(settings, table)
+        weights, fill = None, None
     else:
         _check_same(known.architecture, architecture)
         scalers = known.scaler, known.target_scaler

@@ -6,24 +6,20 @@ arrays and autoencoders, not estimators.
 
 from skae._row_errors._scorer import (
     ErrorKind,
-    ErrorScorer,
-    LatentScorer,
     Scorer,
+    Window,
     check_error,
     explanation_table,
     feature_names,
-    latest_rows,
     learn_scorer,
 )
 
 __all__ = [
     "ErrorKind",
-    "ErrorScorer",
-    "LatentScorer",
     "Scorer",
+    "Window",
     "check_error",
     "explanation_table",
     "feature_names",
-    "latest_rows",
     "learn_scorer",
 ]

@@ -1,18 +1,20 @@
-"""The scorers: errors of rows and of their features by one network or several.
+"""The scorer: errors of rows and of their features by one network or several.
 
-Both kinds have the same methods, ``errors`` and ``feature_errors``; of several networks
-they are the means.
+Networks of one training share the scaler. Where each was trained without a fold of the
+rows, what is learned from residuals comes from rows that their network has not seen,
+and every row has an error of that kind: what a threshold should see.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
 from math import prod
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 
 from skae._missing import (
     check_rows_observed,
@@ -20,7 +22,8 @@ from skae._missing import (
     mean_over_observed,
     n_observed,
 )
-from skae._row_errors._neighbors import MOST_CODES, Neighbors, WideNeighbors
+from skae._random import stream
+from skae._row_errors._learned import Neighbors, Whitening, n_compared
 from skae.metrics._reconstruction import _elementwise_error, _reconstruction_error
 
 if TYPE_CHECKING:
@@ -31,13 +34,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# The smallest training error that error="standardized" divides by, as a share of the
-# mean over features: a constant feature has almost none. Distances of error="latent"
-# are never smaller than this share of the mean error, either: among rows that repeat
-# each other, the reconstruction still decides.
-_SMALLEST_SHARE = 1e-3
-# Numbers in the training rows that others are compared with, at most: 32 MB.
-_MOST_NUMBERS = 1 << 22
+# Rows, and numbers in them (32 MB), whose residuals are looked at, at most.
+_MOST_RESIDUALS, _MOST_NUMBERS = 10_000, 1 << 22
+# Degrees of freedom of Student's distribution: heavy tails, yet of a finite variance.
+_FREEDOM = 3.0
+# Rows of each kind that are kept of a stream; the share that is held out, and the one
+# while there are fewer of them than the last number.
+_N_LATEST, _HELD, _MANY_HELD, _FEWEST_HELD = 1000, 0.2, 0.5, 50
 _EPSILON = 1e-7  # Keras's: no probability is nearer to 0 or 1
 # What the reconstruction's part of error="negative_elbo" is called, by the loss.
 _OF_LOSS = {
@@ -48,12 +51,14 @@ _OF_LOSS = {
     "binary_crossentropy": "binary_crossentropy",
     "bce": "binary_crossentropy",
 }
+# Kinds that learn from residuals.
+_LEARNED = ("standardized", "whitened", "nearest")
 
 
 class ErrorKind(NamedTuple):
     """How errors are measured, but for what the training rows say."""
 
-    values: str  # "mse", "mae", "standardized", "binary_crossentropy" or "latent"
+    values: str  # "mse", "mae", "binary_crossentropy" or one of _LEARNED
     has_terms: bool = False  # whether the network's terms of the loss are added
 
 
@@ -78,84 +83,131 @@ def learn_scorer(
     kind: ErrorKind,
     networks: Sequence[Any],
     rows: Any,  # a table: X and weight
-    compared: NDArray | None = None,
+    folds: NDArray | None = None,  # (n,), the network that did not see each row
     memory: Any = None,
 ) -> Scorer:
     """Return the scorer of networks that learned from some rows."""
-    # ``compared`` are those with which "latent" compares others, None the same; memory
-    # keeps the scorer without its networks, which it has.
-    if kind.values == "latent":
-        learn = partial(LatentScorer.learn, networks, rows.X, rows.weight, compared)
-    else:
-        learn = partial(ErrorScorer.learn, kind, networks, rows.X, rows.weight)
+    # Memory keeps the scorer without its networks, which it has.
     if memory is None:
-        return learn()
-    name = ["scorer", *kind, len(networks)]
-    scorer = memory.recall(name, lambda: replace(learn(), networks=()))
-    return replace(scorer, networks=networks)
+        return Scorer.learn(kind, networks, rows, folds)
+
+    def learn() -> Scorer:
+        """Return what is kept."""
+        learned = Scorer.learn(kind, networks, rows, folds)
+        return replace(learned, networks=())
+
+    name = ["scorer", *kind, len(networks), folds is not None]
+    return replace(memory.recall(name, learn), networks=networks)
 
 
 @dataclass(frozen=True)
-class ErrorScorer:
-    """Errors of rows by how far their reconstructions are from them."""
+class Scorer:
+    """Errors of rows by how far reconstructions are from them, and where they lie."""
 
     networks: Sequence[Any]
     kind: ErrorKind
-    # What "standardized" divides by: an array of a row's shape for each network.
-    feature_scales: tuple[Floats | None, ...]
+    whitening: Whitening | None = None
+    neighbors: Neighbors | None = None
+    row_shape: tuple[int, ...] = ()
     train_errors: Floats = field(default_factory=lambda: np.empty(0))  # (n,)
+    # (n,), by the networks that did not see the row, NaN where all did; None without.
+    held_out_errors: Floats | None = None
 
     @classmethod
     def learn(
         cls,
         kind: ErrorKind,
         networks: Sequence[Any],
-        X: NDArray,
-        weight: NDArray | None,
-    ) -> ErrorScorer:
-        """Return the scorer of some networks, with scales from training rows."""
-        scales: tuple[Floats | None, ...] = (None,) * len(networks)
-        if kind.values == "standardized":
-            scales = tuple(_training_scale(one, X, weight) for one in networks)
-        scorer = cls(networks, kind, scales)
-        return replace(scorer, train_errors=scorer.errors(X))
+        rows: Any,
+        folds: NDArray | None,
+    ) -> Scorer:
+        """Return the scorer, with the errors of the rows."""
+        X, weight = rows.X, rows.weight
+        n = len(X)
+        if kind.values in _LEARNED:
+            most = max(2, min(_MOST_RESIDUALS, _MOST_NUMBERS // prod(X.shape[1:])))
+            looked_at = np.arange(n)[:: -(-n // most)]
+            residuals, sources = _residuals(networks, X[looked_at], folds, looked_at)
+        order = stream(0, "compared").permutation(n)
+
+        def learned(by: Sequence[Any], unseen: int | None) -> Scorer:
+            """Return the scorer that has not seen a fold, or that of all rows."""
+            scorer = cls(by, kind, row_shape=X.shape[1:])
+            if kind.values not in _LEARNED:
+                return scorer
+            chosen = np.ones(len(sources), dtype=bool)
+            if unseen is not None and folds is not None:
+                chosen = folds[sources] != unseen
+            whitening = Whitening.of(
+                residuals[chosen],
+                None if weight is None else weight[sources[chosen]],
+                correlated=kind.values != "standardized",
+            )
+            scorer = replace(scorer, whitening=whitening)
+            if kind.values == "nearest":  # no row is a neighbour of its own
+                known = by[0].inputs(X[order[: n_compared(X.shape[1:])]])
+                scorer = replace(scorer, neighbors=Neighbors.of(known))
+            return scorer
+
+        scorer = learned(networks, None)
+        held_out = None
+        if folds is not None:
+            held_out = np.full(n, np.nan)
+            for i, network in enumerate(networks):
+                held = folds == i
+                if not held.any():
+                    continue
+                if hasattr(network.scaler, "fit"):
+                    network = copy.copy(network)
+                    kept = None if weight is None else weight[~held]
+                    network.scaler = clone(network.scaler).fit(X[~held], kept)
+                held_out[held] = learned([network], i).errors(X[held])
+        train_errors = scorer.errors(X)
+        return replace(scorer, train_errors=train_errors, held_out_errors=held_out)
 
     @property
     def feature_scale(self) -> Floats | None:
-        """Mean squared training error of each feature, of the first network."""
-        return self.feature_scales[0]
+        """Mean squared residual of each feature, with error="standardized"."""
+        if self.kind.values != "standardized" or self.whitening is None:
+            return None
+        return np.square(self.whitening.scale).reshape(self.row_shape)
 
-    @np.errstate(over="ignore")
+    @np.errstate(over="ignore", invalid="ignore")
     def errors(self, X: NDArray) -> Floats:
         """Return the error of each row, infinite for absurd ones."""
-        total = np.zeros(len(X))
-        for network, feature_scale in zip(
-            self.networks, self.feature_scales, strict=True
-        ):
-            total += self._errors_by(network, feature_scale, X)
-        return total / len(self.networks)
-
-    def _errors_by(self, network: Any, feature_scale: Any, X: NDArray) -> Floats:
-        """Return the error of each row by one network."""
-        has_gaps = network.fill is not None and _has_gaps(X)
-        errors = np.empty(len(X))
+        first, kind = self.networks[0], self.kind.values
+        has_gaps = first.fill is not None and _has_gaps(X)
+        needs_values = self.kind.has_terms or kind in ("whitened", "nearest")
+        scale, errors = self.feature_scale, np.empty(len(X))
+        dtype = np.dtype(np.float64) if kind == "nearest" else X.dtype
 
         def measure(rows: slice) -> None:
-            scaled = network.scaler.transform(X[rows])
-            output = network.reconstruct_scaled(scaled)
-            if not self.kind.has_terms:
-                errors[rows] = _reconstruction_error(
-                    scaled, output, self.kind.values, feature_scale, has_gaps
-                )
-                return
-            values = self._values(scaled, output, feature_scale)
-            if has_gaps:
-                errors[rows] = mean_over_observed(values, np.isnan(scaled))
-            else:
-                errors[rows] = values.mean(axis=(*range(1, X.ndim),))
-            errors[rows] += network.weighted_terms(scaled)
+            """Fill in the errors of a block."""
+            scaled = first.scaler.transform(X[rows].astype(dtype, copy=False))
+            inputs = first.filled(scaled) if has_gaps else scaled
+            total = np.zeros(len(scaled))
+            for network in self.networks:
+                output = network.forward.reconstruct(inputs)
+                if needs_values:
+                    values = self._values(scaled, output)
+                    values = values.reshape(len(scaled), -1)
+                    if has_gaps:
+                        missing = np.isnan(scaled).reshape(values.shape)
+                        total += mean_over_observed(values, missing)
+                    else:
+                        total += values.mean(axis=1)
+                    if self.kind.has_terms:
+                        total += network.weighted_terms(scaled)
+                else:
+                    total += _reconstruction_error(
+                        scaled, output, kind, scale, has_gaps
+                    )
+            total /= len(self.networks)
+            if self.neighbors is not None:
+                total *= self.neighbors.factors(inputs.reshape(len(inputs), -1))
+            errors[rows] = total
 
-        network.in_blocks(measure, X)
+        first.in_blocks(measure, X, dtype)
         return errors
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -163,24 +215,29 @@ class ErrorScorer:
         """Return each value's part of its row's error, of X's shape."""
         # Terms belong to no value: each has an equal part of them. What is missing
         # has no part in anything.
-        pairs = zip(self.networks, self.feature_scales, strict=True)
-        first, *others = (self._feature_errors_by(*pair, X) for pair in pairs)
-        return sum(others, first) / len(self.networks)
-
-    def _feature_errors_by(self, network: Any, scale: Any, X: NDArray) -> Floats:
-        """Return each value's part of its row's error by one network."""
-        has_gaps = network.fill is not None and _has_gaps(X)
+        first = self.networks[0]
+        has_gaps = first.fill is not None and _has_gaps(X)
         errors = np.empty(X.shape)
         per_row = (-1, *[1] * (X.ndim - 1))
+        is_nearest = self.kind.values == "nearest"
+        dtype = np.dtype(np.float64) if is_nearest else X.dtype
 
         def measure(rows: slice) -> None:
-            scaled = network.scaler.transform(X[rows])
-            output = network.reconstruct_scaled(scaled)
-            errors[rows] = self._values(scaled, output, scale)
-            if self.kind.has_terms:
-                errors[rows] += network.weighted_terms(scaled).reshape(per_row)
+            """Fill in the errors of a block."""
+            scaled = first.scaler.transform(X[rows].astype(dtype, copy=False))
+            inputs = first.filled(scaled) if has_gaps else scaled
+            total = np.zeros(scaled.shape)
+            for network in self.networks:
+                total += self._values(scaled, network.forward.reconstruct(inputs))
+                if self.kind.has_terms:
+                    total += network.weighted_terms(scaled).reshape(per_row)
+            total /= len(self.networks)
+            if self.neighbors is not None:
+                factors = self.neighbors.factors(inputs.reshape(len(inputs), -1))
+                total *= factors.reshape(per_row)
+            errors[rows] = total
 
-        network.in_blocks(measure, X)
+        first.in_blocks(measure, X, dtype)
         if has_gaps:
             missing = np.isnan(X)
             errors[missing] = 0.0
@@ -189,157 +246,86 @@ class ErrorScorer:
             errors /= prod(X.shape[1:])
         return errors
 
-    def _values(self, scaled: NDArray, output: NDArray, feature_scale: Any) -> Floats:
+    def _values(self, scaled: NDArray, output: NDArray) -> Floats:
         """Return the error of every value."""
-        if self.kind.values != "binary_crossentropy":
-            return _elementwise_error(scaled, output, self.kind.values, feature_scale)
-        # Keras's binary cross-entropy.
-        probability = np.clip(output.astype(np.float64), _EPSILON, 1 - _EPSILON)
-        return -(scaled * np.log(probability) + (1 - scaled) * np.log1p(-probability))
+        kind = self.kind.values
+        if kind in ("whitened", "nearest") and self.whitening is not None:
+            residuals = np.subtract(scaled, output, dtype=np.float64)
+            missing = np.isnan(residuals)
+            if missing.any():
+                residuals[missing & np.isnan(scaled)] = 0.0
+            white = self.whitening.apply(residuals.reshape(len(scaled), -1))
+            # Minus the logarithm of Student's density, but for its constant.
+            np.square(white, out=white)
+            white /= _FREEDOM
+            np.log1p(white, out=white)
+            white *= (_FREEDOM + 1) / 2
+            return white.reshape(scaled.shape)
+        if kind == "binary_crossentropy":  # Keras's
+            probability = np.clip(output.astype(np.float64), _EPSILON, 1 - _EPSILON)
+            return -(scaled * np.log(probability) + (1 - scaled) * np.log1p(-probability))
+        return _elementwise_error(scaled, output, kind, self.feature_scale)
 
 
 @dataclass(frozen=True)
-class LatentScorer:
-    """Errors of rows by their reconstructions, and by where rows and codes lie.
+class Window:
+    """The latest rows of a stream: those that train, and those that are held out."""
 
-    All is computed in float64: among rows that are much alike, the rounding of float32
-    would depend on which rows are scored together.
-    """
+    rows: Any = None  # tables, None where there are none
+    held: Any = None
+    outliers: Any = None  # known ones
+    n_passed: int = 0
 
-    networks: Sequence[Any]
-    center: Floats  # (n_values,), mean of the training rows, scaled
-    rows: Neighbors  # among the training rows, scaled and centred
-    codes: tuple[Neighbors, ...]  # for each network
-    wide: tuple[WideNeighbors, ...]  # for each network
-    # (n_networks, 3): give distances by rows, codes and wide neighbours the mean of the
-    # reconstruction errors as their median.
-    scales: Floats
-    floors: Floats  # (n_networks,), the smallest distances, once scaled
-    train_errors: Floats = field(default_factory=lambda: np.empty(0))  # (n,)
+    def divided(self, rows: Any, n_needed: int, seed: int) -> tuple[Any, Any]:
+        """Return which of further rows train, and which are held out, at random."""
+        # A fifth, but half of them while there are few, and as many as a rule needs.
+        n, n_held = len(rows.X), 0 if self.held is None else len(self.held.X)
+        rng = stream(seed, "calibration", self.n_passed)
+        share = _MANY_HELD if n_held < max(n_needed, _FEWEST_HELD) else _HELD
+        n_more = max(int(share * n + rng.random()), n_needed - n_held)
+        n_more = min(n_more, n if self.rows is not None else max(0, n - 2))
+        is_held = rng.permutation(n) < n_more
+        return rows.take(~is_held), rows.take(is_held)
 
-    feature_scale = None
-
-    @classmethod
-    def learn(
-        cls,
-        networks: Sequence[Any],
-        X: NDArray,
-        weight: NDArray | None = None,
-        compared: NDArray | None = None,
-        most_numbers: int = _MOST_NUMBERS,
-    ) -> LatentScorer:
-        """Return the scorer of some networks that compares with training rows."""
-        known, copies = (X, weight) if compared is None else (compared, None)
-        n, first = len(networks), networks[0]
-        some = first.inputs(known[:: 1 + len(known) // MOST_CODES])
-        center = some.reshape(len(some), -1).mean(axis=0)
-        scorer = cls(
-            networks,
-            center,
-            Neighbors.of(
-                known,
-                lambda rows: first.inputs(rows).reshape(len(rows), -1) - center,
-                max(1, min(MOST_CODES, most_numbers // prod(X.shape[1:]))),
-            ),
-            tuple(Neighbors.of(known, _encoder(one)) for one in networks),
-            tuple(WideNeighbors.of(known, copies, _encoder(one)) for one in networks),
-            np.ones((n, 3)),
-            np.zeros(n),
-        )
-        squared, distances = scorer._parts(X)
-        mean: Floats = np.average(squared, axis=1, weights=weight)
-        for i, j in np.ndindex(n, 3):
-            typical = _typical(distances[i, j], weight)
-            if mean[i] > 0 and typical > 0:
-                scorer.scales[i, j] = mean[i] / typical
-        scorer = replace(scorer, floors=_SMALLEST_SHARE * mean)
-        errors = scorer._joined(squared, distances).mean(axis=0)
-        return replace(scorer, train_errors=errors)
-
-    @np.errstate(over="ignore")
-    def errors(self, X: NDArray) -> Floats:
-        """Return the error of each row, infinite for absurd ones."""
-        return self._joined(*self._parts(X)).mean(axis=0)
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def feature_errors(self, X: NDArray) -> Floats:
-        """Return each value's part of its row's error, of X's shape."""
-        # As it has a part in the squared error of the reconstruction.
-        total = np.zeros(X.shape)
-        per_row = (-1, *[1] * (X.ndim - 1))
-        by_network = self._joined(*self._parts(X))
-        for network, errors in zip(self.networks, by_network, strict=True):
-            squared = ErrorScorer([network], ErrorKind("mse"), (None,))
-            parts = squared.feature_errors(X)
-            whole = parts.sum(axis=(*range(1, X.ndim),))
-            share = np.divide(errors, whole, out=np.zeros(len(X)), where=whole > 0)
-            # Of an absurd row, all is due to the values whose parts are infinite.
-            absurd = np.isinf(whole).reshape(per_row)
-            parts = np.where(absurd & np.isfinite(parts), 0, parts)
-            total += parts * np.where(absurd, 1, share.reshape(per_row))
-        return total / len(self.networks)
-
-    def _parts(self, X: NDArray) -> tuple[Floats, Floats]:
-        """Return mean squared errors and the three distances of rows, by network."""
-        # Of shapes (n_networks, n) and (n_networks, 3, n).
-        first = self.networks[0]
-        has_gaps = first.fill is not None and _has_gaps(X)
-        squared = np.empty((len(self.networks), len(X)))
-        distances = np.empty((len(self.networks), 3, len(X)))
-
-        def measure(rows: slice) -> None:
-            block = X[rows].astype(np.float64, copy=False)
-            for i, network in enumerate(self.networks):
-                scaled = network.scaler.transform(block)
-                inputs = network.filled(scaled) if has_gaps else scaled
-                if i == 0:
-                    flat = inputs.reshape(len(block), -1) - self.center
-                    by_rows = self.rows.distances(flat)
-                codes, output = network.forward.encode_and_reconstruct(inputs)
-                if has_gaps:
-                    squared[i, rows] = _reconstruction_error(
-                        scaled, output, "mse", None, allow_nan=True
-                    )
-                else:
-                    difference = (scaled - output).reshape(len(block), -1)
-                    total = np.vecdot(difference, difference)
-                    squared[i, rows] = total / difference.shape[1]
-                distances[i, 0, rows] = by_rows
-                distances[i, 1, rows] = self.codes[i].distances(codes)
-                distances[i, 2, rows] = self.wide[i].distances(codes)
-
-        first.in_blocks(measure, X, np.dtype(np.float64))
-        return squared, distances
-
-    def _joined(self, squared: Floats, distances: Floats) -> Floats:
-        """Return the geometric means of errors and distances, (n_networks, n)."""
-        by_rows, by_codes, by_wide = np.moveaxis(
-            self.scales[:, :, None] * distances, 1, 0
-        )
-        farthest = np.maximum(by_wide, self.floors[:, None])
-        place = np.maximum((by_rows + by_codes) / 2, farthest)
-        return np.sqrt(squared) * np.sqrt(place)
+    def followed_by(self, rows: Any, held: Any, outliers: Any, most: int) -> Window:
+        """Return the latest rows with further ones."""
+        pairs = (self.rows, rows), (self.held, held), (self.outliers, outliers)
+        tables = [_latest(*pair, max(most, _N_LATEST)) for pair in pairs]
+        n = sum(len(one.X) for one in (rows, held) if one is not None)
+        return Window(*tables, self.n_passed + n)
 
 
-Scorer = ErrorScorer | LatentScorer
+def _latest(earlier: Any, later: Any, most: int) -> Any:
+    """Return the latest rows of two tables, None where there are none."""
+    if later is None or not len(later.X):
+        return earlier
+    if earlier is None:
+        return later.take(np.arange(max(0, len(later.X) - most), len(later.X)))
+    weight = None
+    if not (earlier.weight is None and later.weight is None):
+        pair = ((one.weight, len(one.X)) for one in (earlier, later))
+        weight = np.concatenate([np.ones(n) if w is None else w for w, n in pair])
+    joined = replace(later, X=np.concatenate([earlier.X, later.X]), weight=weight)
+    return joined.take(np.arange(max(0, len(joined.X) - most), len(joined.X)))
 
 
-def latest_rows(earlier: NDArray, X: NDArray, most: int = MOST_CODES) -> NDArray:
-    """Return the latest of earlier rows and of those of X, each once."""
-    again = {row.tobytes() for row in X}
-    others = [row.tobytes() not in again for row in earlier]
-    return np.concatenate([earlier[others], X])[-most:]
-
-
-def _encoder(network: Any) -> Any:
-    """Return the function from rows to codes in float64."""
-    return lambda rows: network.encode(rows.astype(np.float64, copy=False))
-
-
-def _typical(distances: Floats, weight: NDArray | None) -> float:
-    """Return the median; where half of them are 0, the mean."""
-    median = np.quantile(distances, 0.5, weights=weight, method="inverted_cdf")
-    return float(median) or float(np.average(distances, weights=weight))
+def _residuals(
+    networks: Sequence[Any], X: NDArray, folds: NDArray | None, places: NDArray
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Return residuals of rows, flat, NaN where missing, and the rows' places."""
+    # By the network that did not see the row; where all did, by each of them.
+    parts, sources = [], []
+    for i, network in enumerate(networks):
+        chosen = slice(None) if folds is None else np.flatnonzero(folds[places] == i)
+        rows = X[chosen]
+        if not len(rows):
+            continue
+        residuals = np.empty((len(rows), prod(X.shape[1:])))
+        for block, scaled, output in network.scaled_pairs(rows):
+            residuals[block] = (scaled - output).reshape(len(scaled), -1)
+        parts.append(residuals)
+        sources.append(places[chosen])
+    return np.concatenate(parts), np.concatenate(sources)
 
 
 def _has_gaps(X: NDArray) -> bool:
@@ -348,29 +334,6 @@ def _has_gaps(X: NDArray) -> bool:
         return False
     check_rows_observed(X, "X")
     return True
-
-
-def _training_scale(network: Any, X: NDArray, weight: NDArray | None) -> Floats:
-    """Return each feature's mean squared error on the training rows, kept above 0."""
-    # One that is never observed has the mean of the others.
-    weight = np.ones(len(X)) if weight is None else weight
-    has_gaps = network.fill is not None and _has_gaps(X)
-    total, count = np.zeros(X.shape[1:]), np.zeros(X.shape[1:])
-    for rows, scaled, output in network.scaled_pairs(X):
-        squared = _elementwise_error(scaled, output, "mse")
-        if has_gaps:
-            missing = np.isnan(scaled)
-            squared[missing] = 0.0
-            count += np.tensordot(weight[rows], ~missing, axes=1)
-        total += np.tensordot(weight[rows], squared, axes=1)
-    if has_gaps:
-        seen = count > 0
-        scale = np.divide(total, count, out=np.zeros_like(total), where=seen)
-        scale[~seen] = scale[seen].mean()
-    else:
-        scale = total / weight.sum()
-    floor = _SMALLEST_SHARE * scale.mean()
-    return np.maximum(scale, floor if floor > 0 else 1.0)
 
 
 # --------------------------------------------------------------------- explanations

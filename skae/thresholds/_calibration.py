@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 HELD_FRACTION = 0.2
 # Networks of threshold_on="cv".
 N_FOLDS = 5
-# Errors that partial_fit keeps, the latest ones.
-N_LATEST = 10_000
-# Rows that a network is trained on at least.
-_FEWEST_TRAINED = 2
+# Rows that a network is trained on at least; with fewer rows than the other number,
+# "auto" holds none out.
+_FEWEST_TRAINED, _FEWEST_DIVIDED = 2, 10
 
 
 @dataclass(frozen=True)
@@ -65,25 +64,13 @@ class Calibration:
         self, errors: NDArray, weight: NDArray | None = None
     ) -> Calibration:
         """Return these errors of normal rows followed by those of outliers."""
-        return self.followed_by(
-            Calibration(errors, weight, np.ones(len(errors), dtype=bool))
-        )
-
-    def followed_by(self, later: Calibration) -> Calibration:
-        """Return these errors and later ones."""
-        weight = None
-        if self.weight is not None or later.weight is not None:
-            weight = np.concatenate([self._weights(), later._weights()])
-        errors = np.concatenate([self.errors, later.errors])
-        outlier = np.concatenate([self._outlier_mask(), later._outlier_mask()])
-        return Calibration(errors, weight, outlier, self.held_out)
-
-    def latest(self, rule: Any, most: int = N_LATEST) -> Calibration:
-        """Return the latest errors: as many as are kept, or as the rule needs."""
-        n = max(most, getattr(rule, "min_errors", 1))
-        weight = None if self.weight is None else self.weight[-n:].copy()
-        outlier = None if self.outlier is None else self.outlier[-n:].copy()
-        return Calibration(self.errors[-n:].copy(), weight, outlier, self.held_out)
+        joined = None
+        if self.weight is not None or weight is not None:
+            later = np.ones(len(errors)) if weight is None else weight
+            joined = np.concatenate([self._weights(), later])
+        is_outlier = np.repeat([False, True], [len(self.errors), len(errors)])
+        errors = np.concatenate([self.errors, errors])
+        return Calibration(errors, joined, is_outlier, self.held_out)
 
     def check(self, rule: Any, y: Any) -> None:
         """Raise a ValueError where these errors are too few for a rule."""
@@ -117,16 +104,34 @@ def needs_labels(rule: Any) -> bool:
     return getattr(rule, "needs_labels", False)
 
 
-def source_of(rule: Any, threshold_on: str) -> str:
-    """Return which errors a rule sees: "train", "validation" or "cv"."""
+def source_of(
+    rule: Any,
+    threshold_on: str,
+    n_rows: int | None = None,  # None where they are not known
+    *,
+    has_folds: bool = True,  # whether networks leave out folds of the rows
+    is_warm: bool = False,  # whether networks have trained on some of them before
+) -> str:
+    """Return whose errors a rule sees: by a name of the parameter but "auto"."""
     # Whether a promise fails on errors of training rows.
     needs_held_out = getattr(rule, "needs_held_out", False)
     if threshold_on == "auto":
-        return "validation" if needs_held_out or needs_labels(rule) else "train"
+        if needs_held_out:
+            return "validation"
+        if has_folds and not is_warm:
+            return "out_of_fold"
+        is_small = n_rows is not None and n_rows < _FEWEST_DIVIDED
+        return "train" if is_warm or is_small else "validation"
     if threshold_on == "train" and needs_held_out:
         raise ValueError(
             f"{rule!r} needs errors of rows that did not train the network, but "
             "threshold_on='train'. Use threshold_on='validation', 'cv' or 'auto'."
+        )
+    if threshold_on == "out_of_fold" and not has_folds:
+        raise ValueError(
+            "threshold_on='out_of_fold' needs several networks, so that each row has "
+            "one that did not train on it, and twice as many rows. Use n_networks=3, "
+            "or threshold_on='validation'."
         )
     return threshold_on
 
@@ -154,7 +159,7 @@ def divide(
     normal: Any, rule: Any, source: str, seed: int, is_warm: bool = False
 ) -> tuple[Any, Any | None]:
     """Return the rows that train, and those that are held out for the rule."""
-    if source == "validation" and is_warm:
+    if source in ("validation", "out_of_fold") and is_warm:
         raise ValueError(
             "warm_start=True continues a network that may have trained on rows "
             "that are to be held out now. Use warm_start=False, threshold_on='cv', "
@@ -178,38 +183,26 @@ def known_outliers(rule: Any, table: Any, y: Any, is_normal: NDArray) -> Any | N
     return table.take(present)
 
 
-def calibrate(scorer: Any, normal: Any, held: Any, outliers: Any) -> Calibration:
-    """Return the errors of held-out rows, or of training rows, and of outliers."""
-    # Only a part of the normal rows is held out, but all outliers are shown: each
-    # counts by that part, so that outliers are as common as among all rows.
-    if held is None:
-        seen = Calibration(scorer.train_errors, normal.weight, held_out=False)
-    else:
+def calibrate(
+    scorer: Any, normal: Any, held: Any, outliers: Any, source: str
+) -> Calibration:
+    """Return the errors that a source stands for, and those of outliers."""
+    # Where only a part of the normal rows is judged, all outliers are shown even so:
+    # each counts by that part, so that outliers are as common as among all rows.
+    judged = normal
+    if held is not None:
+        judged = held
         seen = Calibration(scorer.errors(held.X), held.weight)
+    elif source == "out_of_fold":
+        errors = scorer.held_out_errors
+        judged = normal.take(~np.isnan(errors))
+        seen = Calibration(errors[~np.isnan(errors)], judged.weight)
+    else:
+        seen = Calibration(scorer.train_errors, normal.weight, held_out=False)
     if outliers is None:
         return seen
-    share = _weights_of(held or normal).sum() / _weights_of(normal).sum()
+    share = _weights_of(judged).sum() / _weights_of(normal).sum()
     return seen.with_outliers(scorer.errors(outliers.X), _weights_of(outliers) * share)
-
-
-def latest(
-    scorer: Any,
-    earlier: Calibration,
-    rule: Any,
-    X: NDArray,
-    y: Any,
-    is_normal: NDArray,
-) -> Calibration:
-    """Return the latest of earlier errors and those of rows that are yet to train."""
-    if needs_labels(rule):
-        seen = Calibration(scorer.errors(X), outlier=~is_normal)
-    else:
-        seen = Calibration(scorer.errors(X[is_normal]))
-    if earlier.held_out:
-        seen = earlier.followed_by(seen)
-    seen = seen.latest(rule)
-    seen.check(rule, y)
-    return seen
 
 
 def kept_for(
@@ -221,8 +214,11 @@ def kept_for(
             "y is given without X. Pass the rows that y labels, or neither to "
             "use the rows of fit."
         )
-    source = source_of(rule, threshold_on)
-    if source not in kept:
+    source = source_of(rule, threshold_on, has_folds="out_of_fold" in kept)
+    new_labels = needs_labels(rule) and all(one.outlier is None for one in kept.values())
+    if source not in kept and threshold_on == "auto" and not new_labels:
+        source = source if getattr(rule, "needs_held_out", False) else "train"
+    if source not in kept or new_labels:
         rows = "X, y" if needs_labels(rule) else "X"
         raise ValueError(
             f"{rule!r} with threshold_on={threshold_on!r} needs errors by {source!r}, "

@@ -225,7 +225,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         "latent_dim": [*_constraints["latent_dim"], *_auto],
         # A number, None or a rule: as_threshold_rule has the better messages.
         "threshold": "no_validation",
-        "threshold_on": [StrOptions({"auto", "train", "out_of_fold", "validation", "cv"})],
+        "threshold_on": [
+            StrOptions({"auto", "train", "out_of_fold", "validation", "cv"})
+        ],
         "scaler": [*_constraints["scaler"], *_auto],
         "corruption": [*_constraints["corruption"], *_auto],
         "error": [StrOptions(set(_ERRORS))],
@@ -347,7 +349,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             has_folds=probe.folds(n_networks) is not None,
             is_warm=is_warm,
         )
-        split_seed = seed_from(self.random_state) if source in ("validation", "cv") else 0
+        split_seed = (
+            seed_from(self.random_state) if source in ("validation", "cv") else 0
+        )
         rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
         training = Training(settings, rows, validation, seed_from(self.random_state))
         memory = self._memory_of(training)

@@ -142,6 +142,14 @@ class GaussianNoise(Corruption):
         if self.clip is not None:
             _check_range("clip", self.clip)
 
+    @property
+    def mean_variance(self) -> float:
+        """Mean variance of the noise, over rows."""
+        if not isinstance(self.std, (tuple, list)):
+            return float(self.std) ** 2
+        low, high = self.std  # uniform in the logarithm
+        return (high**2 - low**2) / (2 * log(high / low)) if high > low else low**2
+
     def apply(self, x: Any, draw: Any) -> Any:
         """Return ``x`` with noise added."""
         # Python's floats: they keep x's dtype, which NumPy's would not.

@@ -42,7 +42,9 @@ class Budget:
     most_epochs: int | None = None  # how often a row is seen, copies included
 
     def n_epochs(self, x: NDArray, batch_size: int) -> int:
-        """Return the epochs over some rows that it comes to."""
+        """Return the epochs over some rows that it comes to; 0 where no step does."""
+        if self.steps == 0:
+            return 0
         epochs = ceil(self.steps / ceil(len(x) / batch_size))
         if self.most_epochs is not None and epochs > self.fewest_epochs:
             n_distinct = len({hash(row.tobytes()) for row in x})
@@ -133,10 +135,10 @@ def detector_settings(
         error = ("whitened" if is_wide else "nearest") if is_auto else "standardized"
     if isinstance(n_networks, str):  # "auto"
         is_cheap = error in ("whitened", "nearest") and not is_watched
-        n_networks = _N_NETWORKS if is_cheap else 1
+        n_networks = (10 if is_wide else _N_NETWORKS) if is_cheap else 1
     budget = Budget()  # one value where it is not used: networks are then shared
     if settings.epochs == "auto":
-        budget = Budget(steps=0 if is_wide else _STEPS, fewest_epochs=int(not is_wide) * 10)
+        budget = Budget(steps=0 if is_wide else _STEPS)
     settings = replace(
         settings,
         network=network,

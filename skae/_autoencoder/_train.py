@@ -26,6 +26,7 @@ from skae._missing import (
 )
 from skae._random import stream
 from skae._scalers import fitted_scaler
+from skae.networks import DenseNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,15 +116,12 @@ def train(
     memory: Any = None,
 ) -> list[Autoencoder]:
     """Return trained networks; they continue the known ones, or come from memory."""
-    # Several share a scaler, and each leaves out a fold of the rows.
-    folds = training.folds(n_networks)
-
-    @functools.cache
-    def scalers() -> tuple[Any, Any] | None:
-        """Return the scalers of all rows, where networks share them."""
-        if folds is None:
-            return None
-        return _fitted_scalers(training.settings, training.rows)
+    # Several share a scaler: columns that are nearly constant need all rows.
+    folds, scalers = training.folds(n_networks), None
+    if folds is not None:
+        scalers = functools.cache(
+            lambda: _fitted_scalers(training.settings, training.rows)
+        )
 
     def trained(number: int, seed: int, begun: Autoencoder | None) -> Autoencoder:
         """Return one of the networks."""
@@ -131,7 +129,7 @@ def train(
         if folds is not None:
             rows = rows.take(folds != number)
         one = replace(training, rows=rows, seed=seed)
-        progress = Progress(begun, scalers=scalers())
+        progress = Progress(begun, scalers=None if scalers is None else scalers())
         autoencoder, _ = train_autoencoder(one, watching, progress)
         if number == 0:
             _measure(autoencoder, training.rows)
@@ -228,6 +226,9 @@ def train_autoencoder(
     epochs = settings.epochs
     if isinstance(epochs, str):  # "auto"
         epochs = settings.budget.n_epochs(rows.x, settings.batch_size)
+    corruption = settings.corruption_of(rows.x)
+    if weights is None and isinstance(settings.network, DenseNetwork):
+        weights = _first_weights(settings, rows, corruption)
     schedule = engine.Schedule(
         epochs=epochs,
         batch_size=settings.batch_size,
@@ -241,8 +242,18 @@ def train_autoencoder(
         settings.loss,
         settings.optimizer,
         settings.learning_rate,
-        settings.corruption_of(rows.x),
+        corruption,
     )
+    if epochs == 0:  # the first weights are the best ones
+        width = settings.network.latent_width(rows.x.shape[1:], settings.latent_dim)
+        forward = engine.TrainedNetwork(architecture, weights or [], (width,))
+        autoencoder = Autoencoder(forward, *scalers, {"loss": []}, fill)
+        difference = rows.x - autoencoder.reconstruct_scaled(rows.x)
+        loss = np.average(
+            np.nanmean(np.square(difference), axis=1), weights=rows.weight
+        )
+        autoencoder.history["loss"].append(float(loss))
+        return autoencoder, None
     scaling = time.perf_counter() - start
     state = engine.State(weights, progress.optimizer)
     try:
@@ -268,6 +279,22 @@ def train_autoencoder(
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
     return autoencoder, trained.state.optimizer
+
+
+def _first_weights(
+    settings: Settings, rows: engine.Rows, corruption: Any
+) -> list[NDArray] | None:
+    """Return what the network makes of the training rows; None draws weights."""
+    x, weight = rows.x, rows.weight
+    if len(x) > _MEASURED_ROWS:
+        some = np.linspace(0, len(x) - 1, _MEASURED_ROWS).astype(int)
+        x, weight = x[some], None if weight is None else weight[some]
+    if rows.fill is not None:
+        x = np.where(np.isnan(x), rows.fill, x)
+    noise = getattr(corruption, "mean_variance", 0.0)
+    network = settings.network
+    width = network.latent_width(x.shape[1:], settings.latent_dim)
+    return network.weights_from(x, weight, noise, width)
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:

@@ -20,7 +20,7 @@ _SMALLEST_SHARE = 1e-3
 _MOST_CORRELATED = 1024
 # Training rows that others are compared with, at most, and of these for the wide
 # distance; numbers in them (32 MB).
-_N_NEAR, _N_WIDE, _MOST_NUMBERS = 1024, 256, 1 << 22
+_N_NEAR, _N_WIDE, _MOST_NUMBERS = 1024, 512, 1 << 22
 # Share of the rows, and how many at least, over which the wide distance is a mean.
 _WIDE_SHARE, _FEWEST_WIDE = 0.1, 5
 # Below this share of the squares of rows, a squared distance is that of a row to
@@ -33,7 +33,9 @@ class Whitening:
     """Makes residuals uncorrelated and of variance 1, each still near its feature."""
 
     scale: Floats  # (p,), standard deviations
-    root: Floats | None  # (p, p), inverse root of the correlations; None is the identity
+    root: (
+        Floats | None
+    )  # (p, p), inverse root of the correlations; None is the identity
 
     @classmethod
     def of(

@@ -157,7 +157,7 @@ class Scorer:
                 held = folds == i
                 if not held.any():
                     continue
-                if hasattr(network.scaler, "fit"):
+                if hasattr(network.scaler, "fit"):  # which has seen the fold, too
                     network = copy.copy(network)
                     kept = None if weight is None else weight[~held]
                     network.scaler = clone(network.scaler).fit(X[~held], kept)
@@ -263,7 +263,9 @@ class Scorer:
             return white.reshape(scaled.shape)
         if kind == "binary_crossentropy":  # Keras's
             probability = np.clip(output.astype(np.float64), _EPSILON, 1 - _EPSILON)
-            return -(scaled * np.log(probability) + (1 - scaled) * np.log1p(-probability))
+            return -(
+                scaled * np.log(probability) + (1 - scaled) * np.log1p(-probability)
+            )
         return _elementwise_error(scaled, output, kind, self.feature_scale)
 
 

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from skae._layers._base import Layer, Reshape, with_weights
 from skae._layers._dense import Dense, TiedDense
 from skae._layers._special import ActivityPenalty
+from skae._validation import StrOptions
 from skae.networks._base import ACTIVATION, LayeredNetwork, Network, Shape
 
 
@@ -56,6 +57,13 @@ class DenseNetwork(LayeredNetwork):
         over rows, is added to the loss; ``history_`` reports that mean as
         ``"activity"``. A ``latent_activation="relu"`` makes the small values zero.
 
+    initial_weights : {"glorot", "svd"}, default="glorot"
+        Where training begins. "glorot" draws kernels at random. "svd", for a linear
+        network, ``hidden_units=()`` without activations, is the best linear one for the
+        training rows and the strength of the corruption: PCA, or with noise of variance
+        :math:`s^2` PCA whose component of variance :math:`v` is multiplied by
+        :math:`v / (v + s^2)`, Wiener's filter.
+
     input_shape : tuple of int or None, default=None
         Shape of one row, of which one length may be -1. This network flattens its rows
         whatever their shape; it is here so that networks can be exchanged, and is
@@ -92,6 +100,7 @@ class DenseNetwork(LayeredNetwork):
         "hidden_units": [tuple, list],
         "activation": ACTIVATION,
         "tied_weights": ["boolean"],
+        "initial_weights": [StrOptions({"glorot", "svd"})],
     }
     _sizes = "hidden_units"
 
@@ -105,6 +114,7 @@ class DenseNetwork(LayeredNetwork):
         dropout: float = 0.0,
         normalization: str | None = None,
         activity_l1: float = 0.0,
+        initial_weights: str = "glorot",
         input_shape: tuple[int, ...] | None = None,
     ) -> None:
         self.hidden_units = hidden_units
@@ -115,6 +125,7 @@ class DenseNetwork(LayeredNetwork):
         self.dropout = dropout
         self.normalization = normalization
         self.activity_l1 = activity_l1
+        self.initial_weights = initial_weights
         self.input_shape = input_shape
 
     def latent_width(self, input_shape: Shape, latent_dim: int | None) -> int:
@@ -173,6 +184,61 @@ class DenseNetwork(LayeredNetwork):
         known = [own for _, own in with_weights(layers, weights)]
         untied = clone(self).set_params(tied_weights=False)
         return untied, [array for own in known for array in own]
+
+    def weights_from(
+        self, rows: np.ndarray, weight: np.ndarray | None, noise: float, width: int
+    ) -> list[np.ndarray] | None:
+        """Return the weights that training begins with, or None to draw them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, *input_shape)
+            Training rows, scaled, without missing entries.
+
+        weight : ndarray of shape (n,) or None
+            Their weights.
+
+        noise : float
+            Mean variance of the corruption.
+
+        width : int
+            Of the code.
+
+        Returns
+        -------
+        weights : list of float32 ndarray, or None
+            Kernels and biases of encoder and decoder; None unless
+            ``initial_weights="svd"``.
+        """
+        if self.initial_weights != "svd":
+            return None
+        functions = (self.latent_activation, self.output_activation)
+        is_linear = all(one in (None, "linear") for one in functions)
+        if self.hidden_units or self.tied_weights or not is_linear:
+            raise ValueError(
+                f"initial_weights='svd' is for linear networks, but network is "
+                f"{self!r}. Use hidden_units=() without tied weights and activations, "
+                "or initial_weights='glorot'."
+            )
+        rows = rows.reshape(len(rows), -1).astype(np.float64)
+        share = np.ones(len(rows)) if weight is None else weight.astype(np.float64)
+        share = share / share.sum()
+        mean = share @ rows
+        rows = (rows - mean) * np.sqrt(share)[:, None]
+        # By the smaller of the two products of the rows with themselves.
+        is_wide = rows.shape[0] < rows.shape[1]
+        values, vectors = np.linalg.eigh(rows @ rows.T if is_wide else rows.T @ rows)
+        values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
+        is_kept = values > max(values[0], 0.0) * 1e-10
+        values, vectors = values[is_kept], vectors[:, is_kept]
+        if is_wide:
+            vectors = rows.T @ vectors / np.sqrt(values)
+        kernel = np.zeros((len(mean), width))
+        kernel[:, : len(values)] = vectors
+        gains = np.zeros(width)
+        gains[: len(values)] = values / (values + noise)
+        weights = [kernel, -mean @ kernel, gains[:, None] * kernel.T, mean]
+        return [array.astype(np.float32) for array in weights]
 
     def _stack(
         self,

@@ -215,7 +215,9 @@ def kept_for(
             "use the rows of fit."
         )
     source = source_of(rule, threshold_on, has_folds="out_of_fold" in kept)
-    new_labels = needs_labels(rule) and all(one.outlier is None for one in kept.values())
+    new_labels = needs_labels(rule) and all(
+        one.outlier is None for one in kept.values()
+    )
     if source not in kept and threshold_on == "auto" and not new_labels:
         source = source if getattr(rule, "needs_held_out", False) else "train"
     if source not in kept or new_labels:

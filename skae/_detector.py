@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from skae.corruptions import Corruption
 
 _ERRORS = ("auto", "mse", "mae", "standardized", "whitened", "nearest", "negative_elbo")
+_SOURCES = ("auto", "train", "out_of_fold", "validation", "cv")
 _constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
 
 
@@ -378,7 +379,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]
         seen = seen_by_rule() if memory is None else memory.recall(name, seen_by_rule)
-        self._passes = self._window = None
+        self._passes, self._window = None, Window.after_fit(rows, seen)
         self._set_scorer(scorer, rows)
         self._set_threshold(rule, seen, source)
         return self
@@ -436,6 +437,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         seen = calibration.calibrate(
             scorer, window.rows, window.held, window.outliers, "train"
         )
+        seen = window.with_errors_of_fit(seen, n_needed)
         seen.check(rule, y)
         self._window = window
         self._set_scorer(scorer, window.rows)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
+from skae._row_errors._neighbors import Neighbors
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.preprocessing import RobustScaler
@@ -35,7 +36,6 @@ from skae import (
 from skae import _engine as engine
 from skae._autoencoder import _memory
 from skae._autoencoder._memory import TrainingMemory
-from skae._row_errors._neighbors import Neighbors
 
 
 def _rows():

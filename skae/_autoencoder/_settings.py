@@ -29,7 +29,7 @@ _OF_UNIT_VARIANCE = ("standard", "common", "auto")
 _NOISE = (0.1, 1.0)
 # A detector's networks, steps of each, and widths of their codes: of dense networks,
 # which noise and not a bottleneck restrains, of linear ones, and of others.
-_N_NETWORKS, _STEPS = 3, 4000
+_N_NETWORKS, _STEPS, _MOST_EPOCHS = 3, 4000, 500
 _DENSE_WIDTH, _WIDE_WIDTH, _OTHER_WIDTH = 128, 64, 4
 
 
@@ -138,7 +138,7 @@ def detector_settings(
         n_networks = (10 if is_wide else _N_NETWORKS) if is_cheap else 1
     budget = Budget()  # one value where it is not used: networks are then shared
     if settings.epochs == "auto":
-        budget = Budget(steps=0 if is_wide else _STEPS)
+        budget = Budget(steps=0 if is_wide else _STEPS, most_epochs=_MOST_EPOCHS)
     settings = replace(
         settings,
         network=network,

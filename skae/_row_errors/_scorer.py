@@ -260,6 +260,7 @@ class Scorer:
             white /= _FREEDOM
             np.log1p(white, out=white)
             white *= (_FREEDOM + 1) / 2
+            white[np.isnan(white)] = np.inf  # of absurd rows
             return white.reshape(scaled.shape)
         if kind == "binary_crossentropy":  # Keras's
             probability = np.clip(output.astype(np.float64), _EPSILON, 1 - _EPSILON)
@@ -277,6 +278,14 @@ class Window:
     held: Any = None
     outliers: Any = None  # known ones
     n_passed: int = 0
+    of_fit: Any = None  # what the rule saw in a fit before, of rows held out
+
+    @classmethod
+    def after_fit(cls, rows: Any, seen: Any) -> Window:
+        """Return that of a stream that continues a fit: some of its rows."""
+        n = len(rows.X)
+        some = np.linspace(0, n - 1, min(n, _N_LATEST)).astype(int)
+        return cls(rows.take(some), of_fit=seen if seen.held_out else None)
 
     def divided(self, rows: Any, n_needed: int, seed: int) -> tuple[Any, Any]:
         """Return which of further rows train, and which are held out, at random."""
@@ -294,7 +303,14 @@ class Window:
         pairs = (self.rows, rows), (self.held, held), (self.outliers, outliers)
         tables = [_latest(*pair, max(most, _N_LATEST)) for pair in pairs]
         n = sum(len(one.X) for one in (rows, held) if one is not None)
-        return Window(*tables, self.n_passed + n)
+        return Window(*tables, self.n_passed + n, self.of_fit)
+
+    def with_errors_of_fit(self, seen: Any, n_needed: int) -> Any:
+        """Return errors of a stream, after those of a fit while there are few."""
+        n_held = 0 if self.held is None else len(self.held.X)
+        if self.of_fit is None or n_held >= max(n_needed, _FEWEST_HELD):
+            return seen
+        return self.of_fit.followed_by(seen) if seen.held_out else self.of_fit
 
 
 def _latest(earlier: Any, later: Any, most: int) -> Any:

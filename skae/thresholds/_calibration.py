@@ -64,13 +64,18 @@ class Calibration:
         self, errors: NDArray, weight: NDArray | None = None
     ) -> Calibration:
         """Return these errors of normal rows followed by those of outliers."""
-        joined = None
-        if self.weight is not None or weight is not None:
-            later = np.ones(len(errors)) if weight is None else weight
-            joined = np.concatenate([self._weights(), later])
-        is_outlier = np.repeat([False, True], [len(self.errors), len(errors)])
-        errors = np.concatenate([self.errors, errors])
-        return Calibration(errors, joined, is_outlier, self.held_out)
+        return self.followed_by(
+            Calibration(errors, weight, np.ones(len(errors), dtype=bool))
+        )
+
+    def followed_by(self, later: Calibration) -> Calibration:
+        """Return these errors and later ones."""
+        weight = None
+        if self.weight is not None or later.weight is not None:
+            weight = np.concatenate([self._weights(), later._weights()])
+        errors = np.concatenate([self.errors, later.errors])
+        outlier = np.concatenate([self._outlier_mask(), later._outlier_mask()])
+        return Calibration(errors, weight, outlier, self.held_out)
 
     def check(self, rule: Any, y: Any) -> None:
         """Raise a ValueError where these errors are too few for a rule."""

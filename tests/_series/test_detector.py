@@ -1,4 +1,4 @@
-"""SlidingWindowDetector: scikit-learn's checks, windows, scores, thresholds, streams."""
+"""SlidingWindowDetector: windows, scores, thresholds, streams."""
 
 import pickle
 
@@ -56,12 +56,28 @@ def fitted(X):
     return sliding().fit(X)
 
 
-@pytest.mark.draws_globally("scikit-learn's checks shuffle with numpy.random")
-@pytest.mark.filterwarnings("ignore:y holds the labels:UserWarning")
-@pytest.mark.filterwarnings("ignore:X has .* time steps, too few:UserWarning")
+checks = [
+    pytest.mark.draws_globally("scikit-learn's checks shuffle with numpy.random"),
+    pytest.mark.filterwarnings("ignore:y holds the labels:UserWarning"),
+    pytest.mark.filterwarnings("ignore:X has .* time steps, too few:UserWarning"),
+]
+
+
+def marked(test):
+    for mark in checks:
+        test = mark(test)
+    return test
+
+
+@marked
+@parametrize_with_checks([SlidingWindowDetector()])
+def test_scikit_learn_checks_of_the_default(estimator, check):
+    check(estimator)
+
+
+@marked
 @parametrize_with_checks(
     [
-        SlidingWindowDetector(),
         SlidingWindowDetector(small(), 6, 2, aggregate="step"),
         SlidingWindowDetector(small(threshold_on="cv", allow_nan=True), 1),
     ]

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 # Of a series with fewer time steps than so many widths, no windows are cut.
 _FEWEST_WIDTHS = 3
+# Errors of equal windows differ by less, as a share of them.
+_ROUNDING = 1e-10
 # Errors that partial_fit keeps, the latest ones.
 _MOST_KEPT = 10_000
 
@@ -142,6 +144,9 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     >>> int(detector.score_samples(X).argmin())
     500
     """
+
+    _stream: Stream
+    _calibration: Calibration
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "detector": [ReconstructionOutlierDetector, None],
@@ -473,7 +478,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
             self._check_X(X)[0],
             self.reconstruct(X, groups),
             errors,
-            index=X.index if hasattr(X, "iloc") else None,
+            index=getattr(X, "index", None) if hasattr(X, "iloc") else None,
             names=getattr(self, "feature_names_in_", None),
             top_k=top_k,
         )
@@ -608,7 +613,9 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         """Fit the rule to errors of steps."""
         self._calibration = seen
         self.threshold_rule_, self.calibration_errors_ = seen.fit(clone(rule))
-        self.threshold_ = float(self.threshold_rule_.threshold_)
+        threshold = float(self.threshold_rule_.threshold_)
+        # A step whose error it is may have another last digit in another block.
+        self.threshold_ = threshold + abs(threshold) * _ROUNDING
         self.offset_ = -self.threshold_
 
     def _remember(self, stream: Stream, last: NDArray) -> None:

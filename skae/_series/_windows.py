@@ -79,27 +79,28 @@ class Windows:
     ) -> Windows:
         """Return the windows of pieces, each a list of rows."""
         step = min(step, width)
-        starts, places, n = [], [], 0
-        for piece in pieces:
-            last = max(len(piece) - width, 0)
+        lengths = [max(len(piece), width) for piece in pieces]
+        firsts = np.cumsum([0, *lengths])
+        starts, places = [], []
+        for piece, length, first in zip(pieces, lengths, firsts, strict=False):
+            last = length - width
             # The last window ends where the piece ends, whatever the step is.
-            starts += [np.arange(n, n + last, step), [n + last]]
-            places.append(piece)
-            if len(piece) < width:
-                places.append(np.full(width - len(piece), -1))
-            n += max(len(piece), width)
+            starts.append(first + np.append(np.arange(0, last, step), last))
+            places.append(np.append(piece, np.full(length - len(piece), -1)))
         joined = np.concatenate(places)
-        sources = joined
-        if len(joined) > len(rows) or len(pieces) > 1:
-            mirrored = [
-                np.pad(piece, (0, max(width - len(piece), 0)), mode="symmetric")
-                for piece in pieces
-            ]
-            sources = np.concatenate(mirrored)
+        if len(pieces) > 1 or len(joined) > len(rows):
+            sources = np.concatenate(
+                [
+                    np.pad(piece, (0, length - len(piece)), mode="symmetric")
+                    for piece, length in zip(pieces, lengths, strict=True)
+                ]
+            )
             rows = rows[sources]
-        normal = np.ones(n, bool) if is_normal is None else is_normal[sources]
-        first = np.concatenate(starts).astype(np.intp)
-        return cls(rows, joined, normal & (joined >= 0), first, width)
+        else:
+            sources = joined
+        normal = np.ones(len(joined), bool) if is_normal is None else is_normal[sources]
+        normal &= joined >= 0
+        return cls(rows, joined, normal, np.concatenate(starts), width)
 
     @property
     def is_real(self) -> NDArray[np.bool_]:

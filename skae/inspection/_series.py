@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -207,7 +207,7 @@ class SeriesDisplay:
             errors,
             threshold=detector.threshold_,
             y=y,
-            times=X.index if hasattr(X, "iloc") else None,
+            times=cast("Any", X).index if hasattr(X, "iloc") else None,
             feature_names=[
                 f"channel {place}" if names is None else names[place]
                 for place in chosen

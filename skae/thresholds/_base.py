@@ -48,7 +48,8 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     Notes
     -----
     A weight of k means k copies of the row, and 0 that it is absent. Weights that are
-    all below 1 are first divided by the largest: only their ratios count.
+    all below 1, or all above a million, are no counts: they are first divided by the
+    largest, so that only their ratios matter.
 
     Examples
     --------
@@ -183,12 +184,7 @@ def check_errors(
         )
     if sample_weight is None:
         return errors, np.ones_like(errors)
-    weights = check_sample_weight(
-        sample_weight, errors, dtype=np.float64, ensure_non_negative=True
-    )
-    # Weights that sum to 1 are not "one copy of the whole sample": where no row has
-    # a full copy, the heaviest row counts as one.
-    return errors, weights / min(1.0, weights.max())
+    return errors, check_sample_weight(sample_weight, errors)
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:

@@ -80,6 +80,12 @@ class TestEveryRule:
         normalised = clone(rule).fit(errors, sample_weight=shares).threshold_
         assert_allclose(normalised, plain, rtol=1e-12)
 
+    @pytest.mark.parametrize("weight", [1e-300, 1e9, 1e300, 1e308])
+    def test_weights_that_are_no_counts_change_nothing(self, rule, weight):
+        errors = np.random.default_rng(0).exponential(size=50)
+        weighted = clone(rule).fit(errors, sample_weight=np.full(50, weight))
+        assert weighted.threshold_ == clone(rule).fit(errors).threshold_
+
     @given(errors=errors_of_rows, data=st.data())
     @settings(max_examples=30, deadline=None)
     def test_order_of_rows_does_not_matter(self, rule, errors, data):

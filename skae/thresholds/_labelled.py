@@ -35,10 +35,7 @@ class LabelledRule(ThresholdRule):
         # The largest threshold of equally good ones.
         best = np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1]
         lower, *higher = values[best:][:2]
-        if not higher:
-            return lower
-        # Between adjacent floats, the middle may round up to the upper one.
-        return min(lower + (higher[0] - lower) / 2, np.nextafter(higher[0], lower))
+        return lower + (higher[0] - lower) / 2 if higher else lower
 
     @abstractmethod
     def _quality(

@@ -9,6 +9,7 @@ from skae._denoiser import DenoisingRegressor as DenoisingRegressor
 from skae._detector import (
     ReconstructionOutlierDetector as ReconstructionOutlierDetector,
 )
+from skae._series import SlidingWindowDetector as SlidingWindowDetector
 from skae._transformer import AutoencoderTransformer as AutoencoderTransformer
 from skae.corruptions import GaussianNoise as GaussianNoise
 from skae.corruptions import MaskingNoise as MaskingNoise
@@ -23,6 +24,7 @@ from skae.inspection import FeatureErrorDisplay as FeatureErrorDisplay
 from skae.inspection import LatentSpaceDisplay as LatentSpaceDisplay
 from skae.inspection import LossCurveDisplay as LossCurveDisplay
 from skae.inspection import ReconstructionDisplay as ReconstructionDisplay
+from skae.inspection import SeriesDisplay as SeriesDisplay
 from skae.metrics import outlier_average_precision as outlier_average_precision
 from skae.metrics import (
     outlier_average_precision_score as outlier_average_precision_score,
@@ -36,6 +38,7 @@ from skae.metrics import reconstruction_error as reconstruction_error
 from skae.metrics import reconstruction_score as reconstruction_score
 from skae.metrics import smallest_within_one_se as smallest_within_one_se
 from skae.metrics import ssim as ssim
+from skae.model_selection import BlockKFold as BlockKFold
 from skae.model_selection import InlierKFold as InlierKFold
 from skae.model_selection import compare_detectors as compare_detectors
 from skae.networks import ConvNetwork as ConvNetwork

@@ -248,11 +248,7 @@ class BaseAutoencoder(BaseEstimator):
         self, sample_weight: ArrayLike | None, X: NDArray
     ) -> NDArray | None:
         """Return the weights as float64, or None."""
-        if sample_weight is None:
-            return None
-        return check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        return None if sample_weight is None else check_sample_weight(sample_weight, X)
 
     # -------------------------------------------------------------- training
 

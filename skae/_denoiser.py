@@ -321,8 +321,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 f"y has shape {targets.shape}, but predictions have shape "
                 f"{predicted.shape}. Pass targets like those of fit."
             )
+        weight = self._check_weight(sample_weight, targets)
         if has_missing(targets):
-            weight = None if sample_weight is None else np.asarray(sample_weight)
             parts = [(slice(None), predicted)]
             return goodness_of_observed(targets, parts, weight)[1]
         from sklearn.metrics import r2_score  # what only denoises does without
@@ -330,7 +330,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         return r2_score(
             targets.reshape(len(targets), -1),
             predicted.reshape(len(targets), -1),
-            sample_weight=sample_weight,
+            sample_weight=weight,
             multioutput="variance_weighted",
         )
 

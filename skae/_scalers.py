@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
+# Copies of the rows that are made for a transformer without weights, at most.
+_MOST_COPIES = 1000
 
 
 def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) -> Any:
@@ -32,6 +34,7 @@ def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) 
         return IdentityScaler()
     if not isinstance(scaler, str):
         return TransformerScaler(scaler).fit(X, weight)
+    weight = None if weight is None else _near_one(weight)
     if scaler == "auto":
         scaler = "common" if share_a_unit(X, weight) else "standard"
     unfitted = CommonScaler() if scaler == "common" else ChannelScaler(scaler)
@@ -179,15 +182,9 @@ class TransformerScaler(BaseEstimator):
         if sample_weight is None:
             pass
         elif has_fit_parameter(self.transformer_, "sample_weight"):
-            weights = {"sample_weight": sample_weight}
-        elif (sample_weight % 1 == 0).all():
-            flat = np.repeat(flat, sample_weight.astype(int), axis=0)
+            weights = {"sample_weight": _near_one(sample_weight)}
         else:
-            raise ValueError(
-                f"scaler {self.transformer!r} takes no sample_weight in fit: weights "
-                "must be whole numbers (copies of rows), but they are not. Use "
-                "scaler='standard', or whole weights."
-            )
+            flat = np.repeat(flat, self._copies(sample_weight), axis=0)
         try:
             self.transformer_.fit(flat, **weights)
         except ValueError as exc:
@@ -226,6 +223,19 @@ class TransformerScaler(BaseEstimator):
             rows = np.where(lost, self._invert(inside), rows)
         return rows.reshape(X.shape).astype(X.dtype, copy=False)
 
+    def _copies(self, weight: np.ndarray) -> np.ndarray:
+        """Return whole numbers that weights are, as multiples of 1 or the smallest."""
+        for unit in (1.0, weight.min(initial=np.inf, where=weight > 0)):
+            copies = np.rint(weight / unit)
+            is_whole = np.allclose(copies * unit, weight, rtol=1e-9, atol=0)
+            if is_whole and copies.mean() <= _MOST_COPIES:
+                return copies.astype(int)
+        raise ValueError(
+            f"scaler {self.transformer!r} takes no sample_weight in fit: weights "
+            "must be whole numbers (copies of rows), but they are not. Use "
+            "scaler='standard', or whole weights."
+        )
+
     def _invert(self, rows: np.ndarray) -> np.ndarray:
         """Return the inverse of scaled rows, silently, not finite where it has none."""
         with warnings.catch_warnings():
@@ -251,6 +261,14 @@ def _as_float(X: ArrayLike) -> np.ndarray:
     """Return an array of float32 where X is float32, of float64 otherwise."""
     X = np.asarray(X)
     return X if X.dtype in FLOAT_DTYPES else X.astype(np.float64)
+
+
+def _near_one(weight: np.ndarray) -> np.ndarray:
+    """Return weights with a mean of about 1, as if there were none."""
+    # scikit-learn takes a column for constant by how many copies there are. A power of
+    # 2 rounds nothing.
+    mean = np.mean(weight, where=weight > 0)
+    return np.ldexp(weight, 1 - np.frexp(mean)[1])
 
 
 def _flat_copy(X: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._set_output import _get_container_adapter as container_adapter
 from sklearn.utils.parallel import _get_threadpool_controller as threadpool_controller
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
@@ -48,6 +48,8 @@ else:
 # Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
 _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
+# Copies of every row, and of one row, that weights may stand for.
+_MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
 
 
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
@@ -67,6 +69,21 @@ def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
         f"{name} must hold only the labels +1 (normal) and -1 (outlier), but holds "
         f"{shown}. {advice}"
     )
+
+
+def check_sample_weight(sample_weight: ArrayLike, X: Any) -> np.ndarray:
+    """Return one weight >= 0 for each row of X in copies, float64; not all are 0."""
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.any():  # scikit-learn refuses these from 1.9 on
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    lowest, highest = weights.min(initial=np.inf, where=weights > 0), weights.max()
+    # Weights that sum to 1 are not "one copy of the whole sample", and huge ones are no
+    # counts: where only ratios can be meant, the heaviest row counts as one.
+    if highest < 1 or lowest > _MOST_COPIES or highest > _MOST_OF_ONE:
+        weights = weights / highest
+    return weights
 
 
 def check_parameters(described: Any) -> None:

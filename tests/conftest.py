@@ -21,6 +21,7 @@ SLOW = (
     "_engine/test_callbacks.py",
     "_engine/test_missing.py",
     "_engine/test_oracle.py",
+    "_series/test_detector.py::test_scikit_learn_checks_of_the_default",
     "benchmarks/test_scripts.py",
     "benchmarks/test_detection.py",
     "cli/test_main.py::test_real_heartbeats",

@@ -377,7 +377,7 @@ def test_best_f_on_training_errors_is_the_best_on_them(X, y):
 
 def test_another_rule_can_be_tried_where_one_fails(X, y):
     detector = quick(threshold=Precision(0.999))
-    with pytest.raises(ValueError, match="Precision.* is out of reach: with one false"):
+    with pytest.raises(ValueError, match="Precision.* is out of reach: no thresh"):
         detector.fit(X, y)
     detector.set_params(threshold=Conformal(0.1)).fit_threshold()
     assert detector.p_values(X).shape == (120,)

@@ -312,6 +312,26 @@ class TestEveryEstimator:
         if cls is ReconstructionOutlierDetector:
             assert weighted.threshold_ == pytest.approx(repeated.threshold_, rel=1e-5)
 
+    @pytest.mark.parametrize("weight", [1e-300, 0.3, 2.0, 1e9, 1e300, 1e308])
+    def test_equal_weights_of_any_size_change_nothing(self, cls, weight, X):
+        # With error="latent", copies of a row are neighbours of their own.
+        params = {"error": "mse"} if cls is ReconstructionOutlierDetector else {}
+        X = X + np.eye(X.shape[1])[0] * 1e6
+        weighted = quick(cls, **params).fit(X, sample_weight=np.full(len(X), weight))
+        plain = quick(cls, **params).fit(X)
+        np.testing.assert_allclose(output(weighted, X), output(plain, X), rtol=1e-9)
+
+    @pytest.mark.parametrize("factor", [1e-300, 0.3, 1e9, 1e300])
+    def test_only_ratios_of_weights_matter(self, cls, factor, X):
+        params = {"error": "mse"} if cls is ReconstructionOutlierDetector else {}
+        X = X + np.eye(X.shape[1])[0] * 1e6
+        weight = np.linspace(0.5, 1.5, len(X))
+        first, other = (
+            quick(cls, **params).fit(X, sample_weight=each)
+            for each in (weight, factor * weight)
+        )
+        np.testing.assert_allclose(output(other, X), output(first, X), rtol=1e-3)
+
     def test_bad_weights(self, cls, X):
         with pytest.raises(ValueError, match="Negative values in data passed to"):
             quick(cls).fit(X, sample_weight=-np.ones(len(X)))

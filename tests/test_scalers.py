@@ -252,6 +252,19 @@ def test_fractional_weights_need_a_transformer_that_takes_them(X):
         TransformerScaler(RobustScaler()).fit(X, weight)
 
 
+@pytest.mark.parametrize("scaler", [*ALL, StandardScaler()], ids=str)
+@pytest.mark.parametrize("factor", [1e-9, 0.3, 1e5, 1e9])
+@pytest.mark.parametrize("copies", ["equal", "unequal"])
+def test_only_ratios_of_weights_matter(scaler, factor, copies):
+    """With 1e9 copies of each row, scikit-learn takes a column of times as constant."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) * [1e4, 1, 1e-3] + [1.7e9, 0, 1]
+    weight = rng.integers(1, 4, size=200) if copies == "unequal" else np.ones(200)
+    plain = fitted_scaler(scaler, X, weight.astype(float)).transform(X)
+    scaled = fitted_scaler(scaler, X, factor * weight).transform(X)
+    np.testing.assert_allclose(scaled, plain, rtol=1e-9, atol=1e-9)
+
+
 def test_a_transformer_that_changes_the_columns_raises(X):
     with pytest.raises(
         ValueError,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.utils.validation import check_array
 
 from skae import AutoencoderTransformer
-from skae._validation import is_checked
+from skae._validation import check_sample_weight, is_checked
 
 rng = np.random.default_rng(0)
 PLAIN = {
@@ -87,3 +87,26 @@ def test_tables_of_another_width_get_the_usual_message():
     fitted = AutoencoderTransformer(1, epochs=1).fit(rng.normal(size=(5, 3)))
     with pytest.raises(ValueError, match="X has 4 features, but AutoencoderTransf"):
         fitted.transform(rng.normal(size=(5, 4)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "copies"),
+    [
+        ([1, 2, 0], [1, 2, 0]),
+        ([0.5, 3, 0], [0.5, 3, 0]),
+        ([1e6, 3e6, 0], [1e6, 3e6, 0]),
+        # No counts: the heaviest row counts as one.
+        ([0.1, 0.2, 0], [0.5, 1, 0]),
+        ([1e-300, 2e-300, 0], [0.5, 1, 0]),
+        ([2e6, 4e6, 0], [0.5, 1, 0]),
+        ([1, 1e308, 1e308], [1e-308, 1, 1]),
+    ],
+)
+def test_weights_are_copies_where_they_can_be_counts(weights, copies):
+    counted = check_sample_weight(weights, np.zeros(3))
+    np.testing.assert_allclose(counted, copies, rtol=1e-12)
+
+
+def test_weights_must_not_all_be_zero():
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        check_sample_weight(np.zeros(3), np.zeros(3))

@@ -198,6 +198,8 @@ def train_autoencoder(
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.rows, progress.autoencoder
+    if table.weight is not None and np.ptp(table.weight) == 0:
+        table = replace(table, weight=None)  # equal ones change nothing
     shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
     architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
     if known is None:

@@ -8,6 +8,7 @@ from skae.inspection._feature_error import FeatureErrorDisplay
 from skae.inspection._latent_space import LatentSpaceDisplay
 from skae.inspection._losses import ErrorHistogramDisplay, LossCurveDisplay
 from skae.inspection._reconstruction import ReconstructionDisplay
+from skae.inspection._series import SeriesDisplay
 
 __all__ = [
     "ErrorHistogramDisplay",
@@ -15,6 +16,7 @@ __all__ = [
     "LatentSpaceDisplay",
     "LossCurveDisplay",
     "ReconstructionDisplay",
+    "SeriesDisplay",
 ]
 
 

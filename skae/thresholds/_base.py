@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+# Errors that are equal but for rounding: nearer than float32 tells, relative to them,
+# and far nearer than errors of different rows are to each other, by their number.
+_ROUNDING, _NEARER = 1e-5, 1e-2
+
 
 class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     """Base class of the threshold rules.
@@ -48,7 +52,12 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     Notes
     -----
     A weight of k means k copies of the row, and 0 that it is absent. Weights that are
-    all below 1 are first divided by the largest: only their ratios count.
+    all below 1, or all above a million, are no counts: they are first divided by the
+    largest, so that only their ratios matter.
+
+    The error of a row has other last digits when it is scored with other rows. So a
+    threshold that equals an error up to rounding is moved above it: by a hundred
+    thousandth of it, or half the way to the next larger error where that is less.
 
     Examples
     --------
@@ -70,6 +79,7 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     min_errors = 1  # or a property
     # Words of the error about too few: why they are needed, and how fewer would do.
     _why_errors, _fewer_errors = "", "use another rule"
+    _is_learned = True  # whether the threshold follows from the errors
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -122,6 +132,8 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
                 f"errors up to {errors.max():.3g}. Scale the data, so that the errors "
                 "are smaller."
             )
+        if self._is_learned:
+            threshold = float(clear_of(rows[0], np.array(threshold)))
         self.threshold_ = threshold
         return self
 
@@ -183,12 +195,19 @@ def check_errors(
         )
     if sample_weight is None:
         return errors, np.ones_like(errors)
-    weights = check_sample_weight(
-        sample_weight, errors, dtype=np.float64, ensure_non_negative=True
-    )
-    # Weights that sum to 1 are not "one copy of the whole sample": where no row has
-    # a full copy, the heaviest row counts as one.
-    return errors, weights / min(1.0, weights.max())
+    return errors, check_sample_weight(sample_weight, errors)
+
+
+def clear_of(errors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values, a bit larger where an error equals them up to rounding."""
+    errors = np.sort(errors)
+    tolerance = min(_ROUNDING, _NEARER / len(errors))
+    place = np.searchsorted(errors, values * (1 + tolerance), side="right")
+    below, above = errors[place - 1], np.append(errors, np.inf)[place]
+    larger = below + np.minimum(_ROUNDING * below, (above - below) / 2)
+    # Between adjacent floats, the middle may round up to the upper one.
+    larger = np.minimum(larger, np.nextafter(above, below))
+    return np.where(place > 0, np.maximum(larger, values), values)
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:

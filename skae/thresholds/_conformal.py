@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skae._validation import Interval, validate_params
-from skae.thresholds._base import ThresholdRule, check_errors
+from skae.thresholds._base import ThresholdRule, check_errors, clear_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,7 +37,7 @@ class Conformal(ThresholdRule):
     ----------
     threshold_ : float
         The smallest error that at least ``(1 - alpha) * (n + 1)`` of the n errors do
-        not exceed, plus a relative margin of 1e-10 against rounding.
+        not exceed, plus the margin that every rule adds against rounding.
 
     See Also
     --------
@@ -79,9 +79,9 @@ class Conformal(ThresholdRule):
     Examples
     --------
     >>> from skae.thresholds import Conformal
-    >>> round(Conformal(0.25).fit([1.0, 2.0, 4.0, 8.0]).threshold_, 6)
+    >>> round(Conformal(0.25).fit([1.0, 2.0, 4.0, 8.0]).threshold_, 3)
     8.0
-    >>> round(Conformal(0.4).fit([1.0, 2.0, 4.0, 8.0]).threshold_, 6)
+    >>> round(Conformal(0.4).fit([1.0, 2.0, 4.0, 8.0]).threshold_, 3)
     4.0
     """
 
@@ -104,12 +104,7 @@ class Conformal(ThresholdRule):
         errors, ends = errors[order], np.cumsum(weights[order])
         needed = (1 - self.alpha) * (ends[-1] + 1)
         place = np.searchsorted(ends, needed * (1 - _ROUNDING))
-        found = errors[min(place, len(errors) - 1)]
-        # The row whose error it is may have another last digit when it is scored
-        # together with other rows, and must not be flagged then.
-        margin = found * 1e-10
-        larger = errors[np.searchsorted(errors, found, side="right") :][:1]
-        return found + (min(margin, (larger[0] - found) / 2) if len(larger) else margin)
+        return errors[min(place, len(errors) - 1)]
 
 
 def errors_for_rate(rate: float) -> int:
@@ -158,7 +153,8 @@ def conformal_p_values(
     order = np.argsort(known)
     # From the largest down: what lies at or above the k-th is summed, not subtracted.
     above = np.append(np.cumsum(weights[order][::-1])[::-1], 0.0)
-    at_least = above[np.searchsorted(known[order], errors)]
+    known = clear_of(known, known[order])  # as the thresholds of all alphas are
+    at_least = above[np.searchsorted(known, errors)]
     return (1 + at_least) / (1 + above[0])
 
 

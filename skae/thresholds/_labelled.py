@@ -6,6 +6,7 @@ from abc import abstractmethod
 from numbers import Real
 
 import numpy as np
+from scipy.special import betainc
 
 from skae._validation import Interval
 from skae.thresholds._base import ThresholdRule
@@ -13,6 +14,8 @@ from skae.thresholds._conformal import errors_for_rate
 
 # Two thresholds that differ by roundings alone are equally good.
 _ROUNDING = 1e-12
+# Probability of as many outliers among the flagged rows by chance, for Precision.
+_CHANCE = 0.1
 
 
 class LabelledRule(ThresholdRule):
@@ -35,10 +38,7 @@ class LabelledRule(ThresholdRule):
         # The largest threshold of equally good ones.
         best = np.flatnonzero(quality >= quality.max() * (1 - _ROUNDING))[-1]
         lower, *higher = values[best:][:2]
-        if not higher:
-            return lower
-        # Between adjacent floats, the middle may round up to the upper one.
-        return min(lower + (higher[0] - lower) / 2, np.nextafter(higher[0], lower))
+        return lower + (higher[0] - lower) / 2 if higher else lower
 
     @abstractmethod
     def _quality(
@@ -175,8 +175,10 @@ class Precision(LabelledRule):
     Attributes
     ----------
     threshold_ : float
-        Of the thresholds with :math:`TP / (TP + FP + 1) \ge target`, the largest with
-        the highest recall. At least ``target / (1 - target)`` outliers must be found.
+        Of the thresholds at which so many outliers among the flagged rows, TP of
+        TP + FP, have a probability of at most a tenth where the precision is just
+        `target`, the largest with the highest recall. At least ``log(0.1) /
+        log(target)`` outliers must be found: 4 at 0.5, 22 at 0.9.
 
     See Also
     --------
@@ -184,21 +186,23 @@ class Precision(LabelledRule):
 
     Notes
     -----
-    The additional false alarm pays for having tried many thresholds, as in the knockoff
-    filter [1]_. The rule needs errors of normal rows that did not train the network,
-    and a detector passes it no others; where only a part of them is held out, outliers
-    count by the same part.
+    That probability, a binomial one [1]_, pays for having tried many thresholds. Where
+    none has the precision, chance may show one all the same: in simulations, in at most
+    a tenth of the fits; in the others, ``fit`` raises. The rule needs errors of normal
+    rows that did not train the network, and a detector passes it no others; where only
+    a part of them is held out, outliers count by the same part.
 
     References
     ----------
-    .. [1] Barber, R. F. and Candès, E. J. (2015). Controlling the false discovery rate
-       via knockoffs. The Annals of Statistics 43(5). :doi:`10.1214/15-AOS1337`
+    .. [1] Clopper, C. J. and Pearson, E. S. (1934). The use of confidence or fiducial
+       limits illustrated in the case of the binomial. Biometrika 26(4).
+       :doi:`10.1093/biomet/26.4.404`
 
     Examples
     --------
     >>> from skae.thresholds import Precision
     >>> errors, y = [1.0, 2.0, 3.0, 5.0, 6.0], [1, 1, 1, -1, -1]
-    >>> Precision(0.6).fit(errors, y).threshold_
+    >>> Precision(0.3).fit(errors, y).threshold_
     4.0
     """
 
@@ -213,13 +217,15 @@ class Precision(LabelledRule):
         self, flagged: np.ndarray, found: np.ndarray, n_normal: float, n_outliers: float
     ) -> np.ndarray:
         """Return the outliers found at the precision."""
-        precision = found / (found + flagged + 1)
-        allowed = precision >= self.target * (1 - _ROUNDING)
+        # P(at least so many outliers) for a binomial number; 1 where none is found.
+        chance = np.where(found > 0, betainc(found, flagged + 1, self.target), 1.0)
+        allowed = chance <= _CHANCE * (1 + 1e-9)
         if not allowed.any():
+            highest = np.max(found / np.maximum(found + flagged, 1e-300))
             raise ValueError(
-                f"{self!r} is out of reach: with one false alarm more than seen, the "
-                f"highest precision of a threshold is {precision.max():.3g}, for "
-                f"{n_outliers:g} outliers and {n_normal:g} normal rows. Lower target, "
-                "or pass more outliers."
+                f"{self!r} is out of reach: no threshold surely has this precision, "
+                f"and the highest one seen is {highest:.3g}, for {n_outliers:g} "
+                f"outliers and {n_normal:g} normal rows. Lower target, or pass more "
+                "outliers."
             )
         return np.where(allowed, found, 0.0)

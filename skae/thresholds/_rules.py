@@ -88,6 +88,8 @@ class FixedThreshold(ThresholdRule):
 
     _parameter_constraints = {"value": [Interval(Real, 0, None, closed="left")]}
 
+    _is_learned = False
+
     def __init__(self, value: float) -> None:
         self.value = value
 
@@ -185,9 +187,7 @@ class Contamination(ThresholdRule):
         lower = errors[min(below, len(errors) - 1)]
         if above == len(errors):
             return lower
-        # Between adjacent floats, the middle may round up to the upper one.
-        upper = errors[above]
-        return min(lower + (upper - lower) / 2, np.nextafter(upper, lower))
+        return lower + (errors[above] - lower) / 2
 
 
 class MeanStd(ThresholdRule):

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from skae._validation import Interval
 from skae.thresholds._base import ThresholdRule
+from skae.thresholds._conformal import Conformal
 
 # Errors above the start of the tail that its two parameters are learned from, at least.
 _FEWEST_EXCESSES = 10
@@ -24,9 +25,9 @@ class PeaksOverThreshold(ThresholdRule):
     r"""A threshold for a small risk, from a model of the largest errors.
 
     The right rule when alarms should be rarer than can be counted in the errors at
-    hand: about a share `risk` of fresh normal rows is flagged. With 1 / risk errors,
-    `Conformal` promises that without a model. It needs the errors of normal rows that
-    did not train the network, and a detector passes it no others.
+    hand: at most about a share `risk` of fresh normal rows is flagged. With 1 / risk
+    errors, `Conformal` promises that without a model. It needs the errors of normal
+    rows that did not train the network, and a detector passes it no others.
 
     Parameters
     ----------
@@ -38,7 +39,9 @@ class PeaksOverThreshold(ThresholdRule):
     Attributes
     ----------
     threshold_ : float
-        The value that a fresh error exceeds with probability `risk`.
+        The value that a fresh error exceeds with probability `risk` by the model, but
+        at least that of ``Conformal(risk)``, or, with fewer than 1 / risk - 1 errors,
+        the largest error.
 
     Notes
     -----
@@ -54,8 +57,11 @@ class PeaksOverThreshold(ThresholdRule):
     posterior with the prior :math:`\xi \sim N(0, 0.5^2)`, :math:`\xi \ge -0.5`, and a
     flat one of :math:`\log \sigma`; the threshold is where the mean is `risk` [3]_.
 
-    The risk is a mean over draws of the errors, and as good as the model: of errors
-    with an upper bound, fewer are flagged.
+    The risk is a mean over draws of the errors. With 1 / risk - 1 errors or more, it is
+    at most `risk`, whatever their distribution, as with `Conformal`. With fewer, it is
+    as good as the model: of bounded errors and of light tails fewer are flagged, and of
+    heavy ones more; in simulations with 100 errors and ``risk=0.001``, twice as many
+    where the variance is just infinite, and seven times where the mean is, too.
 
     References
     ----------
@@ -106,8 +112,15 @@ class PeaksOverThreshold(ThresholdRule):
             )
 
     def _compute_threshold(self, errors: np.ndarray, weights: np.ndarray) -> float:
-        """Return the start of the tail plus the excess of the risk."""
+        """Return the threshold of the model, but no less than the counted one."""
         self.check()
+        # What can be counted needs no model, which is too light for bounded errors.
+        countable = max(self.risk, 1 / (weights.sum() + 1))
+        counted = Conformal(countable)._compute_threshold(errors, weights)
+        return max(counted, self._modelled(errors, weights))
+
+    def _modelled(self, errors: np.ndarray, weights: np.ndarray) -> float:
+        """Return the start of the tail plus the excess of the risk."""
         order = np.argsort(errors)
         ends = np.cumsum(weights[order])
         cut = ends[-1] - round(self.tail_fraction * float(ends[-1]))

@@ -1,6 +1,6 @@
 """The promises of the rules, on fresh draws, for detectors that train with early stop.
 
-The mean over 100 fits, each on its own draw, is compared with the promise; the
+The mean over some fits, each on its own draw, is compared with the promise; the
 allowance is the standard error of that mean. ``--log-cli-level=INFO`` shows the means.
 """
 
@@ -20,7 +20,11 @@ from skae import (
     benjamini_hochberg,
 )
 
-N_FITS, N_FRESH, ALPHA = 100, 3000, 0.05
+# By the number of rows. The rate of one fit has a standard deviation of 0.05, 0.022 and
+# 0.008 (20, 100 and 1,000 rows are held out): a mean that is off by 0.02, 0.009 and
+# 0.0065, four standard errors, is found with a probability of 84 %.
+N_FITS = {50: 100, 500: 100, 5000: 25}
+N_FRESH, ALPHA = 3000, 0.05
 LOADINGS = np.random.default_rng(7).normal(size=(2, 5))
 # By the number of rows: a risk that so many rows can say something about. Of 50 rows,
 # 20 are held out, of 500 and of 5,000 a fifth.
@@ -66,7 +70,7 @@ def simulated(request):
         seen.setdefault(name, []).append(value)
 
     stopped = 0
-    for seed in range(N_FITS):
+    for seed in range(N_FITS[n]):
         rng = np.random.default_rng([n, seed])
         n_outliers = n // 5
         X = np.vstack([draw(rng, n), draw(rng, n_outliers, far=1.0)])
@@ -90,7 +94,7 @@ def simulated(request):
             found = np.sum(far > fitted.threshold_)
             keep("precision", found / max(1, found + false))
         fitted.set_params(threshold=BestF()).fit_threshold()
-    assert stopped > N_FITS / 4
+    assert stopped > N_FITS[n] / 4
     for name, values in seen.items():
         report(n, name, values)
     return n, len(fitted.train_errors_), {k: np.array(v) for k, v in seen.items()}
@@ -108,7 +112,7 @@ def report(n, name, values):
     )
 
 
-def conformal_error(n_held, n_fits=N_FITS, n_fresh=N_FRESH):
+def conformal_error(n_held, n_fits, n_fresh=N_FRESH):
     """Return the exact mean of a conformal rate, and the standard error of a mean.
 
     Whatever the errors' distribution, the rate of a fit is Beta(m, n + 1 - m) with
@@ -123,7 +127,7 @@ def conformal_error(n_held, n_fits=N_FITS, n_fresh=N_FRESH):
 
 def test_conformal_rate(simulated):
     n, n_trained, seen = simulated
-    mean, error = conformal_error(n - n_trained)
+    mean, error = conformal_error(n - n_trained, N_FITS[n])
     assert mean <= ALPHA
     assert abs(seen["conformal"].mean() - mean) <= 3 * error
 
@@ -137,8 +141,9 @@ def test_the_simulation_finds_a_broken_promise(simulated):
 
 def test_risk_of_peaks_over_threshold(simulated):
     n, _, seen = simulated
-    difference = seen["risk"].mean() - RISKS[n].risk
-    assert abs(difference) <= 3 * standard_error(seen["risk"])
+    excess = seen["risk"].mean() - RISKS[n].risk
+    assert excess <= 3 * standard_error(seen["risk"])
+    assert seen["risk"].mean() >= RISKS[n].risk / 3
 
 
 def test_false_alarm_rate_with_labels(simulated):
@@ -178,7 +183,7 @@ def test_rate_of_cross_fitted_errors(n):
 def test_rate_of_a_stream():
     """The network still learns: errors of earlier rows are larger, alarms rarer."""
     rates = []
-    for seed in range(N_FITS):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         fitted = detector(100, seed, threshold=Conformal(ALPHA))
         for _ in range(10):
@@ -206,7 +211,7 @@ def test_conformal_rate_on_real_heartbeats(data_folder):
 def test_conformal_rate_of_the_default_detector(n):
     """With corruption, codes and their neighbours, as a user gets it."""
     rates, n_held, n_fresh = [], 0, 1000
-    for seed in range(N_FITS):
+    for seed in range(N_FITS[n]):
         rng = np.random.default_rng([n, seed])
         fitted = ReconstructionOutlierDetector(
             threshold=Conformal(ALPHA),
@@ -220,5 +225,5 @@ def test_conformal_rate_of_the_default_detector(n):
         n_held = len(fitted.calibration_errors_)
         rates.append(np.mean(fitted.predict(draw(rng, n_fresh)) == -1))
     report(n, "default", rates)
-    mean, error = conformal_error(n_held, n_fresh=n_fresh)
+    mean, error = conformal_error(n_held, N_FITS[n], n_fresh)
     assert abs(np.mean(rates) - mean) <= 3 * error

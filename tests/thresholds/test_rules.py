@@ -9,7 +9,7 @@ import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
 
@@ -80,6 +80,12 @@ class TestEveryRule:
         normalised = clone(rule).fit(errors, sample_weight=shares).threshold_
         assert_allclose(normalised, plain, rtol=1e-12)
 
+    @pytest.mark.parametrize("weight", [1e-300, 1e9, 1e300, 1e308])
+    def test_weights_that_are_no_counts_change_nothing(self, rule, weight):
+        errors = np.random.default_rng(0).exponential(size=50)
+        weighted = clone(rule).fit(errors, sample_weight=np.full(50, weight))
+        assert weighted.threshold_ == clone(rule).fit(errors).threshold_
+
     @given(errors=errors_of_rows, data=st.data())
     @settings(max_examples=30, deadline=None)
     def test_order_of_rows_does_not_matter(self, rule, errors, data):
@@ -117,10 +123,12 @@ class TestEveryRule:
         assert rule.needs_labels is False
 
     def test_same_error_everywhere_flags_nothing(self, rule):
-        threshold = clone(rule).fit(np.full(30, 0.3)).threshold_
-        # Conformal's has a documented margin.
-        margin = 0.3 * 1e-10 if isinstance(rule, Conformal) else 0
-        assert threshold == 0.3 + margin
+        rounded = 0.3 * (1 + 1e-6 * np.random.default_rng(0).uniform(size=30))
+        threshold = clone(rule).fit(rounded).threshold_
+        if isinstance(rule, FixedThreshold):
+            assert threshold == 0.3  # as it was given
+        else:
+            assert_allclose(threshold, rounded.max() * (1 + 1e-5), rtol=1e-12)
 
     @pytest.mark.parametrize(
         ("errors", "message"),
@@ -151,6 +159,17 @@ class TestEveryRule:
             clone(rule).fit([1.0, 2.0], sample_weight=weights)
 
 
+def assert_threshold(threshold, expected, errors):
+    """It is the expected one, but a bit above the errors that are equal to that."""
+    equal = errors[np.isclose(errors, expected, rtol=1.01e-5, atol=0)]
+    if len(equal):
+        assert expected <= threshold * (1 + 1e-12)
+        assert equal.max() <= threshold <= equal.max() * (1 + 1.01e-5)
+    else:
+        atol = 1e-12 * errors.max()
+        assert_allclose(threshold, expected, rtol=1e-12, atol=atol)
+
+
 @pytest.mark.parametrize("rule", LEARNED, ids=repr)
 @given(errors=errors_of_rows, factor=st.floats(1e-3, 1e3))
 @settings(max_examples=40, deadline=None)
@@ -168,18 +187,14 @@ def test_fixed_threshold_does_not_depend_on_the_errors():
 @settings(max_examples=50, deadline=None)
 def test_mean_std_is_the_tutorials_rule(errors):
     expected = np.mean(errors) + np.std(errors)
-    assert_allclose(MeanStd().fit(errors).threshold_, expected, rtol=1e-12)
+    assert_threshold(MeanStd().fit(errors).threshold_, expected, errors)
 
 
 @given(errors=errors_of_rows, q=st.floats(1e-6, 1))
 @settings(max_examples=100, deadline=None)
 def test_quantile_is_numpys(errors, q):
-    assert_allclose(
-        Quantile(q).fit(errors).threshold_,
-        np.quantile(errors, q),
-        rtol=1e-12,
-        atol=1e-12 * errors.max(),
-    )
+    expected = np.quantile(errors, q)
+    assert_threshold(Quantile(q).fit(errors).threshold_, expected, errors)
 
 
 @given(sample=errors_and_copies(), low=st.floats(0.01, 1), high=st.floats(0.01, 1))
@@ -194,7 +209,7 @@ def test_quantile_grows_with_q_for_fractional_weights(sample, low, high):
     assert thresholds[0] <= thresholds[1] * (1 + 1e-12)
     present = errors[weights > 0]
     assert present.min() * (1 - 1e-12) <= thresholds[0]
-    assert thresholds[1] <= present.max() * (1 + 1e-12)
+    assert thresholds[1] <= present.max() * (1 + 1.01e-5)
 
 
 def test_mad_and_iqr_are_scipys():
@@ -222,11 +237,11 @@ class TestContamination:
     @given(
         ranks=st.sets(st.integers(0, 10_000), min_size=1, max_size=60),
         fraction=st.floats(0.001, 0.5),
-        spacing=st.sampled_from([1.0, 1e-3, np.finfo(float).eps]),
+        spacing=st.sampled_from([1.0, 1e-3]),
     )
     @settings(max_examples=150, deadline=None)
     def test_flags_exactly_its_share(self, ranks, fraction, spacing):
-        errors = 1 + spacing * np.array(list(ranks), dtype=float)
+        errors = 1 + spacing * np.array(list(ranks), dtype=float)  # 9e-5 apart
         threshold = Contamination(fraction).fit(errors).threshold_
         flagged = errors > threshold
         assert flagged.sum() == round(fraction * len(errors))
@@ -239,17 +254,20 @@ class TestContamination:
         threshold = Contamination(0.3).fit(errors).threshold_
         assert (errors > threshold).sum() <= 9
 
-    def test_tie_at_the_cut_stays_below(self):
-        assert Contamination(0.5).fit([1.0, 1.0, 1.0, 5.0]).threshold_ == 1.0
+    @pytest.mark.parametrize("almost", [1.0, np.nextafter(1.0, 2.0), 1 + 1e-6])
+    def test_tie_at_the_cut_stays_below(self, almost):
+        threshold = Contamination(0.5).fit([1.0, 1.0, almost, 5.0]).threshold_
+        assert almost < threshold < 1 + 2e-5
 
-    def test_nothing_to_flag_is_the_largest_error(self):
-        assert Contamination(0.1).fit([1.0, 2.0, 3.0]).threshold_ == 3.0
+    def test_nothing_to_flag_is_a_bit_above_the_largest_error(self):
+        assert 3.0 < Contamination(0.1).fit([1.0, 2.0, 3.0]).threshold_ < 3.0001
 
-    @pytest.mark.parametrize("start", [1.0, np.nextafter(1.0, 2.0)])
-    def test_adjacent_floats_have_no_middle(self, start):
-        errors = np.array([start, np.nextafter(start, 2.0)])
-        threshold = Contamination(0.5).fit(errors).threshold_
-        assert_array_equal(errors > threshold, [False, True])
+    def test_rows_of_a_large_table_are_not_equal_for_being_many(self):
+        """A hundred thousand distinct errors: some are nearer than float32 tells."""
+        errors = np.random.default_rng(0).exponential(size=100_000)
+        for fraction in np.linspace(0.05, 0.5, 50):
+            threshold = Contamination(fraction).fit(errors).threshold_
+            assert (errors > threshold).sum() == round(fraction * 100_000)
 
     def test_a_tenth_of_300_rows_is_30_rows(self):
         errors = np.random.default_rng(0).exponential(size=300)

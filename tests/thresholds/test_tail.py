@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.base import clone
 
-from skae.thresholds import PeaksOverThreshold
+from skae.thresholds import Conformal, PeaksOverThreshold
 
 RULE = PeaksOverThreshold(risk=0.02, tail_fraction=0.4)
 errors_of_rows = arrays(
@@ -42,10 +42,11 @@ def test_the_threshold_is_no_lower_than_the_start_of_the_tail(errors):
 
 
 def test_equal_errors_have_no_tail():
-    assert RULE.fit(np.full(30, 0.3)).threshold_ == 0.3
+    equal = pytest.approx(0.3 * (1 + 1e-5))
+    assert RULE.fit(np.full(30, 0.3)).threshold_ == equal
     # One error apart is a tail less likely than the risk.
     rule = PeaksOverThreshold(risk=0.1, tail_fraction=0.5)
-    assert rule.fit(np.r_[np.full(40, 0.3), 9.0]).threshold_ == 0.3
+    assert rule.fit(np.r_[np.full(40, 0.3), 9.0]).threshold_ == equal
 
 
 def test_a_smaller_risk_is_a_larger_threshold():
@@ -67,7 +68,8 @@ def test_with_many_excesses_it_is_scipys_estimate(shape):
     fitted = stats.genpareto.fit(excesses, floc=0)
     expected = start + stats.genpareto(*fitted).isf(0.01)
     threshold = PeaksOverThreshold(risk=0.001).fit(errors).threshold_
-    assert_allclose(threshold, expected, rtol=0.01)
+    counted = Conformal(0.001).fit(errors).threshold_
+    assert_allclose(threshold, max(expected, counted), rtol=0.01)
 
 
 def test_too_few_errors():
@@ -93,30 +95,55 @@ def test_bad_parameters():
         PeaksOverThreshold(0.1).fit(errors)
 
 
-DISTRIBUTIONS = {
+# By the shape of the tail, from -2 (bounded, with a density that grows to the end) over
+# 0 (exponential) to 2 (without a mean); the last two have ties.
+ZOO = {
+    "arcsine": stats.arcsine(),
+    "uniform": stats.uniform(),
     "exponential": stats.expon(),
     "chi-squared": stats.chi2(5),
-    "lognormal": stats.lognorm(0.5),
-    "half t with 3 degrees of freedom": stats.t(3),
-    "uniform": stats.uniform(),
+    "Pareto, shape 1/2": stats.pareto(2),
+    "Pareto, shape 1": stats.pareto(1),
+    "Pareto, shape 2": stats.pareto(0.5),
+    "geometric": stats.geom(0.2),
+    "Poisson": stats.poisson(3),
 }
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def risks_of(rule, distribution, n, n_fits):
+    """Return the shares of fresh errors above the thresholds of some draws."""
+    draws = distribution.rvs((n_fits, n), random_state=0).astype(float)
+    return distribution.sf([rule.fit(errors).threshold_ for errors in draws])
+
+
+def standard_error(risks):
+    return np.std(risks) / np.sqrt(len(risks))
+
+
+# Standard errors are 4 to 8 % of the risk. By the model alone, bounded errors are
+# flagged 1.3 to 1.9 times as often as promised: more than three of them.
+@pytest.mark.parametrize("name", ZOO)
 @pytest.mark.parametrize(
-    ("n", "tail", "risk"), [(20, 0.5, 0.05), (100, 0.1, 0.01), (1000, 0.1, 0.001)]
+    ("n", "tail", "risk", "n_fits"),
+    [
+        (20, 0.5, 0.05, 100),
+        (100, 0.1, 0.03, 150),
+        (1000, 0.1, 0.03, 30),
+    ],
 )
-def test_risk_on_draws(name, n, tail, risk):
-    distribution, rng = DISTRIBUTIONS[name], np.random.default_rng(0)
-    sides = 2 if "half" in name else 1
-    rule, n_fits = PeaksOverThreshold(risk, tail), 200
-    risks = []
-    for _ in range(n_fits):
-        errors = np.abs(distribution.rvs(n, random_state=rng))
-        risks.append(sides * distribution.sf(rule.fit(errors).threshold_))
-    error = np.std(risks) / np.sqrt(n_fits)
-    assert np.mean(risks) <= risk + 3 * error
-    # A uniform tail ends, and what lies above the median of other distributions than
-    # the exponential is no Pareto tail: there, alarms may be rarer than the risk.
-    if name == "exponential" or (tail == 0.1 and name != "uniform"):
-        assert np.mean(risks) >= risk - 3.5 * error
+def test_a_risk_that_can_be_counted_is_not_exceeded(name, n, tail, risk, n_fits):
+    risks = risks_of(PeaksOverThreshold(risk, tail), ZOO[name], n, n_fits)
+    assert np.mean(risks) <= risk + 3 * standard_error(risks)
+    # The promise is kept by more than flagging nothing.
+    if name in ("exponential", "chi-squared"):
+        assert np.mean(risks) >= risk / 3
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_risk_that_cannot_be_counted_is_as_good_as_the_model(name):
+    """What the docstring says of light and of heavy tails."""
+    risks = risks_of(PeaksOverThreshold(0.001), ZOO[name], 100, 150)
+    times = {"Pareto, shape 1/2": 2, "Pareto, shape 1": 4, "Pareto, shape 2": 7}
+    expected = times.get(name, 1) * 0.001
+    assert np.mean(risks) <= expected + 3 * standard_error(risks)
+    assert name not in times or np.mean(risks) >= expected / 2

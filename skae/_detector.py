@@ -416,18 +416,22 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         X = self._check_X(X, reset=is_first)
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal = normal_rows(y, X, "y", at_least=1)
+        window = getattr(self, "_window", None) or Window()
         outliers = None
-        if calibration.needs_labels(rule):
+        if calibration.needs_labels(rule) and window.outliers is None:
+            outliers = calibration.known_outliers(rule, table, y, is_normal)
+        elif calibration.needs_labels(rule):
             outliers = table.take(~is_normal)
         normal = counted_rows(table.take(is_normal), self._allows_nan, 1)
 
         settings, kind, n_networks = self._resolved(None)
-        source = "train" if self.threshold_on == "train" else "validation"
-        calibration.source_of(rule, source)
-        window, held = getattr(self, "_window", None) or Window(), None
-        n_needed, rows = getattr(rule, "min_errors", 1), normal
+        source = calibration.source_of(rule, self.threshold_on)
+        source = "train" if source == "train" else "validation"
+        n_needed, rows, held = getattr(rule, "min_errors", 1), normal, None
         if source != "train":
             seed = seed_from(self.random_state)
+            if is_first and n_needed > 1:  # or raises
+                calibration.hold_out(normal, rule, seed)
             rows, held = window.divided(normal, n_needed, seed)
         networks = getattr(self, "_networks", None)
         if len(rows.X):
@@ -435,7 +439,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         window = window.followed_by(rows, held, outliers, n_needed)
         scorer = learn_scorer(kind, networks, window.rows)
         seen = calibration.calibrate(
-            scorer, window.rows, window.held, window.outliers, "train"
+            scorer,
+            window.rows,
+            window.held,
+            window.outliers,
+            "train",
+            window.held_share,
         )
         seen = window.with_errors_of_fit(seen, n_needed)
         seen.check(rule, y)

@@ -16,7 +16,7 @@ from skae import DenseNetwork, ReconstructionOutlierDetector
 from skae import _engine as engine
 from skae._autoencoder import Autoencoder
 from skae._autoencoder._value import blocks
-from skae._row_errors import ErrorScorer, check_error
+from skae._row_errors import Scorer, check_error
 from skae._scalers import fitted_scaler
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -197,7 +197,7 @@ def in_threads(monkeypatch):
 @FLOATS
 def test_threads_share_many_blocks_and_change_no_bit(X, in_threads, dtype):
     X, value = X.astype(dtype), made(X)
-    scorer = ErrorScorer([value], check_error("mse", "mse", None), (None,))
+    scorer = Scorer([value], check_error("mse", "mse", None))
     codes, value.block_size = value.encode(X), 1
 
     def results():

@@ -24,7 +24,7 @@ from skae import (
 from skae import _engine as engine
 from skae._autoencoder import Table
 from skae.thresholds import ThresholdRule
-from skae.thresholds._calibration import Calibration, hold_out
+from skae.thresholds._calibration import hold_out
 
 PROMISING = [Conformal(0.1), PeaksOverThreshold(0.05, 0.5), FalseAlarmRate(0.1)]
 
@@ -106,17 +106,41 @@ def test_held_out_rows_are_left_out_of_a_plain_fit(X):
     """The network is the one of the kept rows alone."""
     detector = quick(threshold=MeanStd(2), threshold_on="validation").fit(X)
     held = held_rows(detector, X)
-    plain = quick(threshold=MeanStd(2)).fit(np.delete(X, held, axis=0))
+    plain = quick(threshold=MeanStd(2), threshold_on="train")
+    plain.fit(np.delete(X, held, axis=0))
     assert same_network(detector, plain)
     expected = MeanStd(2).fit(-plain.score_samples(X[held])).threshold_
     assert detector.threshold_ == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("rule", [None, MeanStd(1), 0.3])
-def test_auto_shows_ordinary_rules_the_training_errors(X, rule):
-    detector = quick(threshold=rule).fit(X)
-    np.testing.assert_array_equal(detector.calibration_errors_, detector.train_errors_)
-    assert len(detector.train_errors_) == 120
+@pytest.mark.parametrize("rule", [None, MeanStd(1), BestF()])
+def test_auto_shows_ordinary_rules_rows_that_did_not_train(X, y, rule):
+    one = quick(threshold=rule).fit(X, y)
+    assert len(one.train_errors_) == 80
+    n_outliers = 20 if isinstance(rule, BestF) else 0
+    assert len(one.calibration_errors_) == 20 + n_outliers
+    several = quick(threshold=rule, n_networks=3).fit(X, y)
+    assert len(several.train_errors_) == 100
+    assert len(several.calibration_errors_) == 100 + n_outliers
+    assert not np.isin(several.calibration_errors_[:100], several.train_errors_).any()
+
+
+def test_auto_shows_training_errors_where_nothing_else_is_left(X):
+    for detector in (
+        quick(threshold=0.3).fit(X),  # a number sees none
+        quick().fit(X[:9]),
+        quick(warm_start=True).fit(X).fit(X),
+        quick(n_networks=3, threshold_on="train").fit(X),
+    ):
+        errors = detector.train_errors_
+        np.testing.assert_array_equal(detector.calibration_errors_, errors)
+
+
+def test_out_of_fold_needs_several_networks(X):
+    with pytest.raises(ValueError, match="threshold_on='out_of_fold' needs several ne"):
+        quick(threshold_on="out_of_fold").fit(X)
+    detector = quick(threshold_on="out_of_fold", n_networks=2).fit(X)
+    assert len(detector.calibration_errors_) == 80  # two of three folds
 
 
 def test_as_many_rows_are_held_out_as_the_rule_needs(X):
@@ -254,7 +278,7 @@ def test_cross_fitted_errors_come_from_networks_without_the_row(X):
     assert len(before) == len(X) == len(detector.train_errors_)
     assert (before == after).sum() == 120 // 5 - 1
     assert not np.isin(before, detector.train_errors_).any()
-    plain = quick().fit(X)
+    plain = quick(threshold_on="train").fit(X)
     assert same_network(detector, plain)  # which all rows trained
 
 
@@ -329,19 +353,17 @@ def test_labelled_rules_see_outliers_as_common_as_they_are(
         np.testing.assert_allclose(
             errors[labels == -1], -detector.score_samples(X[y == -1])
         )
-    trained = quick().fit(X[y == 1]) if threshold_on in ("train", "cv") else None
-    if trained and not weighted:
+    if threshold_on in ("train", "cv") and not weighted:
+        trained = quick(threshold_on="train").fit(X[y == 1])
         assert same_network(detector, trained)  # outliers train nothing
 
 
 def test_labelled_rules_see_outliers_as_common_from_the_first_pass(X, y):
-    detector = quick(threshold=Spy()).partial_fit(X, y)
-    _, labels, weights = detector.threshold_rule_.seen_
-    assert weights[labels == -1].sum() / weights.sum() == pytest.approx(20 / 120)
-    detector.partial_fit(X, y)
-    _, labels, weights = detector.threshold_rule_.seen_
-    assert (weights[-120:] == 1).all()
-    assert (labels[-120:] == y).all()
+    detector = quick(threshold=Spy())
+    for _ in range(3):
+        detector.partial_fit(X, y)
+        _, labels, weights = detector.threshold_rule_.seen_
+        assert weights[labels == -1].sum() / weights.sum() == pytest.approx(20 / 120)
 
 
 def test_few_outliers_are_spread_over_the_folds(X, y):
@@ -399,12 +421,12 @@ def test_fit_threshold_works_again_from_what_was_kept(X, y, threshold_on):
     assert len(detector.calibration_errors_) == len(normal) + 20
     detector.set_params(threshold=FalseAlarmRate(0.1)).fit_threshold()
     assert detector.threshold_ == learned
-    detector.set_params(threshold=Quantile(0.9), threshold_on="auto").fit_threshold()
+    detector.set_params(threshold=Quantile(0.9), threshold_on="train").fit_threshold()
     assert detector.threshold_ == Quantile(0.9).fit(detector.train_errors_).threshold_
 
 
 def test_fit_threshold_says_what_was_not_kept(X, y):
-    detector = quick().fit(X, y)
+    detector = quick(threshold_on="train").fit(X, y).set_params(threshold_on="auto")
     message = (
         r"Conformal\(alpha=0.1\) with threshold_on='auto' needs errors by 'validation'"
         r", but this detector was fitted by 'train' and keeps no others. Fit again"
@@ -453,7 +475,7 @@ def test_p_values_of_labelled_rules_leave_outliers_out(X, y):
 
 
 def test_p_values_need_other_rows(X):
-    detector = quick(threshold=Contamination(0.2)).fit(X)
+    detector = quick(threshold=Contamination(0.2), threshold_on="train").fit(X)
     with pytest.raises(
         ValueError, match=r"p_values needs errors of .* Contamination\(fraction=0.2\) s"
     ):
@@ -484,38 +506,62 @@ def test_a_search_trains_the_network_of_a_split_once(X, y, tmp_path, trainings):
 # ------------------------------------------------------------------- partial_fit
 
 
-def test_partial_fit_sees_errors_of_rows_before_it_trains_on_them(X):
+@pytest.fixture(scope="module")
+def stream():
+    """Return rows of a stream, fresh normal rows and outliers."""
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(3, 8))
+    rows = [rng.normal(size=(n, 3)) @ mix + 0.2 * rng.normal(size=(n, 8))
+            for n in (2000, 3000)]  # fmt: skip
+    return *rows, 2 * rng.normal(size=(500, 8))
+
+
+@pytest.mark.parametrize("rule", [None, Conformal(0.1)], ids=["default", "conformal"])
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("size", [20, 100])
+def test_a_stream_keeps_its_rate(stream, rule, n_networks, size):
+    """Errors are those of the present network: it gets better all the time."""
+    rows, fresh, outliers = stream
+    detector = quick(threshold=rule, n_networks=n_networks, network=None)
+    detector.set_params(latent_dim=16).partial_fit(rows[:100])
+    for start in range(100, 2000, size):
+        detector.partial_fit(rows[start : start + size])
+        if start in (1000, 1900):
+            assert 0.04 < (detector.predict(fresh) == -1).mean() < 0.18
+    assert (detector.predict(outliers) == -1).mean() > 0.5
+
+
+def test_a_stream_may_come_row_by_row(stream):
+    rows, fresh, _ = stream
+    detector = quick(n_networks=1)
+    shares = []
+    for i in range(300):
+        detector.partial_fit(rows[i : i + 1])
+        shares.append((detector.predict(fresh[:500]) == -1).mean())
+    assert max(shares[100:]) < 0.35
+    assert abs(np.mean(shares[200:]) - 0.1) < 0.07
+
+
+def test_rows_that_are_held_out_of_a_stream_train_nothing(X):
     detector = quick(threshold=Conformal(0.2)).partial_fit(X[:60])
-    first = detector.calibration_errors_
-    assert len(first) == 12
-    assert len(detector.train_errors_) == 48
-    before = -detector.score_samples(X[60:90])
-    detector.partial_fit(X[60:90])
-    np.testing.assert_array_equal(
-        detector.calibration_errors_, np.concatenate([first, before])
-    )
-    assert not np.array_equal(before, -detector.score_samples(X[60:90]))
-    assert detector.threshold_ == Conformal(0.2).fit(np.r_[first, before]).threshold_
+    errors = -detector.score_samples(X[:60])
+    held = np.isin(errors, detector.calibration_errors_)
+    assert held.sum() == len(detector.calibration_errors_) >= 30
+    spoiled = np.where(held[:, None], 1e3, X[:60])
+    other = quick(threshold=Conformal(0.2)).partial_fit(spoiled)
+    assert same_network(detector, other)
+    assert len(detector.train_errors_) == 60 - held.sum()
     assert np.isfinite(detector.p_values(X)).all()
-    assert len(detector.partial_fit(X[90:91]).calibration_errors_) == 43
 
 
-def test_partial_fit_keeps_the_latest_errors(X):
-    detector = quick(threshold=Conformal(0.2)).partial_fit(X[:60])
-    many = X[np.arange(10_005) % len(X)]
-    for rows in (many, X[60:80]):
-        now = -detector.score_samples(rows)
-        detector.partial_fit(rows)
-    assert len(detector.calibration_errors_) == 10_000
-    np.testing.assert_array_equal(detector.calibration_errors_[-20:], now)
-
-
-@pytest.mark.parametrize(("alpha", "n_kept"), [(0.2, 40), (0.02, 49)])
-def test_as_many_errors_are_kept_as_a_rule_needs(alpha, n_kept):
-    seen = Calibration(np.arange(60.0), np.ones(60), np.arange(60) % 2 == 0)
-    kept = seen.latest(Conformal(alpha), most=40)
-    np.testing.assert_array_equal(kept.errors, np.arange(60.0 - n_kept, 60))
-    assert len(kept.weight) == len(kept.outlier) == n_kept
+def test_a_stream_keeps_the_latest_rows(X):
+    detector = quick().partial_fit(X[:60])
+    many = X[np.arange(10_000) % len(X)]
+    detector.partial_fit(many)
+    assert len(detector.calibration_errors_) == 1000
+    assert len(detector.train_errors_) == 1000
+    detector.set_params(threshold=Conformal(0.0005)).partial_fit(many)
+    assert len(detector.calibration_errors_) == 1999
 
 
 def test_partial_fit_after_fit_begins_with_its_errors(X):
@@ -523,27 +569,24 @@ def test_partial_fit_after_fit_begins_with_its_errors(X):
     kept = detector.calibration_errors_
     detector.partial_fit(X[100:])
     np.testing.assert_array_equal(detector.calibration_errors_[:20], kept)
-    assert len(detector.calibration_errors_) == 40
-    plain = quick().fit(X[:100]).set_params(threshold=Conformal(0.1))
-    plain.partial_fit(X[100:])  # training errors are no part of it
-    assert len(plain.calibration_errors_) == 20
-    plain = quick().fit(X[:100]).set_params(threshold=Conformal(0.02))
-    with pytest.raises(ValueError, match="at least 49 normal rows .* there are 20. P"):
-        plain.partial_fit(X[100:])
-    assert plain.n_iter_ == 3
+    assert len(detector.calibration_errors_) > 20
+    for start in (0, 30, 60):
+        detector.partial_fit(X[start : start + 60])
+    assert not np.isin(kept, detector.calibration_errors_).any()
 
 
 def test_partial_fit_of_a_labelled_rule(X, y):
     detector = quick(threshold=BestF()).partial_fit(X[:60], y[:60])
-    assert len(detector.calibration_errors_) == 10 + 10
+    before = len(detector.calibration_errors_)
     detector.partial_fit(X[60:90], np.ones(30))  # the outliers seen are remembered
-    assert len(detector.calibration_errors_) == 20 + 30
-    before = -detector.score_samples(X[90:])
+    assert len(detector.calibration_errors_) > before
     detector.partial_fit(X[90:], y[90:])
-    np.testing.assert_array_equal(detector.calibration_errors_[-30:], before)
+    outliers = -detector.score_samples(X[np.r_[0:60, 90:120]][y[:90] == -1])
+    np.testing.assert_array_equal(detector.calibration_errors_[-15:], outliers)
 
 
-def test_partial_fit_of_ordinary_rules_sees_the_training_rows(X):
-    detector = quick(threshold=Quantile(0.8)).partial_fit(X[:60]).partial_fit(X[60:])
+def test_a_stream_can_show_the_training_rows(X):
+    detector = quick(threshold=Quantile(0.8), threshold_on="train")
+    detector.partial_fit(X[:60]).partial_fit(X[60:])
     assert detector.threshold_ == Quantile(0.8).fit(detector.train_errors_).threshold_
-    assert len(detector.train_errors_) == 60
+    assert len(detector.train_errors_) == 120

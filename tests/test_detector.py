@@ -26,7 +26,8 @@ from skae import (
 
 
 def quick(**params):
-    return ReconstructionOutlierDetector(**{"epochs": 5, "random_state": 0, **params})
+    defaults = {"epochs": 5, "random_state": 0, "threshold_on": "train"}
+    return ReconstructionOutlierDetector(**{**defaults, **params})
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ HOUSE = {
     "_detector": (6, {"sklearn", "joblib", "pandas"}),
     "_base": (5, {"sklearn", "keras", "pandas"}),
     "_autoencoder": (4, {"sklearn", "joblib", "filelock"}),
-    "_row_errors": (4, {"scipy", "pandas"}),
+    "_row_errors": (4, {"sklearn", "pandas"}),
     "_engine": (3, {"keras", "tensorflow", "tqdm", "threadpoolctl"}),
     "networks": (2, {"sklearn", "scipy", "keras", "tensorflow"}),
     "_layers": (1, {"sklearn", "scipy", "keras", "tensorflow"}),

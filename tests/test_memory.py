@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
-from skae._row_errors._neighbors import Neighbors
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.preprocessing import RobustScaler
@@ -36,6 +35,7 @@ from skae import (
 from skae import _engine as engine
 from skae._autoencoder import _memory
 from skae._autoencoder._memory import TrainingMemory
+from skae._row_errors._learned import Neighbors
 
 
 def _rows():
@@ -300,13 +300,13 @@ def test_different_estimators_share_networks(detector, X, trainings):
 @pytest.fixture
 def measured(monkeypatch):
     """A list that grows whenever distances to training rows or codes are found."""
-    calls, found = [], Neighbors.distances
+    calls, found = [], Neighbors.factors
 
     def counted(self, codes):
         calls.append(len(codes))
         return found(self, codes)
 
-    monkeypatch.setattr(Neighbors, "distances", counted)
+    monkeypatch.setattr(Neighbors, "factors", counted)
     return calls
 
 

@@ -60,6 +60,8 @@ def quick(cls, **params):
     """Return an estimator that trains in a moment; a denoiser gets a corruption."""
     if cls is DenoisingRegressor:
         params.setdefault("corruption", GaussianNoise(0.1))
+    if cls is ReconstructionOutlierDetector:
+        params = {"threshold_on": "train", "n_networks": 1, **params}
     return cls(**{"epochs": 3, "random_state": 0, "allow_nan": True, **params})
 
 

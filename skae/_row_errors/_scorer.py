@@ -305,6 +305,13 @@ class Window:
         n = sum(len(one.X) for one in (rows, held) if one is not None)
         return Window(*tables, self.n_passed + n, self.of_fit)
 
+    @property
+    def held_share(self) -> float | None:
+        """Share of the normal rows that is held out; None where none is."""
+        if self.held is None or self.rows is None:
+            return None
+        return len(self.held.X) / (len(self.held.X) + len(self.rows.X))
+
     def with_errors_of_fit(self, seen: Any, n_needed: int) -> Any:
         """Return errors of a stream, after those of a fit while there are few."""
         n_held = 0 if self.held is None else len(self.held.X)

@@ -123,6 +123,8 @@ def source_of(
     if threshold_on == "auto":
         if needs_held_out:
             return "validation"
+        if not getattr(rule, "sees_errors", True):
+            return "train"
         if has_folds and not is_warm:
             return "out_of_fold"
         is_small = n_rows is not None and n_rows < _FEWEST_DIVIDED
@@ -189,7 +191,12 @@ def known_outliers(rule: Any, table: Any, y: Any, is_normal: NDArray) -> Any | N
 
 
 def calibrate(
-    scorer: Any, normal: Any, held: Any, outliers: Any, source: str
+    scorer: Any,
+    normal: Any,
+    held: Any,
+    outliers: Any,
+    source: str,
+    share: float | None = None,  # of the normal rows that are judged; None counts them
 ) -> Calibration:
     """Return the errors that a source stands for, and those of outliers."""
     # Where only a part of the normal rows is judged, all outliers are shown even so:
@@ -206,7 +213,8 @@ def calibrate(
         seen = Calibration(scorer.train_errors, normal.weight, held_out=False)
     if outliers is None:
         return seen
-    share = _weights_of(judged).sum() / _weights_of(normal).sum()
+    if share is None:
+        share = _weights_of(judged).sum() / _weights_of(normal).sum()
     return seen.with_outliers(scorer.errors(outliers.X), _weights_of(outliers) * share)
 
 

@@ -86,6 +86,7 @@ class FixedThreshold(ThresholdRule):
     0.25
     """
 
+    sees_errors = False  # what it learns from them is nothing
     _parameter_constraints = {"value": [Interval(Real, 0, None, closed="left")]}
 
     _is_learned = False

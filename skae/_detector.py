@@ -51,20 +51,20 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
-        Width of the code. "auto" is a quarter of a row's values, but 8 to 32, with a
-        `DenseNetwork`; 4 with other networks of skae; your own Keras model's own. None
-        is the network's own: min(32, n_features), 32 (recurrent), a map (convolutions).
+        Width of the code. "auto" is 128 with a `DenseNetwork`, 4 with other networks of
+        skae, and your own Keras model's own. None is the network's own: min(32,
+        n_features), 32 (recurrent), a map (convolutions).
     network : network description, SciKeras wrapper or None, default=None
-        What to train. None is ``DenseNetwork(hidden_units=(256, 64))``; its parameters
-        can be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
-        takes your own Keras model.
+        What to train. None is ``DenseNetwork((128,), latent_activation="relu")``, held
+        back by noise, not a narrow code; where there are fewer rows than values in one,
+        and `latent_dim` is "auto", a linear network of width 64 by the SVD. Parameters
+        can be searched as ``network__hidden_units``; `KerasNetwork` takes your model.
     scaler : str, transformer or None, default="auto"
         Applied inside: network, loss and corruption work on scaled values. "standard",
         "minmax": per column of 2-D X, per channel (last axis) of n-D X. "common": every
-        value of a row is centred, but all columns, or those of a channel, have one
-        scale, since they have one unit. "auto" is "common" where X is n-D, or its
-        columns are so much alike that rows are series, spectra or images; else
-        "standard". A transformer needs ``inverse_transform``, and is cloned.
+        value is centred, but all, or those of a channel, have one scale. "auto" is
+        "common" where X is n-D, or its columns are so much alike that rows are series,
+        spectra or images; else "standard". A transformer needs ``inverse_transform``.
     loss : str, keras.losses.Loss or callable, default="mse"
         What training minimises, in scaled space.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -72,77 +72,74 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     learning_rate : float, "auto", "one_cycle" or None, default="auto"
         None is the optimizer's own; "one_cycle" rises to eight times that and falls to
         nearly nothing; "auto" is one cycle for ``optimizer="adam"``, unless a callback
-        of Keras sets the rate, and None for others. A number needs an optimizer's name.
+        sets the rate, and None for others.
     epochs : int or "auto", default="auto"
-        Passes over the training rows; "auto" gives about 1,500 steps, or 700 for each
-        of several networks, in 10 to 60 epochs; fewer where rows have copies.
+        Passes over the training rows; "auto" gives about 4,000 steps to each network,
+        in 10 to 500 epochs, fewer where rows have copies.
     batch_size : int, default=128
-        Rows per step; the last batch of an epoch may be smaller.
+        Rows per step.
     validation_fraction : float or None, default=None
-        Share of the rows, at least one, that watch the loss only; None is none.
+        Share of the rows that watch the loss only.
     patience : int or None, default=None
         Epochs without a new lowest loss (of validation rows, where there are some)
-        before training stops and the best weights are restored. None trains all epochs.
+        before training stops, at the best weights. None trains all epochs.
     corruption : corruption, "auto" or None, default="auto"
         Damage done to the inputs, afresh at every step, in scaled space. "auto" is
-        noise of a strength that differs from row to row, 0.1 to 2 standard deviations
+        noise of a strength that differs from row to row, 0.1 to 1 standard deviations
         of the columns, with a `DenseNetwork`; None with other networks.
     callbacks : list or None, default=None
         Keras callbacks, which are copied for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
-        Where networks, and the errors that follow from them, are kept. With an int
-        `random_state`, what came of the same rows and parameters is used again, across
-        candidates of a search, calls and processes. Not used with `callbacks`,
-        `warm_start` or ``partial_fit``.
+        Where networks, and the errors that follow from them, are kept and found again
+        by candidates of a search, calls and processes; needs an int `random_state`. Not
+        used with `callbacks`, `warm_start` or ``partial_fit``.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the weights and the scaler of the previous fit.
+        Whether ``fit`` continues the previous fit's networks and scaler.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, validation rows, batch order and corruption. With an int,
-        fits are bit-identical on the same machine. None is different every time.
+        Determines weights, folds, batch order and corruption. With an int, fits are
+        bit-identical on the same machine.
     engine : {"auto", "keras", "numpy"}, default="auto"
-        "auto" trains in NumPy where all layers can, and in Keras otherwise; "keras" in
-        Keras whatever the network, on a GPU where TensorFlow sees one; "numpy" demands
-        NumPy, and ``fit`` says what stands against it.
+        "auto" trains in NumPy where all layers can, else in Keras; "keras" in Keras, on
+        a GPU where TensorFlow sees one; "numpy" says what stands against NumPy.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 also says where the time went.
+        1 shows a progress bar, 2 also says where the time went.
     threshold : rule, float or None, default=None
         How the threshold is learned from errors. None is ``Contamination(0.1)``, a
         float is used as it is; searchable, also as ``threshold__fraction``.
     threshold_on : {"auto", "train", "out_of_fold", "validation", "cv"}, default="auto"
-        Whose errors the rule sees. "train": the training rows'. "validation": those of
-        a fifth of the rows, or as many as the rule needs, which are held out: they
-        neither train nor choose an epoch. "cv": every row's, from the one of five more
-        networks that is trained without it. "auto": "validation" for rules that promise
-        a rate or that need labels, else "train".
+        Whose errors the rule sees. "train": the training rows', which are smaller than
+        those of new rows. "out_of_fold": every row's, from the one of several networks
+        that is trained without it. "validation": those of a fifth of the rows, or as
+        many as the rule needs, held out of everything. "cv": every row's, from five
+        more trainings, each without a fifth. "auto": "validation" for rules that
+        promise a rate; for others "out_of_fold" with several networks, else
+        "validation"; but "train" for a number, below 10 rows, and for a warm start.
     error : str, default="auto"
         Error of a row, in scaled space. "mse", "mae": mean squared or absolute error of
         its reconstruction. "standardized": mean squared after dividing by each
-        feature's mean squared training error, so that features that are hard to
-        reconstruct do not drown the others. "latent": the geometric mean of the mean
-        squared error and of how far row and code lie from those of training: from the 5
-        nearest, or, for codes, from the nearest tenth. "negative_elbo": with a
+        feature's mean squared error, so that features that are hard to reconstruct do
+        not drown the others. "whitened": mean over features of minus the logarithm of
+        Student's density of the residuals, made uncorrelated. "nearest": that times how
+        far the row lies from those of training. "negative_elbo": with a
         `VariationalNetwork`, what training minimises, at the mean of the code. "auto":
-        "latent" with a `DenseNetwork`, else "standardized".
+        "nearest" with a `DenseNetwork` ("whitened" with a linear one by default), else
+        "standardized".
     n_networks : int or "auto", default="auto"
-        Networks that are trained, from other seeds; a row's error is the mean of
-        theirs, all else is the first one's. "auto" is 2 with ``error="latent"``, but 1
-        with `callbacks` or `patience`, else 1.
+        Networks that are trained, from other seeds. Each of several leaves out its fold
+        of the rows, of as many as there are networks, but 3 at least; a row's error is
+        the mean of theirs, all else is the first one's. "auto" is 3 with "nearest", 10
+        with the linear network, but 1 with `callbacks` or `patience`, and for others.
     allow_nan : bool, default=False
-        Whether entries may be missing (NaN): they are left out of scaler, loss and
-        errors, which average what is observed, and ``impute`` fills them in.
+        Whether entries may be missing (NaN): scaler, loss and errors leave them out.
 
     Attributes
     ----------
     autoencoders_, autoencoder_ : list of object, object
-        The trained networks with their scalers, values that pickle without Keras; and
-        the first of them.
+        The trained networks with their scalers, which pickle; and the first of them.
     history_ : dict of str to list of float
-        ``loss`` and, with validation rows, ``val_loss`` of every epoch; also what the
-        network adds to the loss, such as ``kl`` of a `VariationalNetwork`.
-    n_iter_ : int
-        Number of passes made.
-    scaler_ : object
-        The fitted scaler; it transforms, and back, rows of X's shape.
+        ``loss``, perhaps ``val_loss``, of every epoch, and what else the network adds.
+    n_iter_, scaler_ : int, object
+        Number of passes made; the fitted scaler of rows of X's shape.
     input_shape_, latent_shape_ : tuple of int
         Shapes of one row of X, and of one code before it is flattened.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
@@ -154,56 +151,52 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     train_errors_ : ndarray of shape (n_training_rows,)
         Errors of the rows that trained, float64; `validation_fraction` is a part.
     calibration_errors_ : ndarray of shape (n_calibration_rows,)
-        Errors that the threshold was learned from, by `threshold_on`; outliers' last,
-        where the rule needs labels.
+        Errors that the threshold was learned from, by `threshold_on`; outliers' last.
     threshold_rule_ : rule
         The fitted clone of the rule.
     threshold_, offset_ : float
-        Errors above the threshold are outliers; the offset is ``-threshold_``.
+        Errors above the threshold are outliers; ``-threshold_``.
     feature_scale_ : ndarray of shape input_shape_ or None
-        Mean squared training error of each feature with ``error="standardized"``.
+        Mean squared error of each feature with ``error="standardized"``.
 
     See Also
     --------
     AutoencoderTransformer : The network as a transformer.
-    sklearn.ensemble.IsolationForest : Outliers without a network.
 
     Notes
     -----
     ``score_samples(X)`` is :math:`-e(s(x), s(\hat x))` with :math:`e` the error and
     :math:`s` the scaler; ``decision_function`` subtracts ``offset_``; ``predict`` is
-    +1 where that is at least 0. With ``error="latent"`` it is
+    +1 where that is at least 0. With ``error="nearest"`` the error of a row is
 
-    .. math:: -\sqrt{e \max((r + d) / 2, D)}
+    .. math:: \frac{2}{p} \sum_j \log(1 + z_j^2 / 3) \max(d / m, D / M)
 
-    with :math:`e` the mean squared error, :math:`r` and :math:`d` the mean squared
-    distances of the scaled row and of its code to the 5 nearest ones of other training
-    rows (of 5,000 of them, where there are more, or as many as 32 MB hold; copies of a
-    row count once), and :math:`D` that of the code to the nearest tenth, at least 5, of
-    500 of them, at random. r, d and D are in units of their medians over the training
-    rows times the mean of e, and at least a thousandth of that. D finds small groups.
+    with :math:`z` the p residuals divided by their deviations and multiplied by the
+    inverse root of their correlations, shrunken as Ledoit and Wolf do [3]_ (not where
+    there are fewer residuals than p, or more than 1,024 values); d the distance to the
+    nearest of up to 1,024 other training rows and D the root mean squared one to the
+    nearest tenth of 512 of them, with medians m and M; copies of the row do not count.
+    D finds small groups. Scales and correlations come from rows out of fold.
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
-    ratio [3]_ along the rows is below 0.5, and below 1 once they are standardised, and
+    ratio [4]_ along the rows is below 0.5, and below 1 once they are standardised, and
     their deviations, correlations or bounds agree with it.
 
-    With its defaults the detector is a denoising autoencoder [2]_, trained on noise of
-    all strengths: that keeps it from reconstructing what it has not seen. Outliers
-    among the training rows are learned, too: name them in `y`.
+    With its defaults the detector is a denoising autoencoder [2]_. Outliers among the
+    training rows are learned, too: name them in `y`.
 
-    There is no ``score``, as IsolationForest has none. To search with labels, pass
-    ``scoring=outlier_f1``, ``outlier_average_precision`` or ``outlier_roc_auc`` from
-    `skae.metrics` and ``cv=InlierKFold()``; without labels, ``reconstruction_score``.
+    There is no ``score``, as IsolationForest has none; `skae.metrics` has scorers for
+    searches with labels, ``cv=InlierKFold()``, and without, ``reconstruction_score``.
 
     References
     ----------
-    .. [1] Hawkins, S., He, H., Williams, G. and Baxter, R. (2002). Outlier detection
-       using replicator neural networks. DaWaK. doi:10.1007/3-540-46145-0_17
-    .. [2] Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A.
-       (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
-    .. [3] von Neumann, J. (1941). Distribution of the ratio of the mean square
-       successive difference to the variance. Annals of Mathematical Statistics
-       12:367-395. doi:10.1214/aoms/1177731677
+    .. [1] Hawkins, S. et al. (2002). Outlier detection using replicator neural
+       networks. DaWaK. doi:10.1007/3-540-46145-0_17
+    .. [2] Vincent, P. et al. (2010). Stacked denoising autoencoders. JMLR 11:3371-3408.
+    .. [3] Ledoit, O. and Wolf, M. (2004). A well-conditioned estimator for
+       large-dimensional covariance matrices. doi:10.1016/S0047-259X(03)00096-4
+    .. [4] von Neumann, J. (1941). Distribution of the ratio of the mean square
+       successive difference to the variance. doi:10.1214/aoms/1177731677
 
     Examples
     --------
@@ -256,18 +249,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         engine: Literal["auto", "keras", "numpy"] = "auto",
         verbose: int = 0,
         threshold: Any = None,
-        threshold_on: Literal[
-            "auto", "train", "out_of_fold", "validation", "cv"
-        ] = "auto",
-        error: Literal[
-            "auto",
-            "mse",
-            "mae",
-            "standardized",
-            "whitened",
-            "nearest",
-            "negative_elbo",
-        ] = "auto",
+        threshold_on: str = "auto",
+        error: str = "auto",
         n_networks: int | Literal["auto"] = "auto",
         allow_nan: bool = False,
     ) -> None:
@@ -320,19 +303,13 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-
-        Raises
-        ------
-        ValueError
-            Where the rule needs more rows, or outliers that y does not name.
         """
         rule = self._check_rule()
         check_error(self.error, self.loss, self.network)
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
-        is_normal, outliers = normal_rows(y, X, "y", at_least=2), None
-        if calibration.needs_labels(rule):
-            outliers = calibration.known_outliers(rule, table, y, is_normal)
+        is_normal = normal_rows(y, X, "y", at_least=2)
+        outliers = calibration.known_outliers(rule, table, y, is_normal)
         normal = counted_rows(table.take(is_normal), self._allows_nan, 2)
         validation = None
         if X_val is not None:
@@ -342,39 +319,33 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         settings, kind, n_networks = self._resolved(len(normal.X))
         is_warm = self.warm_start and self.__sklearn_is_fitted__()
-        probe = Training(settings, normal, None, 0)
-        source = calibration.source_of(
-            rule,
-            self.threshold_on,
-            len(normal.X),
-            has_folds=probe.folds(n_networks) is not None,
-            is_warm=is_warm,
-        )
-        split_seed = (
-            seed_from(self.random_state) if source in ("validation", "cv") else 0
-        )
+        has_folds = Training(settings, normal).folds(n_networks) is not None
+        known = len(normal.X), has_folds, is_warm
+        source = calibration.source_of(rule, self.threshold_on, *known)
+        is_split = source in ("validation", "cv")
+        split_seed = seed_from(self.random_state) if is_split else 0
         rows, held = calibration.divide(normal, rule, source, split_seed, is_warm)
         training = Training(settings, rows, validation, seed_from(self.random_state))
         memory = self._memory_of(training)
 
-        networks = self._train(training, memory, n_networks)
-        folds = training.folds(n_networks)
-        scorer = learn_scorer(kind, networks, rows, folds, memory=memory)
+        def learn(training: Training, memory: Any, is_fold: bool = True) -> Scorer:
+            """Return the scorer of networks that are trained."""
+            networks = self._train(training, memory, n_networks, is_fold=is_fold)
+            folds = training.folds(n_networks)
+            return learn_scorer(kind, networks, training.rows, folds, memory=memory)
+
+        scorer = learn(training, memory, is_fold=False)
 
         def seen_by_rule() -> calibration.Calibration:
             """Return the errors that the rule sees."""
             if source != "cv":
                 return calibration.calibrate(scorer, normal, held, outliers, source)
+            return calibration.cross_fitted(learn_part, normal, outliers, split_seed)
 
-            def learn(rows: Table, seed: int) -> Scorer:
-                """Return the scorer of networks that are trained without a fold."""
-                fold = replace(training, rows=rows, seed=seed)
-                memory = self._memory_of(fold, is_fold=True)
-                networks = self._train(fold, memory, n_networks, is_fold=True)
-                folds = fold.folds(n_networks)
-                return learn_scorer(kind, networks, rows, folds, memory=memory)
-
-            return calibration.cross_fitted(learn, normal, outliers, split_seed)
+        def learn_part(rows: Table, seed: int) -> Scorer:
+            """Return the scorer of networks that are trained without a fold."""
+            part = replace(training, rows=rows, seed=seed)
+            return learn(part, self._memory_of(part, is_fold=True))
 
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]
@@ -394,9 +365,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         """Make one pass over some rows; the first call fixes scaler and shapes.
 
         A fifth of the rows, half of the first 100, are held out at random: the
-        threshold follows from the latest 1,000 of them, or as many as the rule needs,
-        measured by the present networks. With ``threshold_on="train"`` all rows train,
-        and it follows from the latest 1,000. Pass each row once.
+        threshold follows from the latest 1,000, or as many as the rule needs, by the
+        present networks; with ``threshold_on="train"`` from the latest that trained.
 
         Parameters
         ----------
@@ -404,7 +374,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows: k counts a row k times, 0 leaves it out.
+            A weight of k counts a row k times, 0 leaves it out.
 
         Returns
         -------
@@ -417,11 +387,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         table = Table(X, None, self._check_weight(sample_weight, X))
         is_normal = normal_rows(y, X, "y", at_least=1)
         window = getattr(self, "_window", None) or Window()
-        outliers = None
-        if calibration.needs_labels(rule) and window.outliers is None:
+        outliers = window.outliers and table.take(~is_normal)
+        if outliers is None:
             outliers = calibration.known_outliers(rule, table, y, is_normal)
-        elif calibration.needs_labels(rule):
-            outliers = table.take(~is_normal)
         normal = counted_rows(table.take(is_normal), self._allows_nan, 1)
 
         settings, kind, n_networks = self._resolved(None)
@@ -433,19 +401,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             if is_first and n_needed > 1:  # or raises
                 calibration.hold_out(normal, rule, seed)
             rows, held = window.divided(normal, n_needed, seed)
-        networks = getattr(self, "_networks", None)
-        if len(rows.X):
-            networks = self._train_pass(settings, rows, n_networks)
+        networks = self._networks if not len(rows.X) else None
+        networks = networks or self._train_pass(settings, rows, n_networks)
         window = window.followed_by(rows, held, outliers, n_needed)
         scorer = learn_scorer(kind, networks, window.rows)
-        seen = calibration.calibrate(
-            scorer,
-            window.rows,
-            window.held,
-            window.outliers,
-            "train",
-            window.held_share,
-        )
+        tables = window.rows, window.held, window.outliers
+        seen = calibration.calibrate(scorer, *tables, "train", window.held_share)
         seen = window.with_errors_of_fit(seen, n_needed)
         seen.check(rule, y)
         self._window = window
@@ -470,11 +431,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-
-        Raises
-        ------
-        ValueError
-            Where y is given without X, or the rule needs errors that fit did not keep.
         """
         check_is_fitted(self)
         rule = self._check_rule()
@@ -548,11 +504,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def p_values(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return how likely an error as large as each row's is for a normal row.
 
-        They come from ``calibration_errors_``, those of normal rows. Where these rows
-        trained, it is an error: fit with ``threshold_on="validation"``, the default of
-        `Conformal`. Of normal rows exchangeable with the held-out ones, at most a share
-        alpha has a p-value of alpha or less, on average over fits; only about that with
-        "cv" and after ``partial_fit``, where other networks give the errors.
+        They come from ``calibration_errors_`` of normal rows, which must not have
+        trained. With ``threshold_on="validation"``, the default of `Conformal`, at most
+        a share alpha of exchangeable normal rows has a p-value of alpha or less, on
+        average over fits; only about that with "out_of_fold", "cv" and in streams.
 
         Parameters
         ----------
@@ -658,15 +613,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _resolved(self, n_rows: int | None) -> tuple[Settings, ErrorKind, int]:
         """Return settings, kind of error and number of networks, "auto" resolved."""
         # By the training rows; None where they come bit by bit.
+        rows = self.input_shape_, n_rows
         settings, error, n_networks = detector_settings(
-            self._settings(),
-            self.input_shape_,
-            n_rows,
-            self.error,
-            self.n_networks,
+            self._settings(), *rows, self.error, self.n_networks,
             is_watched=bool(self.callbacks) or self.patience is not None,
             is_own=self.network is not None,
-        )
+        )  # fmt: skip
         return settings, check_error(error, self.loss, self.network), n_networks
 
     def _check_rule(self) -> Any:

@@ -86,7 +86,9 @@ def test_a_class_in_every_estimator(X):
     assert codes.dtype == np.float64
     regressor = DenoisingRegressor(network=network, **OPTIONS).fit(X, X)
     assert regressor.predict(X).shape == X.shape
-    detector = ReconstructionOutlierDetector(None, network=network, **OPTIONS).fit(X)
+    detector = ReconstructionOutlierDetector(
+        None, network=network, threshold_on="train", **OPTIONS
+    ).fit(X)
     assert (detector.predict(X) == -1).sum() == 6
 
 

@@ -118,12 +118,10 @@ def detector_settings(
     network, width = settings.network, settings.latent_dim
     n_values, is_auto = prod(input_shape), is_dense(network)
     # Fewer rows than values determine little more than their linear relations.
-    is_wide = not is_own and width == "auto" and n_rows is not None
-    if is_wide and n_rows < n_values:
+    is_wide = not is_own and width == "auto" and (n_rows or n_values) < n_values
+    if is_wide and n_rows is not None:
         network = DenseNetwork(hidden_units=(), initial_weights="svd")
         width = min(_WIDE_WIDTH, n_values, max(1, n_rows - 1))
-    else:
-        is_wide = False
     if width == "auto" and is_auto:
         width = _DENSE_WIDTH
     elif width == "auto":

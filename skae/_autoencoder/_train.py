@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skae import _engine as engine
+from skae._autoencoder._targets import check_targets, divergence_message
 from skae._autoencoder._value import Autoencoder, blocks
 from skae._missing import (
     check_columns_observed,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 # Rows on which the goodness of a fit is measured: to pass all of them once more would
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
-_RANGE_TOLERANCE = 1e-6
 # Several networks leave out a third of the rows each, or less.
 _FEWEST_FOLDS = 3
 
@@ -68,8 +68,8 @@ class Training:
 
     settings: Settings
     rows: Table
-    validation: Table | None  # None splits rows off where the settings say so
-    seed: int  # of weights, split, order and corruption
+    validation: Table | None = None  # None splits rows off where the settings say so
+    seed: int = 0  # of weights, split, order and corruption
 
     def folds(self, n_networks: int) -> NDArray | None:
         """Return, for each row, the network that does not train on it."""
@@ -213,7 +213,7 @@ def train_autoencoder(
     rows, validation = _scaled(table, scalers), None
     if settings.allow_nan and fill is None:
         fill = mean_of_observed(rows.x, rows.weight)
-    check = functools.partial(_check_targets, settings, rows.targets)
+    check = functools.partial(check_targets, settings, rows.targets)
     if training.validation is not None:
         validation = _scaled(training.validation, scalers)
     elif settings.validation_fraction is not None:
@@ -270,7 +270,7 @@ def train_autoencoder(
             check,
         )
     except engine.TrainingDivergedError as exc:
-        raise ValueError(_divergence_message(exc, settings, table)) from exc
+        raise ValueError(divergence_message(exc, settings, table)) from exc
     if watching.verbose >= 2:
         seconds = {"scaling": scaling, **trained.seconds}
         parts = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
@@ -398,82 +398,3 @@ def _with_fill(
     if not has_missing(*arrays):
         return rows
     return replace(rows, fill=fill.astype(np.float32))
-
-
-# -------------------------------------------------------------------------- targets
-
-
-def _check_targets(
-    settings: Settings, targets: NDArray, allowed: tuple[float, float] | None
-) -> None:
-    """Raise a ValueError where the network or the loss cannot meet the targets."""
-    network = settings.network
-    is_bounded = allowed not in (None, (-np.inf, np.inf))
-    is_probability = engine.reads_probabilities(settings.loss)
-    if not (is_bounded or is_probability):
-        return
-    low, high = extremes(targets)
-    seen = float(low), float(high)
-    if allowed is not None:
-        _check_range(seen, allowed, f"network {network!r} gives values", settings)
-    if not is_probability:
-        return
-    _check_range(seen, (0.0, 1.0), f"loss {settings.loss!r} needs values", settings)
-    is_logit = getattr(settings.loss, "from_logits", False)
-    if allowed is None or is_logit or (allowed[0] >= 0 and allowed[1] <= 1):
-        return
-    advice = "Use output_activation='sigmoid'."
-    if not network.draws_weights:
-        advice = "Let its last layer have the activation 'sigmoid'."
-    raise ValueError(
-        f"loss {settings.loss!r} needs outputs in [0, 1], but network {network!r} "
-        f"gives outputs in [{allowed[0]:g}, {allowed[1]:g}]. {advice}"
-    )
-
-
-def _check_range(
-    seen: tuple[float, float],
-    allowed: tuple[float, float],
-    subject: str,
-    settings: Settings,
-) -> None:
-    """Raise a ValueError where targets lie outside a range."""
-    low, high = allowed[0] - _RANGE_TOLERANCE, allowed[1] + _RANGE_TOLERANCE
-    if low <= seen[0] and seen[1] <= high:
-        return
-    advice = "Use scaler='minmax'"
-    if settings.scaler == "minmax":  # only a training that continues gets here
-        advice = "Let the first rows, which fix the scaler, span the data's range"
-    unbounded = "output_activation=None"
-    if not settings.network.draws_weights:
-        unbounded = "no activation in its last layer"
-    raise ValueError(
-        f"{subject} in [{allowed[0]:g}, {allowed[1]:g}], but the data after "
-        f"scaling (scaler={settings.scaler!r}) range from {seen[0]:.4g} to "
-        f"{seen[1]:.4g}. {advice}, or an unbounded output ({unbounded}) with "
-        "loss='mse'."
-    )
-
-
-def _divergence_message(
-    exc: engine.TrainingDivergedError, settings: Settings, table: Table
-) -> str:
-    """Return what to tell a user whose training diverged."""
-    last = ""
-    if exc.last_finite is not None:
-        last = f" (last finite value {exc.last_finite:.4g})"
-    low, high = extremes(table.X)
-    ranges = [f"X ranges from {low:.3g} to {high:.3g}"]
-    if table.y is not None:
-        low, high = extremes(table.y)
-        ranges.append(f"y from {low:.3g} to {high:.3g}")
-    knob = "learning_rate"
-    if not isinstance(settings.optimizer, str):
-        knob = "the optimizer's learning rate"
-    advice = f"lower {knob} (now {exc.learning_rate:g})"
-    if settings.scaler is None:
-        advice = f"use scaler='standard', or {advice}"
-    return (
-        f"Training diverged: the {exc.name} became {exc.value} in epoch "
-        f"{exc.epoch}{last}. {', '.join(ranges)}; {advice}."
-    )

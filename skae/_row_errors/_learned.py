@@ -50,7 +50,7 @@ class Whitening:
         variance = np.divide(
             weight @ np.square(residuals), count, out=np.zeros(p), where=count > 0
         )
-        variance[count == 0] = variance.mean()  # never observed
+        variance[count == 0] = variance[count > 0].mean()  # never observed
         floor = _SMALLEST_SHARE * variance.mean()
         scale = np.sqrt(np.maximum(variance, floor if floor > 0 else 1.0))
         if not correlated or p == 1 or p > min(n, _MOST_CORRELATED):

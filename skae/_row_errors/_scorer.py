@@ -300,10 +300,15 @@ class Window:
 
     def followed_by(self, rows: Any, held: Any, outliers: Any, most: int) -> Window:
         """Return the latest rows with further ones."""
-        pairs = (self.rows, rows), (self.held, held), (self.outliers, outliers)
-        tables = [_latest(*pair, max(most, _N_LATEST)) for pair in pairs]
+        most = max(most, _N_LATEST)
         n = sum(len(one.X) for one in (rows, held) if one is not None)
-        return Window(*tables, self.n_passed + n, self.of_fit)
+        return Window(
+            _latest(self.rows, rows, most),
+            _latest(self.held, held, most),
+            _latest(self.outliers, outliers, most),
+            self.n_passed + n,
+            self.of_fit,
+        )
 
     @property
     def held_share(self) -> float | None:

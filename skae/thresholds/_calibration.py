@@ -77,6 +77,13 @@ class Calibration:
         outlier = np.concatenate([self._outlier_mask(), later._outlier_mask()])
         return Calibration(errors, weight, outlier, self.held_out)
 
+    def latest(self, rule: Any, most: int) -> Calibration:
+        """Return the latest errors: so many, or as many as the rule needs."""
+        n = max(most, getattr(rule, "min_errors", 1))
+        weight = None if self.weight is None else self.weight[-n:].copy()
+        outlier = None if self.outlier is None else self.outlier[-n:].copy()
+        return Calibration(self.errors[-n:].copy(), weight, outlier, self.held_out)
+
     def check(self, rule: Any, y: Any) -> None:
         """Raise a ValueError where these errors are too few for a rule."""
         if needs_labels(rule):
@@ -113,7 +120,6 @@ def source_of(
     rule: Any,
     threshold_on: str,
     n_rows: int | None = None,  # None where they are not known
-    *,
     has_folds: bool = True,  # whether networks leave out folds of the rows
     is_warm: bool = False,  # whether networks have trained on some of them before
 ) -> str:
@@ -231,8 +237,9 @@ def kept_for(
     new_labels = needs_labels(rule) and all(
         one.outlier is None for one in kept.values()
     )
-    if source not in kept and threshold_on == "auto" and not new_labels:
-        source = source if getattr(rule, "needs_held_out", False) else "train"
+    must_be_new = getattr(rule, "needs_held_out", False) or new_labels
+    if source not in kept and threshold_on == "auto" and not must_be_new:
+        source = "train"
     if source not in kept or new_labels:
         rows = "X, y" if needs_labels(rule) else "X"
         raise ValueError(

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 
-from skae import DenseNetwork
+from skae import AutoencoderTransformer, DenseNetwork
 from skae._layers._activations import ACTIVATIONS
 from skae._validation import InvalidParameterError, check_parameters
 
@@ -201,8 +202,53 @@ def test_a_network_is_a_scikit_learn_object():
         "dropout": 0.0,
         "normalization": None,
         "activity_l1": 0.0,
+        "initial_weights": "glorot",
         "input_shape": None,
     }
     assert clone(network).get_params() == network.get_params()
     assert network.set_params(hidden_units=()) is network
     assert repr(network) == "DenseNetwork(hidden_units=(), latent_activation='tanh')"
+
+
+def test_a_linear_network_begins_where_pca_is():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4)) @ rng.normal(size=(4, 9)) + rng.normal(size=9)
+    network = DenseNetwork((), initial_weights="svd")
+    for rows in (X, X[:6]):  # more rows than columns, and fewer
+        kernel, bias, back, offset = network.weights_from(rows, None, 0.0, 3)
+        found = (rows @ kernel + bias) @ back + offset
+        pca = PCA(3).fit(rows)
+        expected = pca.inverse_transform(pca.transform(rows))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    weight = rng.integers(1, 4, 60).astype(float)
+    weighted = network.weights_from(X, weight, 0.5, 12)
+    repeated = np.repeat(X, weight.astype(int), axis=0)
+    kernel, _, back, offset = weighted
+    np.testing.assert_allclose(offset, repeated.mean(axis=0), atol=1e-5)
+    # Wiener's filter of the covariance, and no code for what has no variance.
+    covariance = np.cov(repeated.T, bias=True)
+    wiener = covariance @ np.linalg.inv(covariance + 0.5 * np.eye(9))
+    np.testing.assert_allclose(kernel @ back, wiener, atol=1e-5)
+    assert (kernel[:, 4:] == 0).all()
+
+
+def test_training_continues_from_the_svd():
+    X = np.random.default_rng(0).normal(size=(100, 6)) * np.arange(1, 7)
+    network = DenseNetwork((), initial_weights="svd")
+    begun, trained = (
+        AutoencoderTransformer(
+            2, network=network, epochs=epochs, learning_rate=1e-6, random_state=0
+        ).fit(X)
+        for epochs in (1, 2)
+    )
+    expected = (
+        1 - PCA(2).fit(begun.scaler_.transform(X)).explained_variance_ratio_.sum()
+    )
+    for one in (begun, trained):
+        assert one.history_["loss"][0] == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(
+        ValueError, match="initial_weights='svd' is for linear networks"
+    ):
+        AutoencoderTransformer(
+            2, network=DenseNetwork((5,), initial_weights="svd")
+        ).fit(X)

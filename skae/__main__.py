@@ -197,7 +197,7 @@ def _add_options(group: Any, lines: str) -> list[str]:
     }
     names = []
     for line in filter(None, lines.splitlines()):
-        name, value, words = re.fullmatch(r"(--\S+) ?(\S*)  +(.*)", line).groups()
+        ((name, value, words),) = re.findall(r"^(--\S+) ?(\S*)  +(.*)", line)
         how: dict[str, Any] = {"metavar": value}
         how["default"], how["type"] = numbers.get(name, (None, str))
         if value.endswith("..."):

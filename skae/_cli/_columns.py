@@ -142,7 +142,7 @@ def find_uses(
                 )
         else:
             why = f"asked for; {column.nunique()} values" if use == ONE_HOT else ""
-        if use == NUMBER:
+        if use == NUMBER and numbers is not None:
             n_missing = int(numbers.isna().sum())
             why = "; ".join(
                 filter(None, [why, how, "values missing" * (n_missing > 0)])

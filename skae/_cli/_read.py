@@ -7,8 +7,10 @@ table, header and units are what most of its first lines share. pandas reads the
 from __future__ import annotations
 
 import bz2
+import contextlib
 import csv
 import gzip
+import importlib
 import io
 import itertools
 import lzma
@@ -52,7 +54,8 @@ def read_file(
     options: argparse.Namespace, at_least: int = MIN_ROWS
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the cells of a file, in columns of numbers or text, and notes."""
-    path, notes = Path(options.file), []
+    path = Path(options.file)
+    notes: list[str] = []
     if not path.exists():
         raise InputError(f"{str(path)!r} does not exist. Check the path of the file.")
     if path.is_dir():
@@ -134,17 +137,13 @@ def _read(
 
 def _zstandard() -> Any:
     """Return the module that unpacks .zst, which Python has from 3.14 on."""
-    try:
-        from compression import zstd
-    except ImportError:
-        try:
-            import zstandard as zstd
-        except ImportError:
-            raise InputError(
-                "This is a .zst file, which needs Python 3.14 or the package "
-                "zstandard. Run pip install zstandard, or unpack it with unzstd."
-            ) from None
-    return zstd
+    for name in ("compression.zstd", "zstandard"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    raise InputError(
+        "This is a .zst file, which needs Python 3.14 or the package zstandard. Run "
+        "pip install zstandard, or unpack it with unzstd."
+    )
 
 
 def _largest(sizes: dict[str, int], part: str | None, notes: list[str]) -> str:
@@ -397,7 +396,7 @@ def _header(
 
 def _is_numeric(cells: list[str]) -> bool:
     """Return whether most of a column's cells are numbers."""
-    return bool(cells) and np.mean([_is_number(cell) for cell in cells]) > 0.7
+    return sum(map(_is_number, cells)) > 0.7 * len(cells)
 
 
 def _continues(first: list[str], columns: list[list[str]]) -> bool:
@@ -416,7 +415,7 @@ def _continues(first: list[str], columns: list[list[str]]) -> bool:
     if as_numbers:
         return bool(np.mean(as_numbers) > 0.5)
     # Names are not among the values below them.
-    return bool(columns) and np.mean([cell in cells for cell, cells in pairs]) > 0.5
+    return sum(cell in cells for cell, cells in pairs) > 0.5 * len(first)
 
 
 def _clean_names(names: Iterable[Any], notes: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import importlib
 import io
 import json
 import os
@@ -169,7 +170,8 @@ def make_figures(
     detector = pipeline["detector"]
     errors = -scores["score"].to_numpy()
     size = 7.0, 4.0
-    loss, histogram = (Figure(size, layout="constrained").subplots() for _ in range(2))
+    figures = [Figure(size, layout="constrained") for _ in range(2)]
+    loss, histogram = (figure.subplots() for figure in figures)
     inspection.LossCurveDisplay.from_estimator(detector, ax=loss)
     loss.set_title("Training of the chosen autoencoder")
     # Normalized, or the bars of rare outliers would not be visible next to the others.
@@ -178,8 +180,8 @@ def make_figures(
     rows = "all rows" if y is None else "the test rows"
     histogram.set_title(f"Reconstruction errors of {rows}")
     return {
-        "loss_curve": loss.figure,
-        "error_histogram": histogram.figure,
+        "loss_curve": figures[0],
+        "error_histogram": figures[1],
         "reconstructions": _reconstructions(pipeline, X, y, scores),
     }
 
@@ -282,12 +284,11 @@ def report_page(
 def _skops() -> Any:
     """Return the module that keeps models without code."""
     try:
-        import skops.io
+        return importlib.import_module("skops.io")
     except ImportError:
         raise InputError(
             "Saved models need the package skops. Run pip install 'skae[files]'."
         ) from None
-    return skops.io
 
 
 def check_save(path: str) -> None:

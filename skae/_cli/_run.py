@@ -154,7 +154,7 @@ def _write(
         "columns": [asdict(one) for one in table.columns],
     }
     texts, tables = describe_head(table).split("\n"), {}
-    if compared is None:
+    if compared is None or table.y is None:
         X, y = table.X, None
         content["n_flagged"] = int(np.sum(scores["flag"] == -1))
     else:
@@ -280,7 +280,7 @@ def describe_columns(columns: Sequence[Column]) -> list[str]:
             )
             shown = f"{shown[:40].rstrip(', ')}, ... {names[-1][:20]}"
         lead = f"  {use:<15} {len(names):>4}  "
-        indent = {"subsequent_indent": " " * len(lead), "break_on_hyphens": False}
+        indent: Any = {"subsequent_indent": " " * len(lead), "break_on_hyphens": False}
         text = f"{lead}{shown}" + f" ({why})" * bool(why)
         lines += textwrap.wrap(text, WIDTH, drop_whitespace=True, **indent)
     return lines

@@ -132,7 +132,7 @@ def contenders(
     how: Params = {"scaler": None, "network": DenseNetwork((128,)), "patience": 30}
     how |= {"epochs": epochs, "allow_nan": True, "random_state": seed}
     autoencoder = ReconstructionOutlierDetector(**how)
-    features = {"max_features": MAX_FEATURES[: len(widths)]}
+    features: Params = {"max_features": MAX_FEATURES[: len(widths)]}
     return [
         ("autoencoder", autoencoder, {"latent_dim": widths}),
         ("PCA reconstruction", PCAReconstruction(), {"latent_dim": widths}),
@@ -224,9 +224,8 @@ def _f1s(rule: Any, errors: list[Floats], labels: list[Labels]) -> list[float]:
     scores = []
     for place, y in enumerate(labels):
         others = [i for i in range(len(labels)) if i != place]
-        threshold = learned(
-            rule, *([all_[i] for i in others] for all_ in (errors, labels))
-        )
+        seen = [errors[i] for i in others], [labels[i] for i in others]
+        threshold = learned(rule, *seen)
         scores.append(outlier_f1_score(y, np.where(errors[place] > threshold, -1, 1)))
     return scores
 

@@ -201,7 +201,7 @@ def apply_plan(
         )
     if values is None:
         values = {name: _numbers_or_missing(raw[name]) for name in plan.numbers}
-        if plan.time in raw.columns:
+        if plan.time is not None and plan.time in raw.columns:
             numbers, _ = to_numbers(raw[plan.time])
             dates = None if numbers is not None else to_dates(raw[plan.time])
             values[plan.time] = as_times(plan.time, raw[plan.time], numbers, dates)
@@ -212,9 +212,9 @@ def apply_plan(
         is_reversed = (
             times.is_monotonic_decreasing and not times.is_monotonic_increasing
         )
-        order = (
-            order[::-1] if is_reversed else np.argsort(times, kind="stable").to_numpy()
-        )
+        order = np.argsort(times.to_numpy(), kind="stable")
+        if is_reversed:
+            order = np.arange(len(raw))[::-1]
     X = pd.DataFrame({name: values[name] for name in plan.numbers}, index=raw.index)
     for name in plan.categories:
         cells = raw[name].astype(object)

@@ -5,33 +5,37 @@ from __future__ import annotations
 import functools
 import json
 import statistics
-import tempfile
 import textwrap
 import timeit
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import KFold, train_test_split
 
-from skae import __version__, inspection
+from skae import __version__
+from skae._cli import _report as report
+from skae._cli._read import InputError, read_file  # noqa: F401
 from skae._cli._search import (
     KEPT_SHARE,
-    THRESHOLDS,
     Found,
     contenders,
     describe_rule,
+    encoder,
     latent_dims,
-    narrowest_that_keeps,
     search,
 )
-from skae._cli._table import InputError, Table, generate_heartbeats, load_csv
+from skae._cli._table import (
+    Table,
+    apply_plan,
+    generate_heartbeats,
+    load_table,
+    split_rows,
+)
 from skae._validation import threadpool_controller
-from skae.metrics import outlier_f1, reconstruction_score
-from skae.model_selection import InlierKFold, compare_detectors
+from skae.model_selection import compare_detectors
 
 if TYPE_CHECKING:
     import argparse
@@ -39,22 +43,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from skae._cli._search import Floats, Labels
+    from skae._cli._search import Labels
 
     Say = Callable[[str], Any]
-    Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+    from skae._cli._columns import Column
+    from skae._cli._table import Split
 
-N_FOLDS = 3
-TEST_FRACTION = 0.3
 WIDTH = 88  # of the text
 N_SHOWN = 10  # rows of the ranking
 TIMING_REPEATS = 5
-# Where the first quartile of the columns' spreads would fill less of a panel's height
-# than this, the columns' units are too different to share an axis.
-SMALLEST_SPREAD = 0.01
-# Up to so many columns have their names written under the panel.
-MAX_NAMED = 30
-WORDS = {1: "inlier", -1: "outlier"}
+READING = ("missing", "decimal", "separator", "encoding", "header", "skip_rows")
+READING += ("comment", "skip_bad_lines")
 QUALITIES = {
     "roc_auc": "ROC AUC",
     "average_precision": "avg. precision",
@@ -64,132 +63,151 @@ QUALITIES = {
     "recall": "recall",
 }
 TIMES = {"fit_seconds": "fit s", "ms_per_row": "ms/row"}
+FILES = {
+    "table.csv": "the table",
+    "scores.csv": "score, flag and column with the largest error of {rows} rows",
+    "report.html": "all of this as a page, in one file",
+    "results.json": "all of this in one file, every candidate included",
+    "loss_curve.png": "figure",
+    "error_histogram.png": "figure",
+    "reconstructions.png": "figure",
+}
 
 
 def load(options: argparse.Namespace) -> Table:
     """Return the table of the options, or raise an InputError."""
     if options.file is None:
         return generate_heartbeats(options.seed)
-    return load_csv(
-        options.file,
-        header=not options.no_header,
-        drop=options.drop,
-        label_column=options.label_column,
-        outlier_label=options.outlier_label,
-    )
+    return load_table(options)
 
 
 def run(table: Table, say: Say, options: argparse.Namespace) -> None:
     """Search, judge, write the results, and say what came out."""
-    folder = Path(options.output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise InputError(
-            f"--output {options.output!r} cannot be made a folder: {exc.strerror}. "
-            "Pass another one."
-        ) from exc
-    say(describe_table(table))
-    work = _run_unlabelled if table.y is None else _run_labelled
-    # Small products of matrices gain nothing from threads, and lose much where other
-    # processes keep the processors busy: all contenders do them with one.
-    one_thread = threadpool_controller().limit(limits=1, user_api="blas")
-    cache = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    with one_thread, cache as memory:
-        network = {"epochs": options.epochs, "memory": memory, "seed": options.seed}
-        work(table, say, folder, network, options.n_jobs)
+    if options.save is not None:
+        report.check_save(options.save)
+    table, split = split_rows(table, options.seed)
+    with report.writing(options.output, list(FILES)) as folder:
+        say(describe_table(table))
+        # Small products of matrices gain nothing from threads, and lose much where
+        # other processes keep the processors busy: all contenders do them with one.
+        with threadpool_controller().limit(limits=1, user_api="blas"):
+            found, scores, compared = _work(table, say, options, split)
+        _write(folder, table, options, split.test, found, scores, compared)
+        if table.y is None:
+            # A table of other rows, from an earlier run, would be taken for this one.
+            (Path(options.output) / "table.csv").unlink(missing_ok=True)
+    if options.save is not None:
+        reading = {name: getattr(options, name) for name in READING}
+        content = {"plan": asdict(table.plan), "reading": reading}
+        report.save_model(found[0].pipeline, content, options.save)
+    say(describe_files(Path(options.output), "all" if table.y is None else "test"))
+    if options.save is not None:
+        say(f"Saved: python -m skae score {options.save} FILE scores other rows.")
 
 
-def _run_labelled(
-    table: Table, say: Say, folder: Path, network: dict[str, Any], n_jobs: int
-) -> None:
-    """Compare the autoencoder with its rivals on rows that were held out."""
-    y: Any = table.y
-    seed, rows = network["seed"], np.arange(len(table.X))
-    train, test = train_test_split(
-        rows, test_size=TEST_FRACTION, stratify=y, random_state=seed
-    )
-    X_train, X_test = table.X.iloc[train], table.X.iloc[test]
-    y_train, y_test = y[train], y[test]
-    n_folds = min(N_FOLDS, int(np.sum(y_train == -1)))
-    cv = InlierKFold(n_folds, shuffle=True, random_state=seed)
-    # No fold trains on fewer rows than this.
-    fewest = int(np.sum(y_train == 1)) * (n_folds - 1) // n_folds
-    widths = latent_dims(table.X.shape[1], fewest)
-    how = f"{n_folds} folds, trained on normal rows only"
-    plan = f"Search on {len(train)} rows ({how}), test on the other {len(test)}."
-    say(_wrapped(plan))
-    found = [
-        search(one, X_train, y_train, scoring=outlier_f1, cv=cv, n_jobs=n_jobs)
-        for one in contenders(widths, THRESHOLDS, **network)
-    ]
-    compared = compare(found, table.X, y, (train, test))
-    scores = score_table(found[0], X_test, y_test)
-    compared.to_csv(folder / "table.csv")
-    scores.to_csv(folder / "scores.csv", index=False)
-    _write_json(folder, table, seed, found, table=compared.to_dict("index"))
-    pictures = save_figures(found[0], X_test, y_test, folder)
+def _work(
+    table: Table, say: Say, options: argparse.Namespace, split: Split
+) -> tuple[list[Found], pd.DataFrame, pd.DataFrame | None]:
+    """Search, judge, say what came out, and return it."""
+    X, y = table.X.iloc[split.train], table.y
+    fewest = min(len(train) for train, _ in split.folds)
+    widths = latent_dims(encoder(X).fit_transform(X).shape[1], fewest)
+    rivals = contenders(widths, epochs=options.epochs, seed=options.seed)
+    work = functools.partial(search, folds=split.folds, n_jobs=options.n_jobs)
+    if y is None:
+        winner = work(rivals[0], X, None)
+        scores = report.score_table(winner.pipeline, X, None, table.carried)
+        say(describe_width(winner))
+        say(describe_ranking(winner.pipeline, scores))
+        return [winner], scores, None
+    say(_wrapped(split.words))
+    found = [work(one, X, y[split.train]) for one in rivals]
+    compared = compare(found, table.X, y, (split.train, split.test))
+    carried = None if table.carried is None else table.carried.iloc[split.test]
+    rows = table.X.iloc[split.test], y[split.test]
+    scores = report.score_table(found[0].pipeline, *rows, carried)
     say(describe_choices(found))
-    say(describe_comparison(compared, table, y_test))
-    say(describe_files(folder, pictures, "the test rows"))
+    say(describe_comparison(compared, table, rows[1]))
+    return found, scores, compared
 
 
-def _run_unlabelled(
-    table: Table, say: Say, folder: Path, network: dict[str, Any], n_jobs: int
+def _write(
+    folder: Path,
+    table: Table,
+    options: argparse.Namespace,
+    test: NDArray[np.intp],
+    found: Sequence[Found],
+    scores: pd.DataFrame,
+    compared: pd.DataFrame | None,
 ) -> None:
-    """Score and flag all rows with an autoencoder that was trained on them."""
-    X, seed = table.X, network["seed"]
-    cv = KFold(N_FOLDS, shuffle=True, random_state=seed)
-    widths = latent_dims(X.shape[1], len(X) * (N_FOLDS - 1) // N_FOLDS)
-    # About the score of predicting the mean: rows are standardized, so that each column
-    # that is not constant has a variance of 1.
-    baseline = -float(np.mean(X.nunique() > 1))
-    choose = functools.partial(narrowest_that_keeps, baseline=baseline)
-    # Without labels nothing tells a good threshold from a bad one: the detector's own
-    # rule stays, and only the width is searched.
-    autoencoder = contenders(widths, (), **network)[0]
-    how = {"scoring": reconstruction_score, "cv": cv, "choose": choose}
-    winner = search(autoencoder, X, None, n_jobs=n_jobs, **how)
-    scores = score_table(winner, X, None)
-    # A table of other rows, from an earlier run, would be taken for this one.
-    (folder / "table.csv").unlink(missing_ok=True)
-    scores.to_csv(folder / "scores.csv", index=False)
-    n_flagged = int(np.sum(scores["flag"] == -1))
-    _write_json(folder, table, seed, [winner], n_flagged=n_flagged)
-    pictures = save_figures(winner, X, None, folder)
-    say(describe_width(winner))
-    say(describe_ranking(winner, scores))
-    say(describe_files(folder, pictures, "all rows"))
-
-
-def _write_json(
-    folder: Path, data: Table, seed: int, found: Sequence[Found], **others: Any
-) -> None:
-    """Write what was searched, chosen and measured."""
+    """Write tables, figures, results and the report into a folder."""
+    report.write_csv(scores, folder / "scores.csv", index=False)
     content = {
         "skae": __version__,
-        "data": data.name,
-        "n_rows": len(data.X),
-        "n_columns": data.X.shape[1],
-        "n_outliers": None if data.y is None else int(np.sum(data.y == -1)),
-        "outliers": data.outliers,
-        "seed": seed,
-        **others,
-        "searches": {
-            one.name: {
-                name: value
-                for name, value in vars(one).items()
-                if name not in ("name", "pipeline")
-            }
-            for one in found
-        },
+        "data": table.name,
+        "n_rows": len(table.X),
+        "n_columns": table.X.shape[1],
+        "n_outliers": None if table.y is None else int(np.sum(table.y == -1)),
+        "outliers": table.outliers,
+        "seed": options.seed,
+        "notes": table.notes,
+        "columns": [asdict(one) for one in table.columns],
+    }
+    texts, tables = describe_head(table).split("\n"), {}
+    if compared is None or table.y is None:
+        X, y = table.X, None
+        content["n_flagged"] = int(np.sum(scores["flag"] == -1))
+    else:
+        X, y = table.X.iloc[test], table.y[test]
+        report.write_csv(compared, folder / "table.csv")
+        content["table"] = compared.to_dict("index")
+        texts += [verdict(compared), CAPTION]
+        tables["Comparison"] = compared
+    content["searches"] = {
+        one.name: {k: v for k, v in vars(one).items() if k not in ("name", "pipeline")}
+        for one in found
     }
     text = json.dumps(content, indent=2)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    tables[f"The {N_SHOWN} rows with the lowest scores"] = lowest(scores)
+    if table.columns:
+        uses = pd.DataFrame(content["columns"])
+        tables["Columns"] = uses.rename(columns={"use": "used as"})
+    pipeline = found[0].pipeline
+    drawn = report.save_figures(report.make_figures(pipeline, X, y, scores), folder)
+    page = report.report_page(f"skae: {table.name}", texts, tables, drawn, pipeline)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def score(say: Say, options: argparse.Namespace) -> None:
+    """Score the rows of a file with a saved model."""
+    pipeline, plan, reading = report.load_model(options.model)
+    for name, value in reading.items():
+        if not getattr(options, name):
+            setattr(options, name, value)
+    raw, notes = read_file(options, at_least=1)
+    X, carried, _ = apply_plan(plan, raw)
+    for name in plan.numbers:
+        if lost := int((X[name].isna() & raw[name].notna()).sum()):
+            notes.append(f"{lost} cells of {name!r} are no number: taken as missing.")
+    for name in plan.categories:
+        one_hot = pipeline["columns"].named_transformers_["categories"]
+        known = set(one_hot.categories_[plan.categories.index(name)])
+        if new := sorted({*X[name].dropna()} - known):
+            notes.append(f"Column {name!r} has values that did not train: {new[:5]}.")
+    with report.writing(options.output, ["scores.csv"]) as folder:
+        scores = report.score_table(pipeline, X, None, carried)
+        report.write_csv(scores, folder / "scores.csv", index=False)
+    say(_wrapped(f"{options.file}: {len(X)} rows", *(f"Note: {one}" for one in notes)))
+    say(describe_ranking(pipeline, scores))
+    say(f"\nWritten to {options.output}: scores.csv")
 
 
 def compare(
-    found: Sequence[Found], X: pd.DataFrame, y: Labels, split: Split
+    found: Sequence[Found],
+    X: pd.DataFrame,
+    y: Labels,
+    split: tuple[NDArray[np.intp], NDArray[np.intp]],
 ) -> pd.DataFrame:
     """Return the qualities of each fitted pipeline on the second rows of the split."""
     fitted = {one.name: FrozenEstimator(one.pipeline) for one in found}
@@ -206,22 +224,9 @@ def milliseconds_per_row(predict: Callable[[pd.DataFrame], Any], X: Any) -> floa
     return 1000 * statistics.median(seconds) / len(X)
 
 
-def score_table(winner: Found, X: pd.DataFrame, y: Labels | None) -> pd.DataFrame:
-    """Return the score, the flag and the column of largest error of each row."""
-    scaler, detector = winner.pipeline["scale"], winner.detector
-    scaled = scaler.transform(X)
-    top = detector.explain(scaled, top_k=1)
-    cells = np.arange(len(X)), X.columns.get_indexer(top["feature"])
-    reconstruction = scaler.inverse_transform(detector.reconstruct(scaled))
-    columns = {"row": X.index} | ({} if y is None else {"label": y})
-    return pd.DataFrame(columns).assign(
-        score=winner.pipeline.score_samples(X),
-        flag=winner.pipeline.predict(X),
-        feature=top["feature"].to_numpy(),
-        value=X.to_numpy()[cells],
-        reconstruction=reconstruction[cells],
-        share=top["share"].to_numpy(),
-    )
+def lowest(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the lowest scores."""
+    return scores.sort_values("score", kind="stable").head(N_SHOWN)
 
 
 def format_table(table: pd.DataFrame) -> str:
@@ -242,83 +247,8 @@ def _number(key: str, value: float) -> str:
     return np.format_float_positional(value, 2, fractional=False, trim="-")
 
 
-def save_figures(
-    winner: Found, X: pd.DataFrame, y: Labels | None, folder: Path
-) -> list[Path]:
-    """Draw the loss curve, the errors with the threshold, and two reconstructions."""
-    # Figures are made without pyplot: no window opens, and the backend stays.
-    errors = -winner.pipeline.score_samples(X)
-    size = 7.0, 4.0
-    loss, histogram = (Figure(size, layout="constrained").subplots() for _ in range(2))
-    inspection.LossCurveDisplay.from_estimator(winner.detector, ax=loss)
-    loss.set_title("Training of the chosen autoencoder")
-    # Normalized, or the bars of rare outliers would not be visible next to the others.
-    threshold = winner.detector.threshold_
-    display = inspection.ErrorHistogramDisplay(errors, threshold, y)
-    display.plot(histogram, normalize=y is not None)
-    rows = "all rows" if y is None else "the test rows"
-    histogram.set_title(f"Reconstruction errors of {rows}")
-    pictures: dict[str, Any] = {
-        "loss_curve.png": loss.figure,
-        "error_histogram.png": histogram.figure,
-        "reconstructions.png": _reconstructions(winner, X, y, errors),
-    }
-    for name, figure in pictures.items():
-        figure.savefig(folder / name, dpi=120)
-    return [folder / name for name in pictures]
-
-
-def _reconstructions(
-    winner: Found, X: pd.DataFrame, y: Labels | None, errors: Floats
-) -> Figure:
-    """Return a figure of a normal and an abnormal row and their reconstructions."""
-    chosen = typical_rows(errors, y)
-    scaler, detector = winner.pipeline["scale"], winner.detector
-    drawn = X.iloc[chosen]
-    rows = scaler.transform(drawn)
-    reconstruction, unit = detector.reconstruct(rows), "standardized value"
-    if share_an_axis(X, drawn):
-        reconstruction, unit = scaler.inverse_transform(reconstruction), "value"
-        rows = drawn
-    titles = []
-    for row, flag in zip(chosen, winner.pipeline.predict(drawn), strict=True):
-        label = "" if y is None else f", labelled {WORDS[y[row]]}"
-        titles.append(
-            f"row {X.index[row]}{label}: found {WORDS[flag]} (error {errors[row]:.3g} "
-            f"{'>' if flag == -1 else '≤'} threshold {detector.threshold_:.3g})"
-        )
-    names = [str(name) for name in X.columns]
-    longest = max(map(len, names)) if len(names) <= MAX_NAMED else 0
-    figure = Figure((9.0, 6.4 + 0.07 * longest), layout="constrained")
-    axes = figure.subplots(2, 1)
-    words: dict[str, Any] = {"titles": titles, "feature_names": names}
-    words["value_name"] = unit
-    inspection.ReconstructionDisplay(rows, reconstruction, **words).plot(axes)
-    axes[0].tick_params(labelbottom=False)
-    axes[0].set_xlabel("")
-    return figure
-
-
-def typical_rows(errors: Floats, y: Labels | None) -> list[int]:
-    """Return the positions of a normal and of an abnormal row."""
-    # With labels those of median error: neither the best nor the worst to be shown.
-    if y is None:
-        return [int(np.argmin(errors)), int(np.argmax(errors))]
-    classes = [np.flatnonzero(y == label) for label in (1, -1)]
-    ranked = [rows[np.argsort(errors[rows], kind="stable")] for rows in classes]
-    return [int(rows[len(rows) // 2]) for rows in ranked]
-
-
-def share_an_axis(X: pd.DataFrame, drawn: pd.DataFrame) -> bool:
-    """Return whether rows can be drawn in their own units without losing columns."""
-    spread = X.std().to_numpy()
-    spread = spread[spread > 0]
-    height = drawn.to_numpy().max() - drawn.to_numpy().min()
-    return spread.size == 0 or np.quantile(spread, 0.25) >= SMALLEST_SPREAD * height
-
-
-def describe_table(table: Table) -> str:
-    """Return what is to be worked on."""
+def describe_head(table: Table) -> str:
+    """Return what is to be worked on, a paragraph a line."""
     n_rows, n_columns = table.X.shape
     lines = [f"{table.name}: {n_rows} rows, {n_columns} columns"]
     if table.y is None:
@@ -327,7 +257,33 @@ def describe_table(table: Table) -> str:
         n_outliers = int(np.sum(table.y == -1))
         share = f"{n_outliers} of {n_rows} ({n_outliers / n_rows:.1%})"
         lines.append(f"Outliers: {table.outliers}; {share}.")
-    return _wrapped(*lines, *(f"Note: {words}" for words in table.notes))
+    return "\n".join([*lines, *(f"Note: {words}" for words in table.notes)])
+
+
+def describe_table(table: Table) -> str:
+    """Return what is to be worked on, with the use of every column."""
+    first, *others = describe_head(table).split("\n")
+    return "\n".join([first, *describe_columns(table.columns), _wrapped(*others)])
+
+
+def describe_columns(columns: Sequence[Column]) -> list[str]:
+    """Return the lines of a table of uses, and the columns of each."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in columns:
+        groups.setdefault((one.use, one.why), []).append(one.name)
+    lines = []
+    for (use, why), names in groups.items():
+        shown = ", ".join(names)
+        if len(shown) > 60:
+            shown = (
+                textwrap.shorten(", ".join(names[:-1]), 40, placeholder="") or names[0]
+            )
+            shown = f"{shown[:40].rstrip(', ')}, ... {names[-1][:20]}"
+        lead = f"  {use:<15} {len(names):>4}  "
+        indent: Any = {"subsequent_indent": " " * len(lead), "break_on_hyphens": False}
+        text = f"{lead}{shown}" + f" ({why})" * bool(why)
+        lines += textwrap.wrap(text, WIDTH, drop_whitespace=True, **indent)
+    return lines
 
 
 def describe_choices(found: Sequence[Found]) -> str:
@@ -359,15 +315,21 @@ def describe_width(winner: Found) -> str:
     )
 
 
+CAPTION = (
+    "Outliers are the positive class of average precision, F1, precision and recall. "
+    "Thresholds were learned from rows that were held out in the search. fit s: one "
+    "fit of the chosen candidate on the normal training rows. ms/row: predict on all "
+    "test rows at once, per row. * best of the column. One split: small differences "
+    "may be chance."
+)
+
+
 def describe_comparison(compared: pd.DataFrame, table: Table, y_test: Labels) -> str:
     """Return the comparison with its caption and the verdict."""
     n_outliers = int(np.sum(y_test == -1))
     caption = _wrapped(
         f"On {len(y_test)} test rows, {n_outliers} of them outliers: {table.outliers}. "
-        "Outliers are the positive class of average precision, F1, precision and "
-        "recall. fit s: one fit of the chosen candidate on the normal training rows. "
-        "ms/row: predict on all test rows at once, per row. * best of the column. One "
-        "split: small differences may be chance."
+        + CAPTION
     )
     return f"\n{format_table(compared)}\n\n{caption}\n\n{_wrapped(verdict(compared))}"
 
@@ -395,34 +357,32 @@ def verdict(compared: pd.DataFrame) -> str:
     )
 
 
-def describe_ranking(winner: Found, scores: pd.DataFrame) -> str:
+def describe_ranking(pipeline: Any, scores: pd.DataFrame) -> str:
     """Return the share of flagged rows, and the rows with the lowest scores."""
+    detector, shown = pipeline["detector"], lowest(scores)
     n_flagged = int(np.sum(scores["flag"] == -1))
-    rule = describe_rule(winner.detector.threshold_rule_)
-    lowest = scores.sort_values("score", kind="stable").head(N_SHOWN)
-    columns = ["row", "score", "flag", "feature", "value", "reconstruction", "share"]
-    text = lowest[columns].to_string(
-        index=False, float_format="{:.4g}".format, formatters={"share": "{:.0%}".format}
-    )
+    rule = describe_rule(detector.threshold_rule_)
+    how = {"index": False, "float_format": "{:.4g}".format, "max_colwidth": 30}
+    text = shown.to_string(formatters={"share": "{:.0%}".format}, **how)
     share = n_flagged / len(scores)
     caption = _wrapped(
         f"{n_flagged} of {len(scores)} rows ({share:.1%}) are flagged by the threshold "
-        f"{winner.detector.threshold_:.3g}, which {rule} learned from "
-        "the same rows: the rule sets their share, not the data. Read the ranking, and "
-        "choose a threshold of your own on the score.",
-        f"The {len(lowest)} rows with the lowest scores, and the column with the "
+        f"{detector.threshold_:.3g} ({rule}), learned from the rows that trained: the "
+        "rule sets their share, not the data. Read the ranking, and choose a threshold "
+        "of your own on the score.",
+        f"The {len(shown)} rows with the lowest scores, and the column with the "
         "largest share of each one's error (rows count from 0):",
     )
     return f"\n{caption}\n\n{text}"
 
 
-def describe_files(folder: Path, pictures: Sequence[Path], rows: str) -> str:
+def describe_files(folder: Path, rows: str) -> str:
     """Return where the results are."""
-    words = {"table.csv": "the table"} if (folder / "table.csv").exists() else {}
-    words["scores.csv"] = f"score, flag and column with the largest error of {rows}"
-    words["results.json"] = "all of this in one file, every candidate included"
-    words |= {path.name: "figure" for path in pictures}
-    lines = [f"  {name:<20}  {text}" for name, text in words.items()]
+    lines = [
+        f"  {name:<20}  {words.format(rows=rows)}"
+        for name, words in FILES.items()
+        if (folder / name).exists()
+    ]
     return "\n".join([f"\nWritten to {folder}:", *lines])
 
 

@@ -1,8 +1,8 @@
 """The pipelines that are compared, and the search for their best parameters.
 
-All get the same scaled rows and as many candidates: where the autoencoder tries widths
-and threshold rules, PCA tries the same ones, and IsolationForest as many of its own two
-parameters that matter most, its defaults among them.
+All get the same columns and as many candidates. Each network, PCA or forest is fitted
+once per fold, and gives errors of the rows that it did not see. From these errors, of
+the other folds, all threshold rules learn.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import config_context
 from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.model_selection import ParameterGrid, cross_val_score
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm import tqdm
 
 from skae._detector import ReconstructionOutlierDetector
-from skae.metrics import reconstruction_error
+from skae.metrics import (
+    outlier_f1_score,
+    reconstruction_error,
+    reconstruction_score,
+)
 from skae.networks import DenseNetwork
-from skae.thresholds import Contamination, MeanStd, Quantile, as_threshold_rule
+from skae.thresholds import BestF, Contamination, MeanStd, as_threshold_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -41,12 +47,14 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
     Params = dict[str, Any]
     Contender = tuple[str, Any, dict[str, Sequence[Any]]]  # name, detector, grid
+    Folds = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 LATENT_DIMS = (2, 4, 8, 16)
-THRESHOLDS = (MeanStd(1.0), MeanStd(2.0), Contamination(0.1), Quantile(0.95))
+# Outliers may be a thousandth of the rows, or a fifth. The last rule needs labels.
+SHARES = (0.001, 0.003, 0.01, 0.03, 0.05, 0.1)
+RULES = (*map(MeanStd, (1.0, 2.0, 3.0)), *map(Contamination, SHARES), BestF())
 # In the order in which a table with few columns, and so with few widths, takes them.
 MAX_FEATURES = (1.0, 0.5, 0.75, 0.25)
-CONTAMINATIONS = ("auto", 0.02, 0.05, 0.1)
 # The share of what the best candidate explains that a narrower code must keep.
 KEPT_SHARE = 0.9
 # Seconds between two redrawings of a progress bar; of two lines of it in a log file.
@@ -116,27 +124,19 @@ def latent_dims(n_features: int, n_rows: int) -> list[int]:
 
 
 def contenders(
-    widths: Sequence[int],
-    thresholds: Sequence[Any],
-    *,
-    epochs: int | str,
-    memory: str | None,
-    seed: int,
+    widths: Sequence[int], *, epochs: int | str, seed: int
 ) -> list[Contender]:
-    """Return the autoencoder and its rivals; without thresholds they keep their own."""
+    """Return the autoencoder and its rivals."""
     # The pipeline scales, for all alike. Smaller, and stopped earlier, than by default:
     # the search trains a dozen.
     how: Params = {"scaler": None, "network": DenseNetwork((128,)), "patience": 30}
-    how |= {"epochs": epochs, "memory": memory, "random_state": seed}
+    how |= {"epochs": epochs, "allow_nan": True, "random_state": seed}
     autoencoder = ReconstructionOutlierDetector(**how)
-    forest = IsolationForest(random_state=seed)
-    rules = {"threshold": thresholds} if thresholds else {}
-    shares = {"contamination": CONTAMINATIONS[: len(thresholds)]} if thresholds else {}
-    features = {"max_features": MAX_FEATURES[: len(widths)]}
+    features: Params = {"max_features": MAX_FEATURES[: len(widths)]}
     return [
-        ("autoencoder", autoencoder, {"latent_dim": widths} | rules),
-        ("PCA reconstruction", PCAReconstruction(), {"latent_dim": widths} | rules),
-        ("IsolationForest", forest, features | shares),
+        ("autoencoder", autoencoder, {"latent_dim": widths}),
+        ("PCA reconstruction", PCAReconstruction(), {"latent_dim": widths}),
+        ("IsolationForest", IsolationForest(random_state=seed), features),
     ]
 
 
@@ -145,51 +145,113 @@ def search(
     X: pd.DataFrame,
     y: Labels | None,
     *,
-    scoring: Callable[..., float],
-    cv: Any,
+    folds: Folds,
     n_jobs: int,
-    choose: Callable[[Floats, list[Params]], int] | None = None,
+    rules: Sequence[Any] = RULES,
 ) -> Found:
-    """Search a grid, and fit the best (or chosen) candidate on the normal rows."""
+    """Search a grid, and the rules where there are labels; fit the best candidate."""
     name, detector, grid = contender
-    candidates = list(ParameterGrid(grid))
-    folds = list(cv.split(X, y))
+    grids = list(ParameterGrid(grid))
     start = time.perf_counter()
     # In the order of the candidates, each as soon as it is there.
-    how = {"scoring": scoring, "error_score": "raise"}
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(cross_val_score)(_pipeline(detector, params), X, y, cv=[fold], **how)
-        for params in candidates
+        delayed(_judge)(make_pipeline(detector, params, X), X, y, *fold)
+        for params in grids
         for fold in folds
     )
-    scores = np.empty((len(candidates), len(folds)))
-    with _progress_bar(scores.size, name) as bar:
-        for place, (score,) in enumerate(results):
-            scores.flat[place] = score
+    judged = []
+    with _progress_bar(len(grids) * len(folds), name) as bar:
+        for result in results:
+            judged.append(result)
             bar.update()
+    n = len(folds)
+    by_params = [judged[i * n : (i + 1) * n] for i in range(len(grids))]
+    if y is None:
+        candidates = grids
+        scores = np.array([[mean for mean, _ in one] for one in by_params])
+        varied = np.mean([variance for _, variance in judged])
+        best = narrowest_that_keeps(scores.mean(axis=1), candidates, baseline=-varied)
+        params: Params = grids[best]
+    else:
+        labels = [y[test] for _, test in folds]
+        pairs = [(one, rule) for one in range(len(grids)) for rule in rules]
+        candidates = [{**grids[one], "threshold": rule} for one, rule in pairs]
+        scores = np.array([_f1s(rule, by_params[i], labels) for i, rule in pairs])
+        best = int(np.argmax(scores.mean(axis=1)))
+        one, rule = pairs[best]
+        params = {**grids[one], "threshold": learned(rule, by_params[one], labels)}
     search_seconds = time.perf_counter() - start
-    means, stds = scores.mean(axis=1), scores.std(axis=1)
-    best = np.argmax(means) if choose is None else choose(means, candidates)
     start = time.perf_counter()
     # Of all the steps only the detector leaves outliers out by itself: a scaler, PCA or
     # a forest would learn from them.
     normal = X if y is None else X[y == 1]
-    pipeline = _pipeline(detector, candidates[best]).fit(normal)
+    pipeline = make_pipeline(detector, params, X).fit(normal)
+    if y is not None and "threshold" not in detector.get_params():
+        pipeline["detector"].offset_ = -params["threshold"]
     seconds = search_seconds, time.perf_counter() - start
-    params = [_readable(one) for one in candidates]
+    readable = [_readable(one) for one in candidates]
     scored = [
-        {**one, "mean_score": float(mean), "std_score": float(std)}
-        for one, mean, std in zip(params, means, stds, strict=True)
+        {**one, "mean_score": float(row.mean()), "std_score": float(row.std())}
+        for one, row in zip(readable, scores, strict=True)
     ]
-    score = float(means[best])
-    return Found(name, pipeline, params[best], score, len(folds), *seconds, scored)
+    score = float(scores[best].mean())
+    return Found(name, pipeline, readable[best], score, n, *seconds, scored)
 
 
-def _pipeline(detector: Any, params: Params) -> Pipeline:
-    """Return a fresh detector after a scaler; columns keep their names."""
-    detector = clone(detector).set_params(**clone(params, safe=False))
-    pipeline = Pipeline([("scale", StandardScaler()), ("detector", detector)])
-    return pipeline.set_output(transform="pandas")
+def _judge(
+    pipeline: Pipeline, X: pd.DataFrame, y: Labels | None, train: Any, test: Any
+) -> Any:
+    """Return the errors of a fold's rows; without labels their score, and its scale."""
+    pipeline.fit(X.iloc[train])
+    if y is not None:
+        return -pipeline.score_samples(X.iloc[test])
+    # The score of predicting the mean of each column is minus their mean variance.
+    encoded = pipeline[:-1].transform(X.iloc[test])
+    variance = float(np.mean(encoded.var(ddof=0).fillna(0.0)))
+    return float(reconstruction_score(pipeline, X.iloc[test])), variance
+
+
+def learned(rule: Any, errors: list[Floats], labels: list[Labels]) -> float:
+    """Return the threshold that a rule learns from errors of held-out rows."""
+    pooled, y = np.concatenate(errors), np.concatenate(labels)
+    if not rule.needs_labels:
+        pooled, y = pooled[y == 1], y[y == 1]
+    return float(clone(rule).fit(pooled, y).threshold_)
+
+
+def _f1s(rule: Any, errors: list[Floats], labels: list[Labels]) -> list[float]:
+    """Return the F1 of each fold, with the threshold that the other folds teach."""
+    scores = []
+    for place, y in enumerate(labels):
+        others = [i for i in range(len(labels)) if i != place]
+        seen = [errors[i] for i in others], [labels[i] for i in others]
+        threshold = learned(rule, *seen)
+        scores.append(outlier_f1_score(y, np.where(errors[place] > threshold, -1, 1)))
+    return scores
+
+
+def encoder(X: pd.DataFrame) -> ColumnTransformer:
+    """Return a scaler of the numbers and an encoder of the texts; names are kept."""
+    texts = [name for name, dtype in X.dtypes.items() if dtype.kind not in "fiub"]
+    numbers = [name for name in X if name not in texts]
+    new = [f"{name}_{value}" for name in texts for value in X[name].unique()]
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = ColumnTransformer(
+        [("numbers", StandardScaler(), numbers), ("categories", one_hot, texts)],
+        verbose_feature_names_out=len({*numbers, *new}) < len(numbers) + len(new),
+    )
+    return columns.set_output(transform="pandas")
+
+
+def make_pipeline(detector: Any, params: Params, X: pd.DataFrame) -> Pipeline:
+    """Return a fresh detector after scaler and encoder."""
+    detector = clone(detector)
+    known = detector.get_params()
+    detector.set_params(**{name: params[name] for name in params if name in known})
+    # The autoencoder leaves missing values out.
+    impute = [] if "allow_nan" in known else [("impute", SimpleImputer())]
+    steps = [("columns", encoder(X)), *impute, ("detector", detector)]
+    return Pipeline(steps).set_output(transform="pandas")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Nothing here imports matplotlib at module level, so that ``import skae`` stays l
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -78,10 +79,22 @@ def find_feature_names(X: Any, estimator: Any) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
+def literal(text: Any, *, keep_math: bool = False) -> str:
+    """Return text that is drawn as it is, dollars too; or mathtext that is valid."""
+    text = str(text)
+    if keep_math:
+        from matplotlib.mathtext import MathTextParser
+
+        with contextlib.suppress(ValueError):
+            MathTextParser("path").parse(text)
+            return text
+    return text.replace("$", r"\$")
+
+
 def check_names(
     names: Sequence[Any] | None, n_items: int, item: str = "feature"
 ) -> list[str]:
-    """Return one name for each item ("feature", "channel" or "row")."""
+    """Return one name to draw for each item ("feature", "channel" or "row")."""
     if names is None:
         prefix = "x" if item == "feature" else f"{item} "
         return [f"{prefix}{index}" for index in range(n_items)]
@@ -91,7 +104,7 @@ def check_names(
             f"{parameter} has {len(names)} names, but there are {n_items} {item}s. "
             f"Pass one name for each {item}."
         )
-    return [str(name) for name in names]
+    return [literal(name) for name in names]
 
 
 def to_row_shape(

@@ -113,7 +113,8 @@ class LatentSpaceDisplay:
             common.check_same_rows(y, len(codes), "y", "codes")
             y = column_or_1d(np.asarray(y))
         names = self.axis_names or ["latent 0", "latent 1"][: codes.shape[1]]
-        y_name = str(getattr(self.y, "name", None) or "y")
+        names = [common.literal(name, keep_math=True) for name in names]
+        y_name = common.literal(getattr(self.y, "name", None) or "y")
         has_categories = y is not None and _is_categorical(y)
         has_numbers = y is not None and not has_categories
         groups: Groups = [(None, slice(None), common.BLUE)]
@@ -276,5 +277,6 @@ def _categories(y: NDArray[Any]) -> Groups:
         values = values[frequent]
     is_number = y.dtype.kind == "f"  # whole: see `_is_categorical`
     for value, color in zip(values, common.series_colors(len(values)), strict=True):
-        groups.append((str(int(value) if is_number else value), y == value, color))
+        name = common.literal(int(value) if is_number else value)
+        groups.append((name, y == value, color))
     return groups

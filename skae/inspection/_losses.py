@@ -123,7 +123,7 @@ class LossCurveDisplay:
             if len(self.history.get(key, ()))
         }
         ax = common.axes_or_new(ax, (6.0, 4.0))
-        prefix = "" if name is None else f"{name}: "
+        prefix = common.literal("" if name is None else f"{name}: ", keep_math=True)
         lines: dict[str, Line2D] = {}
         for key, values in losses.items():
             label, own_color, linestyle = CURVES[key]

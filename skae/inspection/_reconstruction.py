@@ -258,7 +258,7 @@ class ReconstructionDisplay:
         # From here on every row is (n_timesteps, n_channels).
         rows = {name: part.reshape(*part.shape[:2], -1) for name, part in rows.items()}
         n_samples, n_steps, n_channels = rows["input"].shape
-        names, channels = None, [self.value_name]
+        names, channels = None, [common.literal(self.value_name, keep_math=True)]
         if flat and self.feature_names is not None and n_steps <= MAX_NAMED_FEATURES:
             names = common.check_names(self.feature_names, n_steps)
         if n_channels > 1:
@@ -317,8 +317,12 @@ class ReconstructionDisplay:
             axes[0].figure.legend(handles, labels, frameon=False, **place)
         else:
             axes[0].legend(loc="best", frameon=False)
-        for panel, title in zip(by_channel[0], self.titles or (), strict=False):
+        for panel, title in zip(by_channel[0], self._drawn_titles(), strict=False):
             panel.set_title(title, fontsize="medium")
+
+    def _drawn_titles(self) -> list[str]:
+        """Return the titles, dollars as they are where they are no mathtext."""
+        return [common.literal(title, keep_math=True) for title in self.titles or ()]
 
     def _draw_images(self, ax: Any, rows: Rows, *, with_error: bool) -> None:
         """Draw each row as pictures side by side, and the error as a heat map."""
@@ -345,7 +349,7 @@ class ReconstructionDisplay:
                 self.images_[name].append(image)
                 panel.set(xticks=[], yticks=[])
             self.axes_[0, column].set_title(name, fontsize="medium")
-        for panel, title in zip(self.axes_[:, 0], self.titles or (), strict=False):
+        for panel, title in zip(self.axes_[:, 0], self._drawn_titles(), strict=False):
             lines = [textwrap.fill(line, 22) for line in title.splitlines()]
             panel.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center")
         if with_error:

@@ -12,7 +12,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae._cli._search import (
     LATENT_DIMS,
-    THRESHOLDS,
     PCAReconstruction,
     contenders,
     latent_dims,
@@ -32,25 +31,16 @@ def test_wide_tables_are_searched_over_all_widths():
     assert latent_dims(140, 1000) == list(LATENT_DIMS)
 
 
-def all_contenders(widths, rules):
-    return contenders(widths, rules, epochs=1, memory=None, seed=0)
-
-
 @pytest.mark.parametrize("widths", [[1], [1, 2, 3], [2, 4, 8, 16]])
 def test_every_contender_has_as_many_candidates(widths):
-    for _, detector, grid in all_contenders(widths, THRESHOLDS):
-        assert prod(map(len, grid.values())) == len(widths) * len(THRESHOLDS)
+    for _, detector, grid in contenders(widths, epochs=1, seed=0):
+        assert prod(map(len, grid.values())) == len(widths)
         assert set(grid) <= set(detector.get_params())
 
 
 def test_the_forest_is_searched_with_its_defaults_among_the_candidates():
-    _, _, grid = all_contenders([1], [None])[2]
-    assert grid == {"max_features": (1.0,), "contamination": ("auto",)}
-
-
-def test_without_thresholds_only_the_width_is_searched():
-    _, _, grid = all_contenders([2, 4], ())[0]
-    assert grid == {"latent_dim": [2, 4]}
+    _, _, grid = contenders([1], epochs=1, seed=0)[2]
+    assert grid == {"max_features": (1.0,)}
 
 
 @pytest.mark.draws_globally("scikit-learn's checks shuffle with numpy.random")

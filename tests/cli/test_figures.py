@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from skae._cli._run import share_an_axis, typical_rows
+from skae._cli._report import share_an_axis, typical_rows
+from skae._cli._search import encoder
 
 ERRORS = npst.arrays(float, st.integers(2, 20), elements=st.floats(0, 10))
 
@@ -30,12 +31,14 @@ def test_without_labels_the_extremes_are_drawn(errors):
     assert errors[abnormal] == errors.max()
 
 
+def shared(X):
+    return share_an_axis(encoder(X).fit(X), X[:2])
+
+
 def test_columns_of_different_units_do_not_share_an_axis():
     rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(50, 6)))
-    assert share_an_axis(X, X[:2])
-    assert share_an_axis(X * 0, X[:2] * 0)
-    apart = X * [1, 1, 1, 1000, 1000, 1000]
-    assert not share_an_axis(apart, apart[:2])
-    shifted = X + [0, 0, 0, 0, 0, 5000]
-    assert not share_an_axis(shifted, shifted[:2])
+    X = pd.DataFrame(rng.normal(size=(50, 6)), columns=list("abcdef"))
+    assert shared(X)
+    assert shared(X * 0)
+    assert not shared(X * [1, 1, 1, 1000, 1000, 1000])
+    assert not shared(X + [0, 0, 0, 0, 0, 5000])

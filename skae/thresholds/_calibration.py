@@ -234,9 +234,8 @@ def kept_for(
             "use the rows of fit."
         )
     source = source_of(rule, threshold_on, has_folds="out_of_fold" in kept)
-    new_labels = needs_labels(rule) and all(
-        one.outlier is None for one in kept.values()
-    )
+    has_labels = any(one.outlier is not None for one in kept.values())
+    new_labels = needs_labels(rule) and not has_labels and threshold_on != "train"
     must_be_new = getattr(rule, "needs_held_out", False) or new_labels
     if source not in kept and threshold_on == "auto" and not must_be_new:
         source = "train"

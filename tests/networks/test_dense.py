@@ -235,20 +235,14 @@ def test_a_linear_network_begins_where_pca_is():
 def test_training_continues_from_the_svd():
     X = np.random.default_rng(0).normal(size=(100, 6)) * np.arange(1, 7)
     network = DenseNetwork((), initial_weights="svd")
+    options = {"learning_rate": 1e-6, "random_state": 0, "validation_fraction": None}
     begun, trained = (
-        AutoencoderTransformer(
-            2, network=network, epochs=epochs, learning_rate=1e-6, random_state=0
-        ).fit(X)
-        for epochs in (1, 2)
+        AutoencoderTransformer(2, network=network, epochs=n, **options).fit(X)
+        for n in (1, 2)
     )
-    expected = (
-        1 - PCA(2).fit(begun.scaler_.transform(X)).explained_variance_ratio_.sum()
-    )
+    kept = PCA(2).fit(begun.scaler_.transform(X)).explained_variance_ratio_.sum()
     for one in (begun, trained):
-        assert one.history_["loss"][0] == pytest.approx(expected, rel=1e-3)
-    with pytest.raises(
-        ValueError, match="initial_weights='svd' is for linear networks"
-    ):
-        AutoencoderTransformer(
-            2, network=DenseNetwork((5,), initial_weights="svd")
-        ).fit(X)
+        assert one.history_["loss"][0] == pytest.approx(1 - kept, rel=1e-3)
+    network = DenseNetwork((5,), initial_weights="svd")
+    with pytest.raises(ValueError, match="initial_weights='svd' is for linear netw"):
+        AutoencoderTransformer(2, network=network).fit(X)

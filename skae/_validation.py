@@ -86,6 +86,16 @@ def check_sample_weight(sample_weight: ArrayLike, X: Any) -> np.ndarray:
     return weights
 
 
+def check_dense(X: Any) -> None:
+    """Raise a TypeError where X is sparse, with more words than scikit-learn's."""
+    if hasattr(X, "toarray"):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required: a network "
+            "reconstructs every value, zeros included. Use X.toarray(), or make it "
+            "dense where it comes from, as OneHotEncoder(sparse_output=False) does."
+        )
+
+
 def check_parameters(described: Any) -> None:
     """Raise where a network, corruption or rule has an impossible parameter."""
     # scikit-learn skips the checks of nested objects while an estimator fits.

@@ -23,6 +23,7 @@ from skae._series._windows import Stream, Windows, pieces_of, times_of
 from skae._validation import (
     Interval,
     StrOptions,
+    check_dense,
     check_is_fitted,
     check_parameters,
     fit_context,
@@ -516,6 +517,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         self, X: Any, *, reset: bool = False, min_samples: int = 1
     ) -> tuple[NDArray, NDArray | None]:
         """Return time steps as a float array, and their times, where X has some."""
+        check_dense(X)
         times = times_of(X.index) if hasattr(X, "iloc") else None
         if hasattr(X, "iloc") and X.ndim == 1:
             X = X.to_frame()

@@ -127,11 +127,13 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     numbers.
 
     With ``threshold_on="auto"`` or "validation", the rule sees the errors of the last
-    fifth of time, or of as much as it needs, whose windows do not train. With "cv" it
-    sees each step's error by one of five more detectors, trained on the windows that do
-    not touch the same fifth of time; with "train" the errors of the steps that trained,
-    which are too small. Neighbouring errors are alike: promised shares hold less
-    exactly than for independent rows, and not for a series that drifts.
+    fifth, or of as much as it needs, of each of up to five equal parts of time; windows
+    that touch it do not train. There are fewer parts where that would be less than two
+    windows. With "cv" it sees each step's error by one of five more detectors, trained
+    on the windows that do not touch the same fifth of time; with "train" the errors of
+    the steps that trained, which are too small. Neighbouring errors are alike: promised
+    shares hold less exactly than for independent rows, and not for a series that
+    drifts.
 
     Examples
     --------
@@ -231,20 +233,18 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
             self.width_ = self._check_width(len(rows), pieces)
             windows = Windows.of(rows, pieces, self.width_, self.step, is_normal)
             blocks = windows.blocks(source, rule)
-            without = [windows.without(block) for block in blocks]
-            whole = without[0] if source == "validation" else windows
-            self.detector_ = clone(detector).fit(whole.that_train())
-            judges = [self.detector_]
+            held = blocks if source == "validation" else []
+            training = functools.reduce(Windows.without, held, windows).that_train()
+            self.detector_ = clone(detector).fit(training)
+            judges = [self.detector_] * len(blocks)
             if source == "cv":
-                judges = [clone(detector).fit(one.that_train()) for one in without]
+                others = (windows.without(block).that_train() for block in blocks)
+                judges = [clone(detector).fit(one) for one in others]
+            judged = list(zip(judges, blocks, strict=True))
             # Outliers train nothing: where a part is held out, all of them are seen.
-            shown = blocks if source == "cv" else [slice(None)]
-            seen = [
-                self._judged(windows, judge, block, where if outliers else None)
-                for judge, block, where in zip(judges, blocks, shown, strict=True)
-            ]
-            joined = functools.reduce(Calibration.followed_by, seen)
-            self._set_threshold(rule, replace(joined, held_out=source != "train"))
+            shown = judged if source == "cv" else [(self.detector_, slice(None))]
+            seen = self._seen(windows, judged, shown if outliers else [])
+            self._set_threshold(rule, replace(seen, held_out=source != "train"))
             self._source = source
             self._remember(Stream(rows, is_normal, times, len(rows)), pieces[-1])
         return self
@@ -289,8 +289,8 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
                 self.detector_ = detector.partial_fit(windows.that_train())
             windows = self._windows_of(stream)
             new = slice(n_known, len(stream.rows))
-            shown = new if needs_labels(rule) else None
-            seen = self._judged(windows, self.detector_, new, shown)
+            judged = [(self.detector_, new)]
+            seen = self._seen(windows, judged, judged if needs_labels(rule) else [])
             earlier = getattr(self, "_calibration", None)
             if earlier is not None and earlier.held_out:
                 seen = earlier.followed_by(seen)
@@ -348,10 +348,8 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
                 check_outliers_known(rule, y, ~is_normal)
             pieces = pieces_of(len(rows), groups, times)
             windows = Windows.of(rows, pieces, self.width_, self.step, is_normal)
-            shown = slice(None)
-            seen = self._judged(
-                windows, self.detector_, shown, shown if outliers else None
-            )
+            judged = [(self.detector_, slice(None))]
+            seen = self._seen(windows, judged, judged if outliers else [])
         self._set_threshold(rule, seen)
         return self
 
@@ -594,21 +592,30 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         pieces = pieces_of(len(rows), None, times)
         return Windows.of(rows, pieces, self.width_, self.step, stream.is_normal)
 
-    def _judged(
-        self, windows: Windows, judge: Any, block: slice, shown: slice | None
+    def _seen(
+        self,
+        windows: Windows,
+        judged: list[tuple[Any, slice]],
+        shown: list[tuple[Any, slice]],
     ) -> Calibration:
-        """Return a detector's errors of normal steps of a block, of outliers shown."""
-        parts = self._parts_by(judge)
-        # By windows of normal steps: with outliers beside them, errors are larger.
-        kept = windows.touch(block) & windows.are_normal
-        means, count = windows.means(parts, kept)
-        seen = Calibration(means[block][count[block] > 0].sum(axis=1))
-        if shown is None:
+        """Return detectors' errors of normal steps of blocks, of outliers of others."""
+        found = []
+        for judge, block in judged:
+            # By windows of normal steps: with outliers beside them, errors are larger.
+            kept = windows.touch(block) & windows.are_normal
+            means, count = windows.means(self._parts_by(judge), kept)
+            found.append(means[block][count[block] > 0].sum(axis=1))
+        seen = Calibration(np.concatenate(found))
+        if not shown:
             return seen
-        means, _ = windows.means(parts, windows.touch(shown))
-        errors = means[shown][windows.are_outliers[shown]].sum(axis=1)
+        found, n_normal = [], 0
+        for judge, block in shown:
+            means, _ = windows.means(self._parts_by(judge), windows.touch(block))
+            found.append(means[block][windows.are_outliers[block]].sum(axis=1))
+            n_normal += windows.are_covered[block].sum()
+        errors = np.concatenate(found)
         # Each counts by the part of the normal steps that is seen.
-        share = len(seen.errors) / max(1, windows.are_covered[shown].sum())
+        share = len(seen.errors) / max(1, n_normal)
         return seen.with_outliers(errors, np.full(len(errors), share))
 
     def _set_threshold(self, rule: Any, seen: Calibration) -> None:

@@ -141,7 +141,10 @@ class Windows:
             edges = np.arange(N_FOLDS + 1) * n // N_FOLDS
             return [slice(*pair) for pair in pairwise(edges.tolist())]
         n_held = max(round(HELD_FRACTION * n_covered), needed)
-        return [slice(int(np.flatnonzero(covered)[-n_held]), n)]
+        n_parts = int(np.clip(n_held // (2 * self.width), 1, N_FOLDS))
+        parts = np.array_split(np.flatnonzero(covered), n_parts)
+        each = -(-n_held // n_parts)
+        return [slice(int(part[-each:][0]), int(part[-1]) + 1) for part in parts]
 
     @property
     def are_outliers(self) -> NDArray[np.bool_]:

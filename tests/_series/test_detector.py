@@ -227,10 +227,23 @@ def test_windows_that_touch_outliers_do_not_train(X):
 
 
 class TestThreshold:
-    def test_the_last_fifth_of_time_is_held_out(self, X):
-        detector = sliding().fit(X)
-        kept = sliding(small(threshold_on="train")).fit(X[:240])
-        errors = -kept.score_samples(X)[240:]
+    @pytest.mark.parametrize(
+        ("n", "blocks"),
+        [
+            (100, [range(80, 100)]),  # of less than two windows, there would be two
+            (300, [range(80, 100), range(180, 200), range(280, 300)]),
+        ],
+    )
+    def test_the_last_fifth_of_each_part_of_time_is_held_out(self, X, n, blocks):
+        detector = sliding().fit(X[:n])
+        held = [step for block in blocks for step in block]
+        starts = [i for i in range(n - 7) if not {*range(i, i + 8)} & {*held}]
+        alone = small(random_state=0, threshold=0.0)
+        alone.fit(np.stack([X[i : i + 8] for i in starts]))
+        np.testing.assert_array_equal(
+            alone.train_errors_, detector.detector_.train_errors_
+        )
+        errors = -detector.score_samples(X[:n])[held]
         np.testing.assert_allclose(detector.calibration_errors_, errors, rtol=1e-9)
         assert detector.threshold_ == pytest.approx(np.quantile(errors, 0.9), rel=0.05)
 

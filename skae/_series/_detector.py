@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -28,6 +27,7 @@ from skae._validation import (
     check_parameters,
     fit_context,
     normal_rows,
+    unchanged_by_failure,
 )
 from skae.thresholds import FixedThreshold, as_threshold_rule
 from skae.thresholds._base import check_outliers_known
@@ -40,7 +40,7 @@ from skae.thresholds._calibration import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Self
 
     import pandas as pd
@@ -222,7 +222,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
             Where too few windows can be cut, or the rule needs more steps, or outliers
             that y does not name.
         """
-        with _unchanged_by_failure(self):
+        with unchanged_by_failure(self):
             detector, rule, source = self._check_detector()
             rows, times = self._check_X(X, reset=True, min_samples=2)
             is_normal = normal_rows(y, rows, "y", at_least=2)
@@ -270,7 +270,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         -------
         self : object
         """
-        with _unchanged_by_failure(self):
+        with unchanged_by_failure(self):
             detector, rule, _ = self._check_detector()
             is_first = not hasattr(self, "_stream")
             rows, times = self._check_X(X, reset=is_first)
@@ -364,7 +364,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X, y, groups : array-like
-            What ``fit`` takes.
+            As in ``fit``.
 
         Returns
         -------
@@ -400,7 +400,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         -------
         scores : float64 ndarray of shape (n_timesteps,)
         """
-        return -self.feature_errors(X, groups).sum(axis=1)
+        return -self._over_windows(self._errors_by, X, groups, 1)[:, 0]
 
     def decision_function(
         self, X: ArrayLike, groups: ArrayLike | None = None
@@ -573,16 +573,34 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
 
         return parts
 
+    def _errors_by(self, detector: Any) -> Callable[[NDArray], Floats]:
+        """Return the function from windows to what they add, without channels."""
+
+        def errors(windows: NDArray) -> Floats:
+            """Return errors of shape (n_windows, width, 1)."""
+            if self.aggregate == "step":
+                return detector.feature_errors(windows).sum(axis=2, keepdims=True)
+            whole = -detector.score_samples(windows) / self.width_  # faster than parts
+            return np.broadcast_to(whole[:, None, None], (*windows.shape[:2], 1))
+
+        return errors
+
     def _over_windows(
-        self, function: Callable[[Any], Any], X: ArrayLike, groups: ArrayLike | None
+        self,
+        function: Callable[[Any], Any],
+        X: ArrayLike,
+        groups: ArrayLike | None,
+        n_columns: int | None = None,
     ) -> Floats:
         """Return the means over windows of what the detector makes of them."""
         check_is_fitted(self)
         rows, times = self._check_X(X)
         pieces = pieces_of(len(rows), groups, times)
         windows = Windows.of(rows, pieces, self.width_, self.step)
-        means, _ = windows.means(function(self.detector_))
-        found = np.empty_like(means, shape=rows.shape)
+        means, _ = windows.means(
+            function(self.detector_), n_columns=n_columns or rows.shape[1]
+        )
+        found = np.empty_like(means, shape=(len(rows), means.shape[1]))
         found[windows.places[windows.is_real]] = means[windows.is_real]
         return found
 
@@ -603,15 +621,15 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         for judge, block in judged:
             # By windows of normal steps: with outliers beside them, errors are larger.
             kept = windows.touch(block) & windows.are_normal
-            means, count = windows.means(self._parts_by(judge), kept)
-            found.append(means[block][count[block] > 0].sum(axis=1))
+            means, count = windows.means(self._errors_by(judge), kept)
+            found.append(means[block][count[block] > 0][:, 0])
         seen = Calibration(np.concatenate(found))
         if not shown:
             return seen
         found, n_normal = [], 0
         for judge, block in shown:
-            means, _ = windows.means(self._parts_by(judge), windows.touch(block))
-            found.append(means[block][windows.are_outliers[block]].sum(axis=1))
+            means, _ = windows.means(self._errors_by(judge), windows.touch(block))
+            found.append(means[block][windows.are_outliers[block]][:, 0])
             n_normal += windows.are_covered[block].sum()
         errors = np.concatenate(found)
         # Each counts by the part of the normal steps that is seen.
@@ -631,15 +649,3 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         """Keep the end of the last piece, on which a stream goes on."""
         self._stream = stream.part(last[max(0, len(last) - self.width_ + 1) :])
         self.buffer_ = self._stream.rows
-
-
-@contextmanager
-def _unchanged_by_failure(estimator: Any) -> Iterator[None]:
-    """Give an estimator its attributes back where what is done to it fails."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

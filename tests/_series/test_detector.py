@@ -108,7 +108,7 @@ def test_the_score_is_the_mean_over_the_windows_that_hold_a_step(X, step, aggreg
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
     parts = fitted.feature_errors(X[100:145])
     assert parts.shape == (45, 2)
-    np.testing.assert_array_equal(-parts.sum(axis=1), scores)
+    np.testing.assert_allclose(-parts.sum(axis=1), scores, rtol=1e-12)
 
 
 @pytest.mark.parametrize("aggregate", ["window", "step"])

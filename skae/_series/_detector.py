@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 # Of a series with fewer time steps than so many widths, no windows are cut.
 _FEWEST_WIDTHS = 3
-# Errors of equal windows differ by less, as a share of them.
-_ROUNDING = 1e-10
 # Errors that partial_fit keeps, the latest ones.
 _MOST_KEPT = 10_000
 
@@ -640,9 +638,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         """Fit the rule to errors of steps."""
         self._calibration = seen
         self.threshold_rule_, self.calibration_errors_ = seen.fit(clone(rule))
-        threshold = float(self.threshold_rule_.threshold_)
-        # A step whose error it is may have another last digit in another block.
-        self.threshold_ = threshold + abs(threshold) * _ROUNDING
+        self.threshold_ = float(self.threshold_rule_.threshold_)
         self.offset_ = -self.threshold_
 
     def _remember(self, stream: Stream, last: NDArray) -> None:

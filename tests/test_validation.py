@@ -118,6 +118,7 @@ def test_weights_must_not_all_be_zero():
         check_sample_weight(np.zeros(3), np.zeros(3))
 
 
+@pytest.mark.parametrize(
     "cls",
     [
         AutoencoderTransformer,

@@ -33,6 +33,7 @@ from skae._validation import (
     HasMethods,
     Interval,
     StrOptions,
+    check_dense,
     check_is_fitted,
     check_parameters,
     check_sample_weight,
@@ -198,6 +199,7 @@ class BaseAutoencoder(BaseEstimator):
         unnamed = not reset and not hasattr(self, "feature_names_in_")
         if unnamed and is_checked(X, self.input_shape_, min_samples):
             return cast("NDArray", X)
+        check_dense(X)
         if reset:
             self._allows_nan = self.allow_nan
         else:

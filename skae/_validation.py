@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeVar
 
     from numpy.typing import ArrayLike
@@ -84,6 +85,16 @@ def check_sample_weight(sample_weight: ArrayLike, X: Any) -> np.ndarray:
     if highest < 1 or lowest > _MOST_COPIES or highest > _MOST_OF_ONE:
         weights = weights / highest
     return weights
+
+
+def check_dense(X: Any) -> None:
+    """Raise a TypeError where X is sparse, with more words than scikit-learn's."""
+    if hasattr(X, "toarray"):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required: a network "
+            "reconstructs every value, zeros included. Use X.toarray(), or make it "
+            "dense where it comes from, as OneHotEncoder(sparse_output=False) does."
+        )
 
 
 def check_parameters(described: Any) -> None:
@@ -154,3 +165,15 @@ def check_is_fitted(estimator: Any) -> None:
     # scikit-learn's function reads all tags of the estimator first, which is slow.
     if not estimator.__sklearn_is_fitted__():
         sklearns_check_is_fitted(estimator)
+
+
+@contextmanager
+def unchanged_by_failure(estimator: Any) -> Iterator[None]:
+    """Give an estimator its attributes back where what is done to it fails."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -5,9 +5,15 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from sklearn.utils.validation import check_array
 
-from skae import AutoencoderTransformer
+from skae import (
+    AutoencoderTransformer,
+    DenoisingRegressor,
+    ReconstructionOutlierDetector,
+    SlidingWindowDetector,
+)
 from skae._validation import check_sample_weight, is_checked
 
 rng = np.random.default_rng(0)
@@ -110,3 +116,18 @@ def test_weights_are_copies_where_they_can_be_counts(weights, copies):
 def test_weights_must_not_all_be_zero():
     with pytest.raises(ValueError, match="at least one non-zero number"):
         check_sample_weight(np.zeros(3), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        AutoencoderTransformer,
+        DenoisingRegressor,
+        ReconstructionOutlierDetector,
+        SlidingWindowDetector,
+    ],
+)
+def test_sparse_rows_are_refused_with_a_reason(cls):
+    X = scipy.sparse.csr_array(np.eye(40))
+    with pytest.raises(TypeError, match=r"every value, zeros included. Use X.toarray"):
+        cls().fit(X, np.eye(40))

@@ -260,4 +260,5 @@ def _pyod_version(makers: dict[str, Maker]) -> tuple[str, ...]:
     return (f"PyOD's networks: {', '.join(versions)}.",)
 
 
-importlib.import_module("detection.heartbeats")
+for _name in ("heartbeats", "series"):
+    importlib.import_module(f"detection.{_name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -23,10 +22,12 @@ from skae._series._windows import Stream, Windows, pieces_of, times_of
 from skae._validation import (
     Interval,
     StrOptions,
+    check_dense,
     check_is_fitted,
     check_parameters,
     fit_context,
     normal_rows,
+    unchanged_by_failure,
 )
 from skae.thresholds import FixedThreshold, as_threshold_rule
 from skae.thresholds._base import check_outliers_known
@@ -39,7 +40,7 @@ from skae.thresholds._calibration import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Self
 
     import pandas as pd
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 # Of a series with fewer time steps than so many widths, no windows are cut.
 _FEWEST_WIDTHS = 3
-# Errors of equal windows differ by less, as a share of them.
-_ROUNDING = 1e-10
 # Errors that partial_fit keeps, the latest ones.
 _MOST_KEPT = 10_000
 
@@ -126,11 +125,13 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     numbers.
 
     With ``threshold_on="auto"`` or "validation", the rule sees the errors of the last
-    fifth of time, or of as much as it needs, whose windows do not train. With "cv" it
-    sees each step's error by one of five more detectors, trained on the windows that do
-    not touch the same fifth of time; with "train" the errors of the steps that trained,
-    which are too small. Neighbouring errors are alike: promised shares hold less
-    exactly than for independent rows, and not for a series that drifts.
+    fifth, or of as much as it needs, of each of up to five equal parts of time; windows
+    that touch it do not train. There are fewer parts where that would be less than two
+    windows. With "cv" it sees each step's error by one of five more detectors, trained
+    on the windows that do not touch the same fifth of time; with "train" the errors of
+    the steps that trained, which are too small. Neighbouring errors are alike: promised
+    shares hold less exactly than for independent rows, and not for a series that
+    drifts.
 
     Examples
     --------
@@ -219,7 +220,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
             Where too few windows can be cut, or the rule needs more steps, or outliers
             that y does not name.
         """
-        with _unchanged_by_failure(self):
+        with unchanged_by_failure(self):
             detector, rule, source = self._check_detector()
             rows, times = self._check_X(X, reset=True, min_samples=2)
             is_normal = normal_rows(y, rows, "y", at_least=2)
@@ -230,20 +231,18 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
             self.width_ = self._check_width(len(rows), pieces)
             windows = Windows.of(rows, pieces, self.width_, self.step, is_normal)
             blocks = windows.blocks(source, rule)
-            without = [windows.without(block) for block in blocks]
-            whole = without[0] if source == "validation" else windows
-            self.detector_ = clone(detector).fit(whole.that_train())
-            judges = [self.detector_]
+            held = blocks if source == "validation" else []
+            training = functools.reduce(Windows.without, held, windows).that_train()
+            self.detector_ = clone(detector).fit(training)
+            judges = [self.detector_] * len(blocks)
             if source == "cv":
-                judges = [clone(detector).fit(one.that_train()) for one in without]
+                others = (windows.without(block).that_train() for block in blocks)
+                judges = [clone(detector).fit(one) for one in others]
+            judged = list(zip(judges, blocks, strict=True))
             # Outliers train nothing: where a part is held out, all of them are seen.
-            shown = blocks if source == "cv" else [slice(None)]
-            seen = [
-                self._judged(windows, judge, block, where if outliers else None)
-                for judge, block, where in zip(judges, blocks, shown, strict=True)
-            ]
-            joined = functools.reduce(Calibration.followed_by, seen)
-            self._set_threshold(rule, replace(joined, held_out=source != "train"))
+            shown = judged if source == "cv" else [(self.detector_, slice(None))]
+            seen = self._seen(windows, judged, shown if outliers else [])
+            self._set_threshold(rule, replace(seen, held_out=source != "train"))
             self._source = source
             self._remember(Stream(rows, is_normal, times, len(rows)), pieces[-1])
         return self
@@ -269,7 +268,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         -------
         self : object
         """
-        with _unchanged_by_failure(self):
+        with unchanged_by_failure(self):
             detector, rule, _ = self._check_detector()
             is_first = not hasattr(self, "_stream")
             rows, times = self._check_X(X, reset=is_first)
@@ -288,8 +287,8 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
                 self.detector_ = detector.partial_fit(windows.that_train())
             windows = self._windows_of(stream)
             new = slice(n_known, len(stream.rows))
-            shown = new if needs_labels(rule) else None
-            seen = self._judged(windows, self.detector_, new, shown)
+            judged = [(self.detector_, new)]
+            seen = self._seen(windows, judged, judged if needs_labels(rule) else [])
             earlier = getattr(self, "_calibration", None)
             if earlier is not None and earlier.held_out:
                 seen = earlier.followed_by(seen)
@@ -347,10 +346,8 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
                 check_outliers_known(rule, y, ~is_normal)
             pieces = pieces_of(len(rows), groups, times)
             windows = Windows.of(rows, pieces, self.width_, self.step, is_normal)
-            shown = slice(None)
-            seen = self._judged(
-                windows, self.detector_, shown, shown if outliers else None
-            )
+            judged = [(self.detector_, slice(None))]
+            seen = self._seen(windows, judged, judged if outliers else [])
         self._set_threshold(rule, seen)
         return self
 
@@ -365,7 +362,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X, y, groups : array-like
-            What ``fit`` takes.
+            As in ``fit``.
 
         Returns
         -------
@@ -401,7 +398,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         -------
         scores : float64 ndarray of shape (n_timesteps,)
         """
-        return -self.feature_errors(X, groups).sum(axis=1)
+        return -self._over_windows(self._errors_by, X, groups, 1)[:, 0]
 
     def decision_function(
         self, X: ArrayLike, groups: ArrayLike | None = None
@@ -516,6 +513,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         self, X: Any, *, reset: bool = False, min_samples: int = 1
     ) -> tuple[NDArray, NDArray | None]:
         """Return time steps as a float array, and their times, where X has some."""
+        check_dense(X)
         times = times_of(X.index) if hasattr(X, "iloc") else None
         if hasattr(X, "iloc") and X.ndim == 1:
             X = X.to_frame()
@@ -573,16 +571,34 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
 
         return parts
 
+    def _errors_by(self, detector: Any) -> Callable[[NDArray], Floats]:
+        """Return the function from windows to what they add, without channels."""
+
+        def errors(windows: NDArray) -> Floats:
+            """Return errors of shape (n_windows, width, 1)."""
+            if self.aggregate == "step":
+                return detector.feature_errors(windows).sum(axis=2, keepdims=True)
+            whole = -detector.score_samples(windows) / self.width_  # faster than parts
+            return np.broadcast_to(whole[:, None, None], (*windows.shape[:2], 1))
+
+        return errors
+
     def _over_windows(
-        self, function: Callable[[Any], Any], X: ArrayLike, groups: ArrayLike | None
+        self,
+        function: Callable[[Any], Any],
+        X: ArrayLike,
+        groups: ArrayLike | None,
+        n_columns: int | None = None,
     ) -> Floats:
         """Return the means over windows of what the detector makes of them."""
         check_is_fitted(self)
         rows, times = self._check_X(X)
         pieces = pieces_of(len(rows), groups, times)
         windows = Windows.of(rows, pieces, self.width_, self.step)
-        means, _ = windows.means(function(self.detector_))
-        found = np.empty_like(means, shape=rows.shape)
+        means, _ = windows.means(
+            function(self.detector_), n_columns=n_columns or rows.shape[1]
+        )
+        found = np.empty_like(means, shape=(len(rows), means.shape[1]))
         found[windows.places[windows.is_real]] = means[windows.is_real]
         return found
 
@@ -592,45 +608,40 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         pieces = pieces_of(len(rows), None, times)
         return Windows.of(rows, pieces, self.width_, self.step, stream.is_normal)
 
-    def _judged(
-        self, windows: Windows, judge: Any, block: slice, shown: slice | None
+    def _seen(
+        self,
+        windows: Windows,
+        judged: list[tuple[Any, slice]],
+        shown: list[tuple[Any, slice]],
     ) -> Calibration:
-        """Return a detector's errors of normal steps of a block, of outliers shown."""
-        parts = self._parts_by(judge)
-        # By windows of normal steps: with outliers beside them, errors are larger.
-        kept = windows.touch(block) & windows.are_normal
-        means, count = windows.means(parts, kept)
-        seen = Calibration(means[block][count[block] > 0].sum(axis=1))
-        if shown is None:
+        """Return detectors' errors of normal steps of blocks, of outliers of others."""
+        found = []
+        for judge, block in judged:
+            # By windows of normal steps: with outliers beside them, errors are larger.
+            kept = windows.touch(block) & windows.are_normal
+            means, count = windows.means(self._errors_by(judge), kept)
+            found.append(means[block][count[block] > 0][:, 0])
+        seen = Calibration(np.concatenate(found))
+        if not shown:
             return seen
-        means, _ = windows.means(parts, windows.touch(shown))
-        errors = means[shown][windows.are_outliers[shown]].sum(axis=1)
+        found, n_normal = [], 0
+        for judge, block in shown:
+            means, _ = windows.means(self._errors_by(judge), windows.touch(block))
+            found.append(means[block][windows.are_outliers[block]][:, 0])
+            n_normal += windows.are_covered[block].sum()
+        errors = np.concatenate(found)
         # Each counts by the part of the normal steps that is seen.
-        share = len(seen.errors) / max(1, windows.are_covered[shown].sum())
+        share = len(seen.errors) / max(1, n_normal)
         return seen.with_outliers(errors, np.full(len(errors), share))
 
     def _set_threshold(self, rule: Any, seen: Calibration) -> None:
         """Fit the rule to errors of steps."""
         self._calibration = seen
         self.threshold_rule_, self.calibration_errors_ = seen.fit(clone(rule))
-        threshold = float(self.threshold_rule_.threshold_)
-        # A step whose error it is may have another last digit in another block.
-        self.threshold_ = threshold + abs(threshold) * _ROUNDING
+        self.threshold_ = float(self.threshold_rule_.threshold_)
         self.offset_ = -self.threshold_
 
     def _remember(self, stream: Stream, last: NDArray) -> None:
         """Keep the end of the last piece, on which a stream goes on."""
         self._stream = stream.part(last[max(0, len(last) - self.width_ + 1) :])
         self.buffer_ = self._stream.rows
-
-
-@contextmanager
-def _unchanged_by_failure(estimator: Any) -> Iterator[None]:
-    """Give an estimator its attributes back where what is done to it fails."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

@@ -141,7 +141,10 @@ class Windows:
             edges = np.arange(N_FOLDS + 1) * n // N_FOLDS
             return [slice(*pair) for pair in pairwise(edges.tolist())]
         n_held = max(round(HELD_FRACTION * n_covered), needed)
-        return [slice(int(np.flatnonzero(covered)[-n_held]), n)]
+        n_parts = int(np.clip(n_held // (2 * self.width), 1, N_FOLDS))
+        parts = np.array_split(np.flatnonzero(covered), n_parts)
+        each = -(-n_held // n_parts)
+        return [slice(int(part[-each:][0]), int(part[-1]) + 1) for part in parts]
 
     @property
     def are_outliers(self) -> NDArray[np.bool_]:
@@ -171,12 +174,16 @@ class Windows:
         return self._cut(starts[:: 1 + len(starts) // most])
 
     def means(
-        self, function: Callable[[NDArray], NDArray], kept: NDArray | None = None
+        self,
+        function: Callable[[NDArray], NDArray],
+        kept: NDArray | None = None,
+        n_columns: int = 1,
     ) -> tuple[Floats, NDArray[np.intp]]:
         """Return the means over windows of a function of them, and their number."""
-        # Of the parts of each step, from a function that returns the windows' shape.
+        # Of each step, from a function that returns (n_windows, width, n_columns).
         starts = self.starts if kept is None else self.starts[kept]
-        total, count = np.zeros(self.rows.shape), np.zeros(len(self.rows), np.intp)
+        n = len(self.rows)
+        total, count = np.zeros((n, n_columns)), np.zeros(n, np.intp)
         size = max(1, _MOST_AT_A_TIME // (self.width * self.rows.shape[1]))
         for first in range(0, len(starts), size):
             some = starts[first : first + size]

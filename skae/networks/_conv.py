@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import isqrt, prod
 from numbers import Integral
 
@@ -11,6 +12,9 @@ from skae._layers._maps import Convolution, Crop, Pool, Repeat, ToMaps, ToRows
 from skae._layers._special import ActivityPenalty
 from skae._validation import Interval, StrOptions
 from skae.networks._base import ACTIVATION, LayeredNetwork, Shape
+
+# Shorter squares are hardly images.
+_SMALLEST_IMAGE = 8
 
 
 class ConvNetwork(LayeredNetwork):
@@ -147,6 +151,8 @@ class ConvNetwork(LayeredNetwork):
         """Return the layers; the code is a map without ``latent_dim``."""
         inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
         _check_ranks(inner_input, inner_output)
+        if self.input_shape is None:
+            _hint_at_images(inner_input)
         if latent_dim is None:
             self._check_same_map(inner_input, inner_output)
         else:
@@ -266,6 +272,27 @@ class ConvNetwork(LayeredNetwork):
     def _stage(self, layer: Layer, is_code: bool) -> list[Layer]:
         """Return a layer with all that follows it, unless it gives the code."""
         return [layer] if is_code else self._followed(layer, self.activation)
+
+
+def _hint_at_images(shape: Shape) -> None:
+    """Warn where rows look like images whose channels are not the last axis."""
+    *lengths, last = shape
+    if len(shape) == 2 and last == lengths[0] >= _SMALLEST_IMAGE:
+        warnings.warn(
+            f"Rows of shape {shape} are read as {last} time steps of {last} channels. "
+            f"If they are images, use ConvNetwork(input_shape={(*shape, 1)}); if they "
+            f"are series, input_shape={shape} says so.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif len(shape) == 3 and lengths[0] in (1, 3, 4) and last == lengths[1] > 4:
+        warnings.warn(
+            f"Rows of shape {shape} are read as (height, width, channels). If channels "
+            "come first, pass np.moveaxis(X, 1, -1); if not, input_shape="
+            f"{shape} says so.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _check_ranks(inner_input: Shape, inner_output: Shape) -> None:

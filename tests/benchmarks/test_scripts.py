@@ -28,7 +28,7 @@ CHOICES = {"choices", "choices-contaminated"}
 WITHOUT_BARS = {"mnist-latent-map", *CHOICES, "codes-as-images", "ecg-lstm", "modes"}
 WITHOUT_BARS |= {"score-in-keras", "curves"}
 OVER_TABLES = {"normals", "contaminated", *CHOICES}
-WITH_PICTURE = {*SCRIPTS["tutorials"].JOBS, "curves", "images", *OVER_TABLES}
+WITH_PICTURE = {*SCRIPTS["tutorials"].JOBS, "curves", "images", "series", *OVER_TABLES}
 MAX_PICTURE_BYTES = 150_000
 MAX_PAGE_LINES = 300
 # Jobs that measure more than their committed results, which are still to be replaced.

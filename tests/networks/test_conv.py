@@ -257,3 +257,22 @@ def test_filters_that_are_none_raise():
 def test_impossible_parameters_raise(params):
     with pytest.raises(InvalidParameterError, match=next(iter(params))):
         check_parameters(ConvNetwork(**params))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((12, 12), r"12 time steps of 12 channels.*input_shape=\(12, 12, 1\)"),
+        ((3, 9, 9), r"\(height, width, channels\).*np.moveaxis\(X, 1, -1\)"),
+        ((1, 6, 6), r"\(height, width, channels\).*input_shape=\(1, 6, 6\) says so"),
+    ],
+)
+def test_images_without_channels_at_the_end_are_hinted_at(shape, message):
+    with pytest.warns(UserWarning, match=message):
+        ConvNetwork((4,)).layers(shape, shape, 2)
+    ConvNetwork((4,), input_shape=shape).layers(shape, shape, 2)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (12, 3), (9, 9, 3), (9, 9, 1), (3, 9, 4)])
+def test_other_rows_are_read_without_a_hint(shape):
+    ConvNetwork((4,)).layers(shape, shape, 2)

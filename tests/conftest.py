@@ -28,6 +28,9 @@ SLOW = (
     "cli/test_main.py::"
     "test_a_process_without_tensorflow_says_nothing_but_report_and_progress",
     "cli/test_main.py::test_the_tutorials_file_is_understood",
+    "cli/test_results.py::"
+    "test_sigterm_and_a_closed_pipe_leave_neither_traces_nor_halves",
+    "cli/test_results.py::test_an_ascii_terminal_and_control_characters",
     "datasets/test_heartbeats.py::"
     "test_the_defaults_are_too_hard_for_pca_and_isolation_forest",
     "networks/test_subclasses.py",

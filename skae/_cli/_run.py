@@ -319,8 +319,7 @@ CAPTION = (
     "Outliers are the positive class of average precision, F1, precision and recall. "
     "Thresholds were learned from rows that were held out in the search. fit s: one "
     "fit of the chosen candidate on the normal training rows. ms/row: predict on all "
-    "test rows at once, per row. * best of the column. One split: small differences "
-    "may be chance."
+    "test rows at once, per row. One split: small differences may be chance."
 )
 
 
@@ -330,6 +329,7 @@ def describe_comparison(compared: pd.DataFrame, table: Table, y_test: Labels) ->
     caption = _wrapped(
         f"On {len(y_test)} test rows, {n_outliers} of them outliers: {table.outliers}. "
         + CAPTION
+        + " * best of the column."
     )
     return f"\n{format_table(compared)}\n\n{caption}\n\n{_wrapped(verdict(compared))}"
 

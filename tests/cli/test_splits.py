@@ -136,6 +136,13 @@ def test_the_options_of_order(tmp_path, load_file, frame):
     assert uses["group"] == ["series"]
     assert table.X.shape[1] == 9
     assert set(table.groups) == {0, 1}
+    back = [*range(20), 18, *range(20, 199)]  # as where clocks are put back
+    late = pd.date_range("2024-01-01", periods=199, freq="h")[back]
+    pd.DataFrame({"when": late, "v": np.arange(200) % 7}).to_csv(path, index=False)
+    table, uses = load_file(path)
+    assert uses["time"] == ["when"]
+    assert table.carried["when"].is_monotonic_increasing
+    assert "Rows were sorted by 'when'." in table.notes
     mixed = np.random.default_rng(0).permutation(40)
     frame.assign(when=times[mixed]).to_csv(path, index=False)
     table, uses = load_file(path)

@@ -54,7 +54,7 @@ _MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
 
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
-    labels = column_or_1d(y, input_name=name)
+    labels = column_or_1d(y)
     valid = (labels == 1) | (labels == -1)
     # True equals 1: an array of booleans would pass where it holds no False.
     if labels.dtype != bool and valid.all():

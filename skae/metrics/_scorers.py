@@ -179,7 +179,7 @@ def _ranking(
     """Return a metric of scikit-learn's with outliers as the positive class."""
     check_consistent_length(y_true, score_samples, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
-    scores = column_or_1d(score_samples, input_name="score_samples")
+    scores = column_or_1d(score_samples)
     weights = _check_weights(sample_weight, y_true)
     present = y_true if weights is None else y_true[weights > 0]
     if (present == present[0]).all():

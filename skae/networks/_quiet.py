@@ -96,13 +96,13 @@ def without_chatter() -> Iterator[None]:
         try:
             held = stack.enter_context(tempfile.TemporaryFile())
             real = stack.enter_context(os.fdopen(os.dup(2), "wb"))
+            _flush_stderr()
+            os.dup2(held.fileno(), 2)
         except OSError:  # no standard error, or no place to hold it
             held = None
         if held is None:
             yield
             return
-        _flush_stderr()
-        os.dup2(held.fileno(), 2)
         failed = True
         try:
             yield

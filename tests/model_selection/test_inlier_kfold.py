@@ -200,7 +200,7 @@ class TestSearchesWithInlierKFold:
         )
         with sklearn.config_context(enable_metadata_routing=True):
             scores = cross_val_score(
-                ToyDetector(1), X, y, scoring=outlier_roc_auc, cv=splitter
+                ToyDetector(1), X, y, scoring=outlier_roc_auc, cv=splitter, params={}
             )
         assert scores.min() > 0.5
 

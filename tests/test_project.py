@@ -1,7 +1,6 @@
 """What the repository says of itself: versions, extras, targets and workflows."""
 
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 

@@ -45,6 +45,7 @@ from skae.networks._keras import as_network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     import keras
     import pandas as pd
@@ -111,7 +112,7 @@ class BaseAutoencoder(BaseEstimator):
 
     # ------------------------------------------------------------ parameters
 
-    def set_params(self, **params: Any) -> BaseAutoencoder:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator, nested ones included.
 
         A nested name on a parameter that is None (``network__hidden_units``) first puts

@@ -151,7 +151,7 @@ def make_heartbeats(
     noise: float = 0.025,
     random_state: int | np.random.RandomState | np.random.Generator | None = None,
     return_kinds: bool = False,
-) -> tuple[Floats, NDArray[np.int64]] | tuple[Floats, NDArray[np.int64], NDArray[Any]]:
+) -> tuple[Floats, NDArray[np.int64], *tuple[NDArray[Any], ...]]:
     r"""Generate heartbeats of an electrocardiogram, some of them abnormal.
 
     Every row is one beat, cut out around its R wave. Normal beats differ in heart

@@ -51,8 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse_arguments(argv)
     try:
         # Now, so that --help and bad arguments answer at once.
-        from skae._cli import _run
-
+        try:
+            from skae._cli import _run
+        except ModuleNotFoundError as exc:
+            advice = f"is not installed. Install it: pip install {exc.name}"
+            print(f"skae: error: the package {exc.name} {advice}", file=sys.stderr)
+            return 2
         try:
             _run.run(_run.load(options), functools.partial(print, flush=True), options)
         except _run.InputError as exc:

@@ -74,6 +74,9 @@ def _can_sample(estimator: BaseAutoencoder) -> bool:
 class BaseAutoencoder(BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
+    _doc_link_module = "skae"  # scikit-learn's site has no pages of these
+    _doc_link_template = ""
+
     # The objects for which None stands, by parameter.
     _defaults: ClassVar[dict[str, Any]] = {"network": DenseNetwork}
     # Whether entries may be missing, as the last ``fit`` found ``allow_nan``.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeVar
 
     from numpy.typing import ArrayLike
@@ -50,6 +51,18 @@ FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
 _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
 # Copies of every row, and of one row, that weights may stand for.
 _MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
+
+
+@contextmanager
+def needs(package: str, purpose: str, advice: str = "") -> Iterator[None]:
+    """Say which package is missing, and how to get it, where the block imports it."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise ImportError(
+            f"{purpose} needs the package {package}, but the module {exc.name!r} is "
+            f"not installed. Install it: pip install {package}{advice}"
+        ) from exc
 
 
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:

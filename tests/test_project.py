@@ -69,3 +69,14 @@ def test_workflows_call_targets_that_exist(target):
     text = (ROOT / "Makefile").read_text("utf-8")
     assert re.search(rf"^{re.escape(target)}:", text, re.MULTILINE)
     assert re.search(rf"^\.PHONY:.*\b{re.escape(target)}\b", text, re.MULTILINE)
+
+
+def test_html_of_estimators_does_not_lead_to_scikit_learns_site():
+    described = [getattr(skae, name) for name in skae.__all__]
+    classes = [one for one in described if hasattr(one, "_get_doc_link")]
+    assert len(classes) > 15
+    for one in classes:
+        assert one._doc_link_module == "skae"
+        assert "scikit-learn.org" not in one._doc_link_template
+    assert skae.ReconstructionOutlierDetector()._get_doc_link() == ""
+    assert skae.thresholds.MeanStd()._get_doc_link() == ""

@@ -120,7 +120,9 @@ def test_an_editor_completes_public_names(package):
 @pytest.mark.parametrize("name", ["ReconstructionOutlierDetector", "DenseNetwork"])
 def test_an_editor_shows_parameters(name):
     jedi = pytest.importorskip("jedi")
-    script = jedi.Script(f"from skae import {name}\n{name}(", project=jedi.Project(ROOT))
+    script = jedi.Script(
+        f"from skae import {name}\n{name}(", project=jedi.Project(ROOT)
+    )
     (shown,) = script.get_signatures()
     expected = list(inspect.signature(getattr(skae, name)).parameters)
     assert [one.name for one in shown.params if one.name != "*"] == expected

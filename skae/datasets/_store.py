@@ -17,6 +17,8 @@ import numpy as np
 from numpy.lib import format as npy
 from sklearn.utils import Bunch
 
+from skae._validation import needs
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -161,7 +163,8 @@ def _download(data_set: DataSet, home: Path) -> Arrays:
 
 def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
     """Return the arrays of a source, or raise an OSError that says what failed."""
-    import pooch
+    with needs("pooch", "Downloading a data set"):
+        import pooch
 
     fetcher = pooch.create(
         folder, source.base_url, registry=source.files, retry_if_failed=N_TRIES - 1

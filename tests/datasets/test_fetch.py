@@ -296,7 +296,9 @@ def test_an_archive_that_unpacks_to_much_more_is_not_unpacked(
     """Each of a few hundred kilobytes."""
     much = bytes(1 << 27)
     host.files = {
-        "ECG5000.zip": zip_file(zipfile.ZIP_DEFLATED, ECG5000_TRAIN=b"", ECG5000_TEST=much),
+        "ECG5000.zip": zip_file(
+            zipfile.ZIP_DEFLATED, ECG5000_TRAIN=b"", ECG5000_TEST=much
+        ),
         IDX_FILES[0]: gzip.compress(much, compresslevel=1),
         "mnist.npz": zip_file(zipfile.ZIP_DEFLATED, x_train=much),
     }

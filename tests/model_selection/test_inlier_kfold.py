@@ -199,7 +199,9 @@ class TestSearchesWithInlierKFold:
         search = GridSearchCV(
             ToyDetector(),
             {"latent_dim": [1, 2]},
-            scoring=dict(f1=outlier_f1, ap=outlier_average_precision, auc=outlier_roc_auc),
+            scoring=dict(
+                f1=outlier_f1, ap=outlier_average_precision, auc=outlier_roc_auc
+            ),
             refit=False,
             cv=InlierKFold(3),
             return_train_score=True,

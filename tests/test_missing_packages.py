@@ -51,7 +51,7 @@ def test_what_needs_no_package_works_and_the_rest_names_it(tmp_path):
         recurrent = skae.RecurrentNetwork((2,))
         series = X.reshape(60, 6, 1)
         calls = [
-            lambda: skae.DenoisingRegressor(network=recurrent, **quick).fit(series, series),
+            lambda: skae.AutoencoderTransformer(network=recurrent, **quick).fit(series),
             lambda: skae.AutoencoderTransformer(engine="keras", **quick).fit(X),
             lambda: skae.AutoencoderTransformer(optimizer="lion", **quick).fit(X),
             detector.to_keras,

@@ -195,7 +195,6 @@ def _lacks(kind: str, rows: np.ndarray, weights: np.ndarray | None) -> bool:
     """Return whether there are no such rows, of a weight above 0, and warn then."""
     if (rows if weights is None else rows & (weights > 0)).any():
         return False
-    # One text at one place: Python shows it once, however many folds a search has.
     warnings.warn(
         f"y_true holds no {kind}, so that scores of outliers are nan. Training folds "
         "of InlierKFold hold no outliers: pass return_train_score=False to the search. "

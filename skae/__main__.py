@@ -97,8 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         # Now, so that --help and bad arguments answer at once.
-        from skae._cli import _run
-
+        try:
+            from skae._cli import _run
+        except ModuleNotFoundError as exc:
+            advice = f"is not installed. Install it: pip install {exc.name}"
+            print(f"skae: error: the package {exc.name} {advice}", file=sys.stderr)
+            return 2
         try:
             with _stopped_by_sigterm():
                 if options.model is not None:

@@ -46,6 +46,7 @@ from skae.networks._keras import as_network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     import keras
     import pandas as pd
@@ -73,6 +74,9 @@ def _can_sample(estimator: BaseAutoencoder) -> bool:
 
 class BaseAutoencoder(BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
+
+    _doc_link_module = "skae"  # scikit-learn's site has no pages of these
+    _doc_link_template = ""
 
     # The objects for which None stands, by parameter.
     _defaults: ClassVar[dict[str, Any]] = {"network": DenseNetwork}
@@ -112,7 +116,7 @@ class BaseAutoencoder(BaseEstimator):
 
     # ------------------------------------------------------------ parameters
 
-    def set_params(self, **params: Any) -> BaseAutoencoder:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator, nested ones included.
 
         A nested name on a parameter that is None (``network__hidden_units``) first puts

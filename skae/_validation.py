@@ -53,9 +53,21 @@ _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
 _MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
 
 
+@contextmanager
+def needs(package: str, purpose: str, advice: str = "") -> Iterator[None]:
+    """Say which package is missing, and how to get it, where the block imports it."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise ImportError(
+            f"{purpose} needs the package {package}, but the module {exc.name!r} is "
+            f"not installed. Install it: pip install {package}{advice}"
+        ) from exc
+
+
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
-    labels = column_or_1d(y, input_name=name)
+    labels = column_or_1d(y)
     valid = (labels == 1) | (labels == -1)
     # True equals 1: an array of booleans would pass where it holds no False.
     if labels.dtype != bool and valid.all():

@@ -62,6 +62,9 @@ class Corruption(BaseEstimator, metaclass=ABCMeta):
     [0.0, 0.0, 0.0]
     """
 
+    _doc_link_module = "skae"  # scikit-learn's site has no pages of these
+    _doc_link_template = ""
+
     needs_extremes = False
 
     def check(self) -> None:

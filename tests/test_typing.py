@@ -36,7 +36,7 @@ detector = ReconstructionOutlierDetector(
 )
 assert_type(detector.fit(X, y), ReconstructionOutlierDetector)
 labels: np.ndarray = detector.predict([[0.0] * 140])
-detector.set_params(threshold=0.5).fit_threshold()
+assert_type(detector.set_params(threshold=0.5), ReconstructionOutlierDetector)
 transformer = AutoencoderTransformer(
     8, network=DenseNetwork((64,), activation="gelu"), scaler=None, engine="keras"
 )
@@ -103,6 +103,29 @@ def test_public_signatures_are_annotated():
             offenders[name] = ", ".join(missing)
     table = "\n".join(f"{name}: {missing}" for name, missing in offenders.items())
     assert not offenders, f"{len(offenders)} without annotations:\n{table}"
+
+
+@pytest.mark.parametrize("package", ["skae", "skae.metrics", "skae.datasets"])
+def test_an_editor_completes_public_names(package):
+    """Without running anything: jedi reads the stubs."""
+    jedi = pytest.importorskip("jedi")
+    project = jedi.Project(ROOT)
+    code = f"import {package}\n{package}."
+    found = {one.name for one in jedi.Script(code, project=project).complete()}
+    public = {*importlib.import_module(package).__all__} - {"__version__"}
+    assert public <= found
+    assert {name for name in found if not name.startswith("_")} == public
+
+
+@pytest.mark.parametrize("name", ["ReconstructionOutlierDetector", "DenseNetwork"])
+def test_an_editor_shows_parameters(name):
+    jedi = pytest.importorskip("jedi")
+    script = jedi.Script(
+        f"from skae import {name}\n{name}(", project=jedi.Project(ROOT)
+    )
+    (shown,) = script.get_signatures()
+    expected = list(inspect.signature(getattr(skae, name)).parameters)
+    assert [one.name for one in shown.params if one.name != "*"] == expected
 
 
 @pytest.mark.slow

@@ -185,7 +185,7 @@ def grid_search(size: Size) -> Findings:
     """
     import_keras()
     split = in_unit_range(ecg_split(size))
-    axes = (WIDTHS[:2], LEVELS[:2]) if size.is_quick else (WIDTHS, LEVELS)
+    axes = (WIDTHS[:1], LEVELS[:2]) if size.is_quick else (WIDTHS, LEVELS)
     search = Search(*axes, size.count(ECG_EPOCHS), size.training())
     skae = {
         "skae": search.remembering,
@@ -248,7 +248,7 @@ def many_fits(size: Size) -> Findings:
     each, and one repeat, since that takes minutes. Growth is of resident memory, after
     the first 20 fits.
     """
-    n_fits = 4 if size.is_quick else 200
+    n_fits = 2 if size.is_quick else 200
     kinds = {
         "skae, in NumPy": ("none", "auto", size.n_repeats),
         "skae, in TensorFlow": ("batch", 1, 1),

@@ -57,7 +57,10 @@ class OneBlasThread:
 def _controls() -> list[Control]:
     """Return functions that get and set the threads of NumPy's BLAS, per library."""
     # Finding them takes milliseconds.
-    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    try:
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+    except (AttributeError, OSError):  # a system that does not list its libraries
+        return []
     of_numpy = [one for one in found if "numpy" in one.filepath]
     return [_openblas(one) or _by_threadpoolctl(one) for one in of_numpy or found]
 
@@ -67,7 +70,10 @@ def _openblas(library: Any) -> Control | None:
     # A row is scored in less time than a dozen calls of Python around them take.
     if getattr(library, "threading_layer", None) != "pthreads":
         return None
-    loaded = ctypes.CDLL(library.filepath)
+    try:
+        loaded = ctypes.CDLL(library.filepath)
+    except (AttributeError, OSError):  # a system that opens no library twice
+        return None
     for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
         get = getattr(loaded, f"{prefix}openblas_get_num_threads{suffix}", None)
         set_to = getattr(loaded, f"{prefix}openblas_set_num_threads{suffix}", None)

@@ -152,6 +152,7 @@ def _trainer(
 ) -> contextlib.AbstractContextManager[tuple[Any, dict[str, float]]]:
     """Return a context of (trainer, seconds that building and tracing took)."""
     from skae._engine import _numpy
+    from skae.networks._quiet import import_quietly, keras_is_installed
 
     reason = None
     if engine != "keras":
@@ -159,6 +160,8 @@ def _trainer(
         n_rows = len(rows.x)
         if reason is None and engine == "auto":
             engine = _numpy.fastest(spec, schedule, n_rows)
+            if engine != "numpy" and not keras_is_installed():
+                engine = "numpy"
         if reason is None and engine == "numpy":
             return _numpy.NumpyTrainer(spec, schedule).running()
     if engine in ("numpy", "xla") and reason is not None:
@@ -166,8 +169,6 @@ def _trainer(
             f"engine={engine!r} cannot train this: {reason}. Use engine='auto', which "
             "leaves to Keras what NumPy cannot train."
         )
-    from skae.networks._quiet import import_quietly
-
     import_quietly()
     if engine == "xla":
         from skae._engine._keras._xla import XlaTrainer

@@ -24,6 +24,7 @@ from skae._missing import (
 )
 from skae._random import stream
 from skae._row_errors._learned import Neighbors, Whitening, n_compared
+from skae._validation import needs
 from skae.metrics._reconstruction import _elementwise_error, _reconstruction_error
 
 if TYPE_CHECKING:
@@ -384,7 +385,8 @@ def explanation_table(
             "The 'top_k' parameter of explain must be a positive integer. Got "
             f"{top_k!r} instead."
         )
-    import pandas as pd
+    with needs("pandas", "explain"):
+        import pandas as pd
 
     n, shape = len(X), X.shape[1:]
     flat_shape = n, prod(shape)

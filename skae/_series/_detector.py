@@ -146,6 +146,9 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     500
     """
 
+    _doc_link_module = "skae"  # scikit-learn's site has no pages of these
+    _doc_link_template = ""
+
     _stream: Stream
     _calibration: Calibration
 

@@ -151,7 +151,7 @@ def make_heartbeats(
     noise: float = 0.025,
     random_state: int | np.random.RandomState | np.random.Generator | None = None,
     return_kinds: bool = False,
-) -> tuple[Floats, NDArray[np.int64]] | tuple[Floats, NDArray[np.int64], NDArray[Any]]:
+) -> tuple[Floats, NDArray[np.int64], *tuple[NDArray[Any], ...]]:
     r"""Generate heartbeats of an electrocardiogram, some of them abnormal.
 
     Every row is one beat, cut out around its R wave. Normal beats differ in heart
@@ -243,6 +243,8 @@ def make_heartbeats(
             f"kinds must name at least one kind of outlier, each one of {list(KINDS)},"
             f" but it is {names!r}. Leave it None for all of them."
         )
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state._bit_generator  # as NumPy does from 2.2 on
     rng = np.random.default_rng(random_state)
     n_outliers = round(outlier_fraction * n_samples)
     outliers = np.resize(np.array(names, dtype=object), n_outliers)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Subset = Literal["train", "test", "all"]
 
+MAX_BYTES = 1 << 26  # of one file, unpacked: MNIST has 55 million
 PARTS = ("ECG5000_TRAIN.ts", "ECG5000_TEST.ts")
 NORMAL_CLASS = 1  # of five; the others are kinds of abnormal beats
 
@@ -31,8 +32,15 @@ NORMAL_CLASS = 1  # of five; the others are kinds of abnormal beats
 def _read_zip(path: Path) -> Arrays:
     """Read both parts from the archive of the UCR collection."""
     with ZipFile(path) as archive:
-        members = {PurePosixPath(name).name: name for name in archive.namelist()}
+        members = {PurePosixPath(one.filename).name: one for one in archive.infolist()}
+        _check_size(path, (members[part].file_size for part in PARTS))
         return _read_parts(archive.open(members[part]) for part in PARTS)
+
+
+def _check_size(path: Path, sizes: Iterable[int]) -> None:
+    """Raise where a file unpacks to much more than a data set holds."""
+    if sum(sizes) > MAX_BYTES:
+        raise ValueError(f"{path.name!r} unpacks to more than {MAX_BYTES:,} bytes")
 
 
 def _read_ts_files(*paths: Path) -> Arrays:
@@ -188,7 +196,8 @@ IMAGE_PARAMETERS = PARAMETERS | {"subset": [StrOptions({"train", "test", "all"})
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """Read the MNIST format: dtype and number of axes, shape, bytes."""
     with gzip.open(path, "rb") as file:
-        content = file.read()
+        content = file.read(MAX_BYTES + 1)
+    _check_size(path, [len(content)])
     if content[:3] != b"\x00\x00\x08":
         raise ValueError(f"{path.name!r} is not an idx file of unsigned bytes")
     n_axes = content[3]
@@ -203,6 +212,8 @@ def _read_idx_files(*paths: Path) -> dict[str, NDArray[np.uint8]]:
 
 def _read_keras_npz(path: Path) -> dict[str, NDArray[np.uint8]]:
     """Read the one file that Keras publishes."""
+    with ZipFile(path) as archive:
+        _check_size(path, (one.file_size for one in archive.infolist()))
     with np.load(path, allow_pickle=False) as npz:
         return {name: npz[name] for name in LAYOUT}
 

@@ -10,11 +10,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from logging import WARNING
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from typing import IO, TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from numpy.lib import format as npy
 from sklearn.utils import Bunch
+
+from skae._validation import needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, Any]  # NumPy's, by name
+    Layout = dict[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array
     DataHome = str | os.PathLike[str] | None
     Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -58,7 +62,7 @@ class DataSet:
     """The file of a data set in the data home: its content, and where it comes from."""
 
     filename: str
-    layout: dict[str, tuple[tuple[int, ...], str]]  # shape and dtype of each array
+    layout: Layout
     content_hash: str
     sources: tuple[Source, ...]
     target_names: tuple[str, ...]
@@ -113,14 +117,29 @@ def load_arrays(
                 f" file there. (The data home is {str(home)!r}; data_home or SKAE_DATA"
                 " names another.)"
             )
-        home.mkdir(parents=True, exist_ok=True)
-        arrays = _download(data_set, home)
-        with tempfile.TemporaryDirectory(prefix=".write-", dir=home) as folder:
-            written = Path(folder) / data_set.filename
-            np.savez_compressed(written, **arrays)
-            # Replacing is atomic: half a file never has the final name.
-            os.replace(written, path)
-    return _read_npz(path, data_set, names)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            arrays = _download(data_set, home)
+            with tempfile.TemporaryDirectory(prefix=".write-", dir=home) as folder:
+                written = Path(folder) / data_set.filename
+                np.savez_compressed(written, **arrays)
+                # Replacing is atomic: half a file never has the final name.
+                os.replace(written, path)
+        except OSError as exc:
+            if not is_local(exc):
+                raise
+            raise OSError(
+                f"{data_set.filename!r} could not be kept in the data home "
+                f"{str(home)!r}: {exc.strerror}. Make room there, or name another "
+                "folder by data_home or SKAE_DATA."
+            ) from exc
+    arrays = _read_npz(path, data_set)
+    return [arrays[name] for name in names]
+
+
+def is_local(error: OSError) -> bool:
+    """Return whether the file system raised an error, and no server or network."""
+    return error.errno is not None  # requests gives its errors none
 
 
 def _download(data_set: DataSet, home: Path) -> Arrays:
@@ -131,6 +150,8 @@ def _download(data_set: DataSet, home: Path) -> Arrays:
             try:
                 return _read_source(source, data_set, folder)
             except OSError as exc:
+                if is_local(exc):  # such as a full disk, which no other source mends
+                    raise
                 failures.append(exc)
     raise OSError(
         f"{data_set.filename!r} could not be downloaded:"
@@ -142,7 +163,8 @@ def _download(data_set: DataSet, home: Path) -> Arrays:
 
 def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
     """Return the arrays of a source, or raise an OSError that says what failed."""
-    import pooch
+    with needs("pooch", "Downloading a data set"):
+        import pooch
 
     fetcher = pooch.create(
         folder, source.base_url, registry=source.files, retry_if_failed=N_TRIES - 1
@@ -158,6 +180,8 @@ def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
             try:
                 paths.append(Path(fetcher.fetch(name, downloader=downloader)))
             except OSError as exc:
+                if is_local(exc):
+                    raise
                 what = f"{source.url(name)} failed {N_TRIES} times, last with a"
                 raise OSError(f"{what} {type(exc).__name__}") from exc
             except ValueError as exc:  # pooch's error for another checksum
@@ -174,26 +198,40 @@ def _read_source(source: Source, data_set: DataSet, folder: str) -> Arrays:
     return arrays
 
 
-def _read_npz(path: Path, data_set: DataSet, names: Sequence[str]) -> list[Any]:
-    """Return the named arrays of a file, or raise where they are not as expected."""
-    cause, arrays, problems = None, [], []
+def _read_arrays(file: IO[bytes], layout: Layout) -> Arrays:
+    """Return the arrays of an npz file, or raise before reading any other shape."""
+    # A small file may hold zeros for hundreds of megabytes.
+    with ZipFile(file) as archive:
+        for name, (shape, dtype) in layout.items():
+            with archive.open(f"{name}.npy") as member:
+                if npy.read_magic(member) == (1, 0):
+                    found, _, kind = npy.read_array_header_1_0(member)
+                else:
+                    found, _, kind = npy.read_array_header_2_0(member)
+            if (found, kind.name) != (shape, dtype):
+                raise ValueError(f"{name!r} has the shape {found} and dtype {kind}")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as npz:
+        return {name: npz[name] for name in layout}
+
+
+def _read_npz(path: Path, data_set: DataSet) -> Arrays:
+    """Return the arrays of a file, or raise where it is not the data set."""
+    cause: Exception | None = None
     with open(path, "rb") as file:
         try:
-            with np.load(file, allow_pickle=False) as npz:
-                arrays = [npz[name] for name in names]
+            arrays = _read_arrays(file, data_set.layout)
         except READ_ERRORS as exc:
-            cause, problems = exc, [f"it cannot be read ({exc})"]
-    problems += [
-        f"{name!r} has the shape {array.shape} and dtype {array.dtype.name}"
-        for name, array in zip(names, arrays, strict=False)
-        if (array.shape, array.dtype.name) != data_set.layout[name]
-    ]
-    if not problems:
-        return arrays
+            cause, problem = exc, f"it cannot be read ({exc})"
+        else:
+            found = content_hash(arrays, any_row_order=data_set.any_row_order)
+            if found == data_set.content_hash:
+                return arrays
+            problem = "their values are others"
     words = "{!r} of shape {} and dtype {}".format
-    expected = ", ".join(words(name, *data_set.layout[name]) for name in names)
+    expected = ", ".join(words(name, *one) for name, one in data_set.layout.items())
     raise OSError(
         f"{path.name!r} in the data home {str(path.parent)!r} is damaged or another"
-        f" file: expected the arrays {expected}, but {problems[0]}. Delete it, and it"
-        " will be downloaded again."
+        f" file: expected the published arrays {expected}, but {problem}. Delete it,"
+        " and it will be downloaded again."
     ) from cause

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from skae._validation import StrOptions, num_samples, validate_params
+from skae._validation import StrOptions, needs, num_samples, validate_params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,8 @@ def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
     """Return `ax`, or the only axes of a new figure where it is None."""
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    with needs("matplotlib", "Drawing"):
+        import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=figsize, layout="constrained")[1]
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skae._validation import Interval, check_outlier_labels
+from skae._validation import Interval, check_outlier_labels, needs
 from skae.inspection import _common as common
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class LossCurveDisplay:
         display : LossCurveDisplay
             This display.
         """
-        from matplotlib.ticker import MaxNLocator
+        with needs("matplotlib", "Drawing"):
+            from matplotlib.ticker import MaxNLocator
 
         if not len(self.history.get("loss", ())):
             raise ValueError(
@@ -278,7 +279,8 @@ class ErrorHistogramDisplay:
         display : ErrorHistogramDisplay
             This display.
         """
-        from matplotlib.ticker import MaxNLocator
+        with needs("matplotlib", "Drawing"):
+            from matplotlib.ticker import MaxNLocator
 
         errors = column_or_1d(check_array(self.errors, ensure_2d=False, dtype=float))
         positive = errors[errors > 0]

@@ -13,6 +13,7 @@ from skae._validation import (
     Interval,
     StrOptions,
     check_outlier_labels,
+    needs,
     num_samples,
     safe_indexing,
 )
@@ -389,7 +390,8 @@ def _panel_axes(
                 f"Pass an array of {n_panels} axes, or ax=None for a new figure."
             )
         return given
-    import matplotlib.pyplot as plt
+    with needs("matplotlib", "Drawing"):
+        import matplotlib.pyplot as plt
 
     n_rows = -(-n_panels // n_columns)
     figsize = np.multiply(size, (n_columns, n_rows)) + extra

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae._validation import Interval, check_outlier_labels
+from skae._validation import Interval, check_outlier_labels, needs
 from skae.inspection import _common as common
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ class SeriesDisplay:
 def _panels(ax: Any, n_panels: int) -> NDArray[Any]:
     """Return the given axes, or those of a new figure, one below the other."""
     if ax is None:
-        import matplotlib.pyplot as plt
+        with needs("matplotlib", "Drawing"):
+            import matplotlib.pyplot as plt
 
         figure = plt.figure(figsize=(8.0, 1.2 + 1.5 * n_panels), layout="constrained")
         return figure.subplots(n_panels, sharex=True)

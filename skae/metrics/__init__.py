@@ -5,6 +5,6 @@ The functions take true and predicted values. The scorers (`outlier_f1`,
 estimator and data: they are what ``scoring=`` expects.
 """
 
-from skae._lazy import lazy_names
+from skae._lazy import lazy_names as _lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = _lazy_names(__name__)

@@ -7,10 +7,12 @@ which for outlier labels is the normal one. The metrics here score the outliers.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import (
     average_precision_score,
     f1_score,
@@ -45,8 +47,8 @@ def outlier_f1_score(
     Returns
     -------
     score : float
-        Between 0 and 1: 0, without a warning, where there are no outliers or none is
-        found.
+        Between 0 and 1; 0 where no outlier is found, and nan, with a warning, where
+        `y_true` holds none.
 
     Raises
     ------
@@ -72,6 +74,8 @@ def outlier_f1_score(
     y_true = check_outlier_labels(y_true, name="y_true")
     y_pred = check_outlier_labels(y_pred, name="y_pred")
     weights = _check_weights(sample_weight, y_true)
+    if _lacks("outliers (-1)", y_true == -1, weights):
+        return np.nan
     return f1_score(
         y_true == -1, y_pred == -1, sample_weight=weights, zero_division=0.0
     )
@@ -100,13 +104,13 @@ def outlier_average_precision_score(
     Returns
     -------
     score : float
-        Between 0 and 1. Uninformative scores have the share of outliers.
+        Between 0 and 1. Uninformative scores have the share of outliers. It is nan,
+        with a warning, where `y_true` lacks outliers or normal rows.
 
     Raises
     ------
     ValueError
-        If `y_true` holds other labels, or one of them only, if scores are not finite,
-        or if lengths differ.
+        If `y_true` holds other labels, if scores are not finite, or if lengths differ.
 
     See Also
     --------
@@ -149,13 +153,13 @@ def outlier_roc_auc_score(
     Returns
     -------
     score : float
-        Between 0 and 1. Uninformative scores have 0.5.
+        Between 0 and 1. Uninformative scores have 0.5. It is nan, with a warning, where
+        `y_true` lacks outliers or normal rows.
 
     Raises
     ------
     ValueError
-        If `y_true` holds other labels, or one of them only, if scores are not finite,
-        or if lengths differ.
+        If `y_true` holds other labels, if scores are not finite, or if lengths differ.
 
     See Also
     --------
@@ -179,16 +183,26 @@ def _ranking(
     """Return a metric of scikit-learn's with outliers as the positive class."""
     check_consistent_length(y_true, score_samples, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
-    scores = column_or_1d(score_samples, input_name="score_samples")
+    scores = column_or_1d(score_samples)
     weights = _check_weights(sample_weight, y_true)
-    present = y_true if weights is None else y_true[weights > 0]
-    if (present == present[0]).all():
-        raise ValueError(
-            f"{score_func.__name__} needs outliers (-1) and normal rows (+1), but "
-            f"y_true holds {present[0]:+.0f} only. Use a splitter that puts both into "
-            "every test fold, such as InlierKFold."
-        )
+    for kind, label in (("outliers (-1)", -1), ("normal rows (+1)", 1)):
+        if _lacks(kind, y_true == label, weights):
+            return np.nan
     return float(score_func(y_true == -1, -scores, sample_weight=weights))
+
+
+def _lacks(kind: str, rows: np.ndarray, weights: np.ndarray | None) -> bool:
+    """Return whether there are no such rows, of a weight above 0, and warn then."""
+    if (rows if weights is None else rows & (weights > 0)).any():
+        return False
+    warnings.warn(
+        f"y_true holds no {kind}, so that scores of outliers are nan. Training folds "
+        "of InlierKFold hold no outliers: pass return_train_score=False to the search. "
+        "Test folds need both kinds of rows.",
+        UndefinedMetricWarning,
+        stacklevel=1,
+    )
+    return True
 
 
 def _check_weights(

@@ -21,6 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skae._validation import (
     StrOptions,
     check_outlier_labels,
+    needs,
     safe_indexing,
     validate_params,
 )
@@ -116,6 +117,8 @@ def compare_detectors(
     >>> list(table.index), bool((table["roc_auc"] > 0.5).all())
     (['forest', 'LOF'], True)
     """
+    with needs("pandas", "compare_detectors"):
+        import pandas as pd
     _check_detectors(detectors)
     if y is None:
         raise ValueError(
@@ -131,9 +134,6 @@ def compare_detectors(
         for number, split in enumerate(splits)
     )
     measures, predictions = zip(*judged, strict=True)
-
-    import pandas as pd
-
     of_splits = pd.DataFrame(measures).groupby("method", sort=False)
     mean, std = of_splits.mean(), of_splits.std(ddof=0)
     # One split has no spread: 0 would say that it is known to be small.

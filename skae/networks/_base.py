@@ -57,6 +57,9 @@ class Network(ABC, BaseEstimator):
     and what scores.
     """
 
+    _doc_link_module = "skae"  # scikit-learn's site has no pages of these
+    _doc_link_template = ""
+
     #: Whether ``draw_weight`` gives fresh weights; if not, building does.
     draws_weights: bool = True
 

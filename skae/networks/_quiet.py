@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import importlib.util
 import os
 import re
 import sys
@@ -19,6 +20,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from skae._validation import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,7 @@ _CHATTER = re.compile(
     rb"|\d{4}-\d\d-\d\d [\d:.]+: [IWE] (external/|tensorflow/)"
     rb"|To enable the following instructions:"
 )
+_INSTEAD = " keras. Without it, dense and convolutional networks work in NumPy."
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _holding = threading.RLock()
 
@@ -41,7 +45,8 @@ def import_quietly() -> None:
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
         _check_backend(asked)
-    with same_random_states(), without_chatter(), _fast_and_silent():
+    missing = needs("tensorflow", "Training or scoring this network in Keras", _INSTEAD)
+    with missing, same_random_states(), without_chatter(), _fast_and_silent():
         import keras
         import tensorflow as tf
 
@@ -51,6 +56,14 @@ def import_quietly() -> None:
             tf.zeros(()) + 1.0
             tf.transpose(tf.zeros((2, 3), tf.int32))
     _check_backend(keras.backend.backend())
+
+
+def keras_is_installed() -> bool:
+    """Return whether Keras and TensorFlow can be found, without importing them."""
+    try:
+        return all(map(importlib.util.find_spec, ("keras", "tensorflow")))
+    except ImportError:
+        return False
 
 
 def _check_backend(name: str) -> None:
@@ -96,13 +109,13 @@ def without_chatter() -> Iterator[None]:
         try:
             held = stack.enter_context(tempfile.TemporaryFile())
             real = stack.enter_context(os.fdopen(os.dup(2), "wb"))
+            _flush_stderr()
+            os.dup2(held.fileno(), 2)
         except OSError:  # no standard error, or no place to hold it
             held = None
         if held is None:
             yield
             return
-        _flush_stderr()
-        os.dup2(held.fileno(), 2)
         failed = True
         try:
             yield

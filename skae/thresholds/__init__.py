@@ -5,6 +5,6 @@ A rule is a small estimator, so that ``GridSearchCV`` can choose among rules
 (``threshold__n_std=[1, 2, 3]``).
 """
 
-from skae._lazy import lazy_names
+from skae._lazy import lazy_names as _lazy_names
 
-__all__, __getattr__, __dir__ = lazy_names(__name__)
+__all__, __getattr__, __dir__ = _lazy_names(__name__)

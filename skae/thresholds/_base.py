@@ -71,6 +71,9 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
     8.0
     """
 
+    _doc_link_module = "skae"  # scikit-learn's site has no pages of these
+    _doc_link_template = ""
+
     # The errors are the data, not metadata that a pipeline could route.
     __metadata_request__fit = {"errors": UNUSED}
 

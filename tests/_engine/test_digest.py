@@ -268,6 +268,9 @@ SINGLE = [
 ]
 
 
+OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.1.0"
+
+
 def test_equal_contents_have_equal_digests_and_others_do_not():
     seen = {}
     for make in MAKERS + SINGLE:
@@ -281,6 +284,8 @@ def test_equal_contents_have_equal_digests_and_others_do_not():
 def test_copies_have_the_same_digest(make):
     """A copy is what a clone and a worker process get."""
     value = make()
+    if getattr(value, "dtype", None) == np.dtypes.StringDType() and OLD_NUMPY:
+        pytest.skip("NumPy before 2.1 crashes where it copies strings of any length")
     assert digest(copy.deepcopy(value)) == digest(value)
 
 

@@ -96,6 +96,32 @@ def test_every_way_to_set_a_number_of_threads_heeds_every_thread(control):
         set_to(before)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [(_threads, "ThreadpoolController"), (ThreadpoolController, "select")]
+    + [(_threads.ctypes, "CDLL")],
+)
+@pytest.mark.parametrize("error", [OSError, AttributeError])
+def test_where_blas_cannot_be_asked_nothing_is_set(broken, error, monkeypatch):
+    """As on a system whose libraries are not listed, or not opened twice."""
+
+    def refuse(*args, **kwargs):
+        raise error("not on this system")
+
+    before = blas_threads()
+    _threads._controls.cache_clear()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(*broken, refuse)
+            done = []
+            run_in_threads([lambda i=i: done.append(i) for i in range(5)])
+            assert sorted(done) == list(range(5))
+            assert _threads.allowed_threads() >= 1
+    finally:
+        _threads._controls.cache_clear()
+    assert blas_threads() == before
+
+
 @pytest.mark.parametrize("batch_size", [32, 300])
 def test_fits_in_threads_are_the_fits_alone(train, assert_same, rng, batch_size):
     X = rng.normal(size=(300, 70)).astype(np.float32)

@@ -1,11 +1,13 @@
 """Downloads, from a server on this machine with tiny copies of the originals."""
 
+import errno
 import gzip
 import hashlib
 import io
 import logging
 import struct
 import threading
+import tracemalloc
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -101,9 +103,9 @@ def npz_file(**arrays):
     return buffer.getvalue()
 
 
-def zip_file(**members):
+def zip_file(compression=zipfile.ZIP_STORED, **members):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(f"{name}.ts", content)
     return buffer.getvalue()
@@ -286,6 +288,67 @@ def test_other_data_are_refused_by_their_content(host, ecg, beats, tmp_path):
     with pytest.raises(OSError, match="ECG5000.zip holds other data than published"):
         fetch_beats(ecg, tmp_path, True, False)
     assert files_in(tmp_path) == []
+
+
+def test_an_archive_that_unpacks_to_much_more_is_not_unpacked(
+    host, ecg, image_sets, tmp_path
+):
+    """Each of a few hundred kilobytes."""
+    much = bytes(1 << 27)
+    host.files = {
+        "ECG5000.zip": zip_file(
+            zipfile.ZIP_DEFLATED, ECG5000_TRAIN=b"", ECG5000_TEST=much
+        ),
+        IDX_FILES[0]: gzip.compress(much, compresslevel=1),
+        "mnist.npz": zip_file(zipfile.ZIP_DEFLATED, x_train=much),
+    }
+    assert max(map(len, host.files.values())) < 1 << 20
+    for data_set in (ecg, *image_sets):
+        for source in data_set.sources:
+            name = next(iter(source.files))
+            if name in host.files:
+                path = tmp_path / name
+                path.write_bytes(host.files[name])
+                tracemalloc.start()
+                with pytest.raises(ValueError, match="unpacks to more than 67,108,864"):
+                    source.read(path, *[path] * (len(source.files) - 1))
+                assert tracemalloc.get_traced_memory()[1] < 1.5 * (1 << 26)
+                tracemalloc.stop()
+
+
+@pytest.mark.parametrize("where", ["while downloading", "while writing"])
+def test_a_full_disk_says_so(where, host, image_sets, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if where == "while downloading":
+        monkeypatch.setattr(pooch.HTTPDownloader, "__call__", refuse)
+    else:
+        monkeypatch.setattr(np, "savez_compressed", refuse)
+    with pytest.raises(OSError, match="No space left on device. Make room") as info:
+        load(image_sets[0], tmp_path)
+    message = str(info.value)
+    assert message.startswith("'mnist.npz' could not be kept in the data home")
+    assert "times" not in message
+    assert host.requests.total() <= 1
+    assert files_in(tmp_path) == []
+
+
+def test_a_data_home_that_is_a_file_says_so(image_sets, tmp_path):
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(OSError, match="could not be kept in the data home .*exists"):
+        load(image_sets[0], tmp_path / "home")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_file_of_other_values_is_refused(number, image_sets, images, tmp_path):
+    """Its layout is right, and its archive is whole."""
+    details = load(image_sets[number], tmp_path).details
+    images["x_test"][0, 0, 0] ^= 1
+    Path(details["filename"]).write_bytes(npz_file(**images))
+    for subset in ("train", "test"):
+        with pytest.raises(OSError, match="but their values are others. Delete it"):
+            load(image_sets[number], tmp_path, subset)
 
 
 def test_an_interrupted_conversion_leaves_nothing(host, image_sets, tmp_path):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from skae.metrics import (
@@ -64,7 +65,7 @@ class TestOutlierMetrics:
         assert metric(y, -scores) < 0.5
 
     @pytest.mark.parametrize(
-        ("y_true", "y_pred"), [([1, 1], [1, 1]), ([1, -1], [1, 1]), ([1, 1], [1, -1])]
+        ("y_true", "y_pred"), [([1, -1], [1, 1]), ([1, -1, 1], [-1, 1, 1])]
     )
     def test_f1_without_true_positives_is_zero_in_silence(self, y_true, y_pred):
         assert outlier_f1_score(y_true, y_pred) == 0.0
@@ -104,14 +105,27 @@ class TestOutlierMetrics:
 
     @pytest.mark.parametrize("metric", RANKINGS)
     @pytest.mark.parametrize(
-        ("y_true", "weights", "label"),
-        [([1, 1], None, r"\+1"), ([-1.0, -1.0], None, "-1"), ([1, -1], [1, 0], r"\+1")],
+        ("y_true", "weights", "lacking"),
+        [
+            ([1, 1], None, "outliers"),
+            ([-1.0, -1.0], None, "normal rows"),
+            ([1, -1], [1, 0], "outliers"),
+        ],
     )
-    def test_one_class_alone_has_no_ranking(self, metric, y_true, weights, label):
-        name = metric.__name__.removeprefix("outlier_")
-        message = rf"{name} needs outliers .* y_true holds {label} only. Use a splitter"
-        with pytest.raises(ValueError, match=message):
-            metric(y_true, [0.1, 0.2], sample_weight=weights)
+    def test_one_class_alone_has_no_ranking(self, metric, y_true, weights, lacking):
+        message = f"y_true holds no {lacking} .* are nan"
+        with pytest.warns(UndefinedMetricWarning, match=message):
+            assert np.isnan(metric(y_true, [0.1, 0.2], sample_weight=weights))
+
+    @pytest.mark.parametrize(
+        ("y_pred", "weights"), [([1, 1], None), ([1, -1], None), ([1, -1], [1, 2])]
+    )
+    def test_normal_rows_alone_have_no_f1(self, y_pred, weights):
+        y_true = [1, 1] if weights is None else [1, 1, -1]
+        if weights is not None:
+            y_pred, weights = [*y_pred, -1], [*weights, 0]
+        with pytest.warns(UndefinedMetricWarning, match="holds no outliers"):
+            assert np.isnan(outlier_f1_score(y_true, y_pred, sample_weight=weights))
 
     @pytest.mark.parametrize("metric", [outlier_f1_score, *RANKINGS])
     def test_lengths_and_weights_are_checked(self, metric):

@@ -421,7 +421,7 @@ class TestRefusals:
                 "all",
                 "leaves the outliers out of training.*'all'. Pass cv=3 or",
             ),
-            (lambda *_: "five", "inliers", "Expected `cv` as an integer"),
+            (lambda *_: "five", "inliers", "Expected .?cv.? as an integer"),
         ],
     )
     def test_splits(self, labelled, make_cv, train_on, message):

@@ -1,6 +1,7 @@
 """InlierKFold never trains on outliers."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae.metrics import (
+    outlier_average_precision,
     outlier_f1,
     outlier_roc_auc,
     reconstruction_error,
@@ -191,6 +193,32 @@ class TestSearchesWithInlierKFold:
         assert search.best_params_ == {"isolationforest__contamination": 0.01}
         assert search.n_splits_ == 3
 
+    def test_scores_of_training_folds_are_nan_with_a_short_warning(self, labelled):
+        """Searches by halving ask for them by default."""
+        X, y = labelled
+        search = GridSearchCV(
+            ToyDetector(),
+            {"latent_dim": [1, 2]},
+            scoring=dict(
+                f1=outlier_f1, ap=outlier_average_precision, auc=outlier_roc_auc
+            ),
+            refit=False,
+            cv=InlierKFold(3),
+            return_train_score=True,
+        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            search.fit(X, y)
+        for name in ("f1", "ap", "auc"):
+            assert np.isnan(search.cv_results_[f"mean_train_{name}"]).all()
+            assert np.isfinite(search.cv_results_[f"mean_test_{name}"]).all()
+        texts = [str(one.message) for one in caught]
+        ours = [text for text in texts if "return_train_score=False" in text]
+        assert len(set(ours)) == 1  # one text, for all folds and scorers
+        assert len(ours[0]) < 250
+        # Of scikit-learn: that some train scores are not finite.
+        assert all("train scores" in text for text in texts if text not in ours)
+
     def test_metadata_routing(self, labelled):
         X, y = labelled
         splitter = InlierKFold(2)
@@ -200,7 +228,7 @@ class TestSearchesWithInlierKFold:
         )
         with sklearn.config_context(enable_metadata_routing=True):
             scores = cross_val_score(
-                ToyDetector(1), X, y, scoring=outlier_roc_auc, cv=splitter
+                ToyDetector(1), X, y, scoring=outlier_roc_auc, cv=splitter, params={}
             )
         assert scores.min() > 0.5
 

@@ -123,7 +123,9 @@ def test_an_error_forwards_everything(capfd):
     assert capfd.readouterr().err.encode() == CHATTER
 
 
-@pytest.mark.parametrize("broken", [(os, "dup"), (tempfile, "TemporaryFile")])
+@pytest.mark.parametrize(
+    "broken", [(os, "dup"), (os, "dup2"), (tempfile, "TemporaryFile")]
+)
 def test_where_nothing_can_be_held_back(broken, monkeypatch, capfd):
     def refuse(*args):
         raise OSError("none here")

@@ -47,7 +47,7 @@ def builds_more(changes):
 
         built = type(self).__mro__[1].build(self, *shapes)
         rescaled = keras.layers.Rescaling(0.5, offset=1.0)(built.decoder.output)
-        decoder = keras.Model(built.decoder.inputs, rescaled, name="decoder")
+        decoder = keras.Model(built.decoder.inputs[0], rescaled, name="decoder")
         return Built(built.encoder, decoder)
 
     return {"build": build}

@@ -272,7 +272,10 @@ def _split_functional(model: Model, source: str) -> Built:
     encoder = keras.Model(model.inputs[0], code, name="encoder")
     try:
         decoder = keras.Model(code, model.outputs[0], name="decoder")
-    except ValueError as exc:
+        # Older releases of Keras miss inputs when the graph runs, by a KeyError.
+        row = keras.KerasTensor((1, *code.shape[1:]), code.dtype)
+        decoder.compute_output_spec(row)
+    except (KeyError, ValueError) as exc:
         raise ValueError(
             f"{source} needs more than the code of its layer 'latent' to make its "
             "output: layers before it lead past it (a skip connection), or it is used "

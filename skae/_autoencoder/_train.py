@@ -68,6 +68,21 @@ class Training:
     validation: Table | None  # None splits rows off where the settings say so
     seed: int  # of weights, split, order and corruption
 
+    @property
+    def table(self) -> Table:
+        """The rows, whose weights are left out where they are equal."""
+        weight = self.rows.weight
+        is_needed = weight is not None and np.ptp(weight) > 0
+        return self.rows if is_needed else replace(self.rows, weight=None)
+
+    @property
+    def architecture(self) -> engine.Architecture:
+        """The network and the shapes of its rows."""
+        inputs, targets = self.rows.X, self.rows.y
+        shapes = inputs.shape[1:], (inputs if targets is None else targets).shape[1:]
+        settings = self.settings
+        return engine.Architecture(settings.network, *shapes, settings.latent_dim)
+
 
 @dataclass(frozen=True)
 class Watching:
@@ -92,6 +107,8 @@ class Progress:
     autoencoder: Autoencoder | None = None  # None begins a new one
     optimizer: list[NDArray] | None = None  # its state; None begins a new one
     n_passes: int = 0
+    # The fingerprint of a new network and its models, where they are at hand.
+    built: tuple[Any, Any] = (None, None)
 
 
 def train(
@@ -105,8 +122,11 @@ def train(
     """Return trained networks; they continue the known ones, or come from memory."""
 
     def trained(number: int, seed: int, begun: Autoencoder | None) -> Autoencoder:
-        one = replace(training, seed=seed)
-        autoencoder, _ = train_autoencoder(one, watching, Progress(begun))
+        one, built = replace(training, seed=seed), (None, None)
+        if number == 0 and memory is not None:
+            built = memory.built
+        progress = Progress(begun, built=built)
+        autoencoder, _ = train_autoencoder(one, watching, progress)
         if number == 0:
             _measure(autoencoder, training.rows)
         return autoencoder
@@ -117,7 +137,7 @@ def train(
         compute = functools.partial(trained, number, *pair)
         is_kept = memory is not None
         networks.append(
-            memory.recall(["network", number], compute) if is_kept else compute()
+            memory.recall_network(number, training, compute) if is_kept else compute()
         )
     return networks
 
@@ -172,17 +192,16 @@ def train_autoencoder(
 ) -> tuple[Autoencoder, list[NDArray] | None]:
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
-    settings, table, known = training.settings, training.rows, progress.autoencoder
-    if table.weight is not None and np.ptp(table.weight) == 0:
-        table = replace(table, weight=None)  # equal ones change nothing
-    shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
-    architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
+    settings, table, known = training.settings, training.table, progress.autoencoder
+    architecture = training.architecture
     if known is None:
-        scalers, weights, fill = _fitted_scalers(settings, table), None, None
+        scalers, weights, fill = fitted_scalers(settings, table), None, None
+        built = progress.built
     else:
         _check_same(known.architecture, architecture)
         scalers = known.scaler, known.target_scaler
         weights, fill = known.weights, known.fill
+        built = known.forward.fingerprint, None
 
     rows, validation = _scaled(table, scalers), None
     if settings.allow_nan and fill is None:
@@ -218,7 +237,7 @@ def train_autoencoder(
         settings.corruption_of(rows.x),
     )
     scaling = time.perf_counter() - start
-    state = engine.State(weights, progress.optimizer)
+    state = engine.State(weights, progress.optimizer, *built)
     try:
         trained = engine.train(
             spec,
@@ -237,7 +256,10 @@ def train_autoencoder(
         parts = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
         sys.stderr.write(f"skae: {parts}\n")
     forward = engine.TrainedNetwork(
-        architecture, trained.state.weights or [], trained.latent_shape
+        architecture,
+        trained.state.weights or [],
+        trained.latent_shape,
+        trained.state.fingerprint,
     )
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
@@ -277,7 +299,7 @@ def _in_words(architecture: engine.Architecture) -> str:
     )
 
 
-def _fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
+def fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
     """Return the fitted scalers of inputs and targets."""
     if settings.allow_nan:
         for array, name in ((table.X, "X"), (table.y, "y")):

@@ -344,9 +344,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             def learn(rows: Table, seed: int) -> Scorer:
                 """Return the scorer of networks that are trained without a fold."""
                 fold = replace(training, rows=rows, seed=seed)
-                memory = self._memory_of(fold, is_fold=True)
-                networks = self._train(fold, memory, n_networks, is_fold=True)
-                return learn_scorer(kind, networks, rows, memory=memory)
+                kept = self._memory_of(fold, memory)
+                networks = self._train(fold, kept, n_networks, is_fold=True)
+                return learn_scorer(kind, networks, rows, memory=kept)
 
             return calibration.cross_fitted(learn, normal, outliers, split_seed)
 

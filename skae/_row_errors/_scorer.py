@@ -91,7 +91,8 @@ def learn_scorer(
     if memory is None:
         return learn()
     name = ["scorer", *kind, len(networks)]
-    scorer = memory.recall(name, lambda: replace(learn(), networks=()))
+    kinds = ErrorKind, ErrorScorer, LatentScorer, Neighbors, WideNeighbors
+    scorer = memory.recall(name, lambda: replace(learn(), networks=()), kinds=kinds)
     return replace(scorer, networks=networks)
 
 

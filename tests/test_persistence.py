@@ -36,6 +36,7 @@ from skae import (
     ReconstructionOutlierDetector,
     RecurrentNetwork,
     SaltAndPepperNoise,
+    SlidingWindowDetector,
     SwapNoise,
     VariationalNetwork,
 )
@@ -90,6 +91,7 @@ def estimators(X, families=FAMILIES[:3]):
         yield DenoisingRegressor(corruption=noise, **params).fit(X)
     yield ReconstructionOutlierDetector(error="latent", **params).partial_fit(X)
     yield AutoencoderTransformer(allow_nan=True, **params).partial_fit(X)
+    yield SlidingWindowDetector(ReconstructionOutlierDetector(**params), 8).fit(X)
 
 
 def output(fitted, X):

@@ -40,6 +40,8 @@ SKOPS_TRUSTED = [
     "skae._scalers.CommonScaler",
     "skae._scalers.IdentityScaler",
     "skae._scalers.TransformerScaler",
+    "skae._series._detector.SlidingWindowDetector",
+    "skae._series._windows.Stream",
     "skae._transformer.AutoencoderTransformer",
     "skae.corruptions.GaussianNoise",
     "skae.corruptions.MaskingNoise",

@@ -189,8 +189,8 @@ class TrainingMemory:
         beat, lock = place.with_suffix(".beat"), FileLock(place)
         try:
             if not self._folder.exists():
-                self._folder.mkdir(parents=True)
-                (self._folder.parent / ".gitignore").write_text("*\n")
+                self._folder.mkdir(parents=True, exist_ok=True)
+                (self._folder / ".gitignore").write_text("*\n")
             place.parent.mkdir(exist_ok=True)
             is_alone = self._acquire(lock, beat)
         except (OSError, NotImplementedError) as exc:  # read-only, or without locks

@@ -313,7 +313,7 @@ def _unpacked(training: Training, state: dict[str, Any]) -> Autoencoder:
     if all(isinstance(one, dict) for one in kept):
         scalers = [*map(scaler_of, kept)]
     else:  # a user's transformers are fitted again, to the same if all is well
-        scalers = [*fitted_scalers(training.settings, training.rows)][: len(kept)]
+        scalers = [*fitted_scalers(training.settings, training.table)][: len(kept)]
         if [*map(_digest_of, scalers)] != kept:
             raise ValueError("the scaler does not learn the same of the same rows.")
     forward = engine.TrainedNetwork(

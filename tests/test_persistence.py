@@ -50,7 +50,7 @@ FAMILIES = [
 ]
 RULES = [MeanStd(), Quantile(0.9), Contamination(), FixedThreshold(1.0), MAD(), IQR()]
 RULES += [Conformal(0.2), PeaksOverThreshold(tail_fraction=0.3), BestF()]
-RULES += [Precision(0.1), FalseAlarmRate(0.2)]
+RULES += [Precision(0.01), FalseAlarmRate(0.2)]
 
 
 @pytest.fixture(scope="module")

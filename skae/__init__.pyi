@@ -5,6 +5,7 @@ from skae import metrics as metrics
 from skae import model_selection as model_selection
 from skae import networks as networks
 from skae import thresholds as thresholds
+from skae._autoencoder._value import SKOPS_TRUSTED as SKOPS_TRUSTED
 from skae._denoiser import DenoisingRegressor as DenoisingRegressor
 from skae._detector import (
     ReconstructionOutlierDetector as ReconstructionOutlierDetector,

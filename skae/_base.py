@@ -6,12 +6,16 @@ input and hand it to functions and values that trust it.
 
 from __future__ import annotations
 
+import sys
+import warnings
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, validate_data
 
@@ -70,6 +74,11 @@ def _can_sample(estimator: BaseAutoencoder) -> bool:
         "sample needs codes of a known distribution. Fit with "
         f"network=VariationalNetwork(); network is {estimator.network!r}."
     )
+
+
+def _version() -> str:
+    """Return the version of skae."""
+    return sys.modules["skae"].__version__
 
 
 class BaseAutoencoder(BaseEstimator):
@@ -184,6 +193,20 @@ class BaseAutoencoder(BaseEstimator):
             allow_nan=self.allow_nan,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_skae_version": _version()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.get("_skae_version", "unknown")
+        if kept != _version():
+            warn = InconsistentVersionWarning(
+                estimator_name=type(self).__name__,
+                current_sklearn_version=f"{_version()} of skae",
+                original_sklearn_version=f"{kept} of skae",
+            )
+            warnings.warn(warn, stacklevel=2)
+        super().__setstate__({k: v for k, v in state.items() if k != "_skae_version"})
+
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags."""
         tags = super().__sklearn_tags__()
@@ -258,20 +281,23 @@ class BaseAutoencoder(BaseEstimator):
 
     # -------------------------------------------------------------- training
 
-    def _memory_of(self, training: Training, *, is_fold: bool = False) -> Any:
+    def _memory_of(self, training: Training, within: Any = None) -> Any:
         """Return what keeps the networks of a training, and what follows from them."""
+        # A fold's training is within that of all rows, whose memory has warned.
         if self.memory is None or self.callbacks or self.warm_start:
             return None
-        if is_fold and not isinstance(self.random_state, Integral):
-            return None  # one warning, of all rows' training, is enough
         # Few use it, and it needs packages.
         from skae._autoencoder._memory import TrainingMemory
+        from skae._engine._fingerprint import fingerprint
 
         training.settings.network.check_portable()
         parts = training.rows, training.validation
         tables = [None if part is None else vars(part) for part in parts]
         content = [vars(training.settings), *tables, training.seed]
-        return TrainingMemory(self.memory, self.random_state, content)
+        build = partial(fingerprint, training.architecture, training.seed)
+        if within is not None:
+            return within.of_fold(content, build)
+        return TrainingMemory(self.memory, self.random_state, content, build)
 
     def _train(
         self,

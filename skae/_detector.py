@@ -345,7 +345,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         def learn_part(rows: Table, seed: int) -> Scorer:
             """Return the scorer of networks that are trained without a fold."""
             part = replace(training, rows=rows, seed=seed)
-            return learn(part, self._memory_of(part, is_fold=True))
+            return learn(part, self._memory_of(part, memory))
 
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]

@@ -46,6 +46,21 @@ def is_affine(scaler: Any) -> bool:
     return isinstance(scaler, (IdentityScaler, ChannelScaler, CommonScaler))
 
 
+def scaler_state(scaler: Any) -> dict[str, Any] | None:
+    """Return plain values and arrays of a fitted scaler, None of a user's."""
+    state = {"class": type(scaler).__name__, **vars(scaler)}
+    return state if is_affine(scaler) else None
+
+
+def scaler_of(state: dict[str, Any]) -> Any:
+    """Return the fitted scaler of a state."""
+    classes = IdentityScaler, ChannelScaler, CommonScaler
+    cls = next(one for one in classes if one.__name__ == state["class"])
+    scaler = cls.__new__(cls)
+    vars(scaler).update({name: state[name] for name in state if name != "class"})
+    return scaler
+
+
 class IdentityScaler(BaseEstimator):
     """The scaler of ``scaler=None``: changes nothing."""
 

@@ -1,12 +1,17 @@
 """With memory, each network is trained once, and never the wrong one is used."""
 
+import io
 import os
+import pickle
 import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
+import warnings
+import zipfile
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -466,14 +471,14 @@ def test_a_memory_can_be_cleared_and_reduced(tmp_path):
     assert remember(memory, 1) == ([1], False)
 
 
-def test_a_memory_without_a_store_raises():
+def test_a_memory_without_a_folder_raises():
     class Own(BaseEstimator):
         def cache(self, function):
             return function
 
     with pytest.raises(
         ValueError,
-        match=r"memory is Own\(\), which has no store of its own; pass a path or a "
+        match=r"memory is Own\(\), which has no folder of its own; pass a path or a "
         "joblib.Memory",
     ):
         remember(Own(), 1)
@@ -489,26 +494,328 @@ def test_an_error_is_not_remembered(tmp_path):
     assert remember(tmp_path, "content") == (["content"], True)
 
 
+@pytest.mark.parametrize("memory", ["", " ", "\n"])
+def test_a_path_without_a_name_raises(memory, X, trainings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"memory is '.*', which names no folder; pass"
+    ):
+        AutoencoderTransformer(2, memory=memory, random_state=0).fit(X)
+    assert not trainings
+    assert not list(tmp_path.iterdir())
+
+
+def entries(folder):
+    """Return the files that hold results."""
+    return sorted(folder.rglob("entry.npz"))
+
+
 def test_what_cannot_be_read_is_trained_anew_and_replaced(tmp_path):
     remember(tmp_path, 1)
-    (kept,) = tmp_path.rglob("output.pkl")
+    (kept,) = entries(tmp_path)
     kept.write_bytes(b"damaged")
     with pytest.warns(
         UserWarning,
-        match="memory holds this training in .* but it cannot be read .*trained anew",
+        match="memory holds this training in .* but it cannot be used .*trained anew",
     ) as seen:
         assert remember(tmp_path, 1) == ([1], True)
     assert len(seen) == 1
     assert remember(tmp_path, 1) == ([1], False)
 
 
-def test_what_does_not_pickle_is_not_kept(tmp_path):
+def test_an_entry_of_another_training_is_not_used(tmp_path):
+    remember(tmp_path, 1)
+    (kept,) = entries(tmp_path)
+    remember(tmp_path, 2)
+    (other,) = set(entries(tmp_path)) - {kept}
+    shutil.copy(other, kept)
+    with pytest.warns(UserWarning, match="it belongs to another training"):
+        assert remember(tmp_path, 1) == ([1], True)
+
+
+def flipped(content, place, bit):
+    """Return bytes of which one bit is another."""
+    changed = bytearray(content)
+    changed[place] ^= 1 << bit
+    return bytes(changed)
+
+
+@pytest.mark.filterwarnings("ignore:memory holds this training")
+def test_no_flipped_bit_gives_another_result(tmp_path):
+    """Those of what is not numbers, and 300 of anything."""
+    result = {
+        "a": np.random.default_rng(0).normal(size=(40, 3)),
+        "b": (np.arange(5, dtype=np.float32), [1.5, None, "x"], True),
+    }
+    remember(tmp_path, 1, result)
+    (kept,) = entries(tmp_path)
+    content = kept.read_bytes()
+    rng, n_computed = np.random.default_rng(1), 0
+    places = [*range(0, 600, 4), *range(len(content) - 300, len(content), 4)]
+    places += rng.integers(len(content), size=300).tolist()
+    for place in places:
+        kept.write_bytes(flipped(content, place, rng.integers(8)))
+        found, is_computed = remember(tmp_path, 1, result)
+        assert np.array_equal(found["a"], result["a"])
+        assert np.array_equal(found["b"][0], result["b"][0])
+        assert found["b"][1:] == result["b"][1:]
+        n_computed += is_computed
+    assert n_computed > len(places) / 2  # a date, say, may be any
+
+
+def test_a_damaged_folder_gives_the_same_detector_and_one_warning(memory, X):
+    params = {"epochs": 1, "memory": memory, "random_state": 0, "threshold_on": "cv"}
+    scores = ReconstructionOutlierDetector(**params).fit(X).score_samples(X)
+    rng = np.random.default_rng(0)
+    for kept in entries(Path(memory)):
+        content = kept.read_bytes()
+        place = len(content) // 2 + rng.integers(99)
+        kept.write_bytes(flipped(content, place, 3))
+    with pytest.warns(UserWarning, match="memory holds this training") as seen:
+        again = ReconstructionOutlierDetector(**params).fit(X)
+    assert len(seen) == 1
+    assert np.array_equal(again.score_samples(X), scores)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ReconstructionOutlierDetector(**params).fit(X)
+
+
+class Hostile:
+    """Writes a file where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.path),)
+
+
+@pytest.mark.filterwarnings("ignore:memory holds this training")
+def test_no_pickle_in_the_folder_is_loaded(tmp_path, memory, X):
+    trace = tmp_path / "trace"
+    hostile = Hostile(trace)
+    pickle.loads(pickle.dumps(hostile))
+    assert trace.exists()
+    trace.unlink()
+    params = {"epochs": 1, "memory": memory, "random_state": 0}
+    scores = ReconstructionOutlierDetector(**params).fit(X).score_samples(X)
+    objects = np.array([hostile, None], dtype=object)
+    for place in entries(Path(memory)):
+        for number in range(4):
+            joblib.dump(hostile, place.with_name("output.pkl"))
+            if number == 0:
+                place.write_bytes(pickle.dumps(hostile))
+            elif number == 1:
+                joblib.dump(hostile, place)
+            elif number == 2:
+                np.savez(place, header=objects, data=objects)
+            else:
+                content = io.BytesIO()
+                np.save(content, objects)
+                with zipfile.ZipFile(place, "w") as archive:
+                    archive.writestr("header.json", '{"key": 1, "state": 1}')
+                    archive.writestr("data.npy", content.getvalue())
+            again = ReconstructionOutlierDetector(**params).fit(X)
+            assert np.array_equal(again.score_samples(X), scores)
+    assert not trace.exists()
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+import numpy as np
+from skae._autoencoder._memory import TrainingMemory
+
+def recall(content, compute):
+    return TrainingMemory(Path(sys.argv[1]), 0, content).recall(["one"], compute)
+
+n_kept = 0
+for number in range(30):
+    result = np.full(300_000, float(number))
+    child = os.fork()
+    if not child:
+        recall(number, lambda: result)
+        os._exit(0)
+    time.sleep(0.0007 * number)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    found = recall(number, lambda: None)
+    assert found is None or np.array_equal(found, result), number
+    n_kept += found is not None
+print(n_kept)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills children that it forks")
+def test_killed_writers_leave_nothing_wrong(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", KILLED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_more_than_numbers_is_not_kept(tmp_path):
     for _ in range(2):
         with pytest.warns(
-            UserWarning, match="memory cannot keep this training, which does not pickle"
+            UserWarning, match="memory cannot keep this training: .* of type lock is"
         ):
             assert remember(tmp_path, 1, result=[threading.Lock()])[1]
-    assert not list(tmp_path.rglob("output.pkl"))
+    assert not entries(tmp_path)
+
+
+def test_what_is_kept_comes_back_exactly(tmp_path):
+    result = {
+        "arrays": (np.arange(6).reshape(2, 3), np.zeros((0, 4), np.float32)),
+        "others": [np.float32(0.1), np.True_, float("nan"), float("inf"), -0.0],
+        "nested": {
+            "none": None,
+            "text": "\u00fc",
+            "int": 10**30,
+            "empty": ((), [], {}),
+        },
+    }
+    remember(tmp_path, 1, result)
+    found, is_computed = remember(tmp_path, 1, result)
+    assert not is_computed
+    assert repr(found) == repr(result)
+    assert [type(one) for one in found["others"]] == [*map(type, result["others"])]
+    (kept,) = entries(tmp_path)
+    with np.load(kept, allow_pickle=False) as members:  # it is what it is called
+        assert set(members) == {"header.json", "data"}
+
+
+# ------------------------------------------------ a user's scaler is fitted again
+
+
+class Centered(BaseEstimator):
+    """Subtracts what a function makes of a column; perhaps never learns the same."""
+
+    def __init__(self, center=np.mean, changes=False):
+        self.center = center
+        self.changes = changes
+
+    def fit(self, X, y=None):
+        self.center_ = self.center(X, axis=0)
+        if self.changes:
+            self.fitted_at_ = time.perf_counter_ns()
+        return self
+
+    def transform(self, X):
+        return X - self.center_
+
+    def inverse_transform(self, X):
+        return X + self.center_
+
+
+def test_a_users_scaler_is_that_of_the_estimator_which_asks(memory, X, trainings):
+    scaler = Centered(lambda X, axis: np.median(X, axis))  # which no pickle holds
+    made = [
+        AutoencoderTransformer(2, scaler=scaler, memory=memory, random_state=0).fit(X)
+        for _ in range(2)
+    ]
+    assert len(trainings) == 1
+    assert np.array_equal(made[0].transform(X), made[1].transform(X))
+    DenoisingRegressor(2, scaler=scaler, memory=memory, random_state=0).fit(X, X[:, :2])
+    assert len(trainings) == 2
+    again = DenoisingRegressor(2, scaler=scaler, memory=memory, random_state=0)
+    again.fit(X, X[:, :2])
+    assert len(trainings) == 2
+    target = again.autoencoder_.target_scaler
+    assert np.array_equal(target.transformer_.center_, np.median(X[:, :2], axis=0))
+
+
+def test_a_scaler_that_learns_something_else_trains_anew(memory, X, trainings):
+    scaler = Centered(changes=True)
+    params = {"scaler": scaler, "memory": memory, "random_state": 0}
+    AutoencoderTransformer(2, **params).fit(X)
+    with pytest.warns(UserWarning, match="scaler does not learn the same of the same"):
+        AutoencoderTransformer(2, **params).fit(X)
+    assert len(trainings) == 2
+
+
+# ------------------------------------------- folders and processes that do not work
+
+
+def test_a_folder_that_cannot_be_written_to(memory, X):
+    """What it holds is used, the rest is trained, and one warning says so."""
+    params = {"epochs": 1, "memory": memory, "random_state": 0}
+    scores = ReconstructionOutlierDetector(**params).fit(X).score_samples(X)
+    folder = Path(memory) / "joblib"
+    shutil.rmtree(folder / "skae-locks")
+    (folder / "skae-locks").touch()  # no folder: even root cannot write there
+    known = ReconstructionOutlierDetector(threshold=MeanStd(1), **params).fit(X)
+    assert np.array_equal(known.score_samples(X), scores)
+    shutil.rmtree(folder / "skae")
+    (folder / "skae").touch()
+    with pytest.warns(UserWarning, match="memory cannot be written to .* is used") as w:
+        again = ReconstructionOutlierDetector(**params).fit(X)
+    assert len(w) == 1
+    assert np.array_equal(again.score_samples(X), scores)
+
+
+@pytest.mark.parametrize("inside", ["", "more", "more/still"])
+def test_a_path_that_is_a_file_is_no_error(tmp_path, X, inside, trainings):
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / inside
+    with pytest.warns(UserWarning, match="memory cannot be written to") as seen:
+        AutoencoderTransformer(2, memory=place, random_state=0).fit(X)
+    assert len(seen) == len(trainings) == 1
+
+
+def hurried(memory, **seconds):
+    """Return a memory that loses its patience soon."""
+    hurried = TrainingMemory(memory, 0, "content")
+    vars(hurried).update(warns_after=0.1, gives_up_after=0.6, beats_every=0.1)
+    vars(hurried).update(seconds)
+    return hurried
+
+
+def test_a_holder_without_a_sign_of_life_is_not_waited_for_for_ever(tmp_path):
+    """As of a process that was stopped: the lock is held, and nothing moves."""
+    computing, stopped = threading.Event(), threading.Event()
+
+    def hold():
+        computing.set()
+        stopped.wait(60)
+        return 2
+
+    silent = hurried(tmp_path, beats_every=60)
+    thread = threading.Thread(target=silent.recall, args=(["one"], hold))
+    thread.start()
+    assert computing.wait(60)
+    with pytest.warns(UserWarning, match="memory wait") as seen:
+        assert hurried(tmp_path).recall(["one"], lambda: 3) == 3
+    stopped.set()
+    thread.join()
+    first, second = (str(one.message) for one in seen)
+    assert first.startswith("memory waits for another process or thread, which trains")
+    assert re.match(
+        r"memory waited \d+ seconds .* shows no sign of life. .* trained here, too",
+        second,
+    )
+    assert not list(tmp_path.rglob("*.beat"))
+
+
+@pytest.mark.filterwarnings("ignore:memory waits for another")
+def test_a_holder_that_lives_is_waited_for(tmp_path):
+    computing = threading.Event()
+
+    def slowly():
+        computing.set()
+        time.sleep(2.5)
+        return 2
+
+    thread = threading.Thread(
+        target=hurried(tmp_path).recall, args=(["one"], slowly), daemon=True
+    )
+    thread.start()
+    assert computing.wait(60)
+    waiting = hurried(tmp_path, gives_up_after=1.5)
+    assert waiting.recall(["one"], lambda: 3) == 2
+    thread.join()
 
 
 def test_none_is_a_result(tmp_path):

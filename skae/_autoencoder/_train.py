@@ -80,6 +80,21 @@ class Training:
             return None
         return stream(self.seed, "folds").permutation(np.arange(n) % n_folds)
 
+    @property
+    def table(self) -> Table:
+        """The rows, whose weights are left out where they are equal."""
+        weight = self.rows.weight
+        is_needed = weight is not None and np.ptp(weight) > 0
+        return self.rows if is_needed else replace(self.rows, weight=None)
+
+    @property
+    def architecture(self) -> engine.Architecture:
+        """The network and the shapes of its rows."""
+        inputs, targets = self.rows.X, self.rows.y
+        shapes = inputs.shape[1:], (inputs if targets is None else targets).shape[1:]
+        settings = self.settings
+        return engine.Architecture(settings.network, *shapes, settings.latent_dim)
+
 
 @dataclass(frozen=True)
 class Watching:
@@ -105,6 +120,8 @@ class Progress:
     optimizer: list[NDArray] | None = None  # its state; None begins a new one
     n_passes: int = 0
     scalers: tuple[Any, Any] | None = None  # fitted; None fits them
+    # The fingerprint of a new network and its models, where they are at hand.
+    built: tuple[Any, Any] = (None, None)
 
 
 def train(
@@ -120,16 +137,20 @@ def train(
     folds, scalers = training.folds(n_networks), None
     if folds is not None:
         scalers = functools.cache(
-            lambda: _fitted_scalers(training.settings, training.rows)
+            lambda: fitted_scalers(training.settings, training.table)
         )
 
     def trained(number: int, seed: int, begun: Autoencoder | None) -> Autoencoder:
         """Return one of the networks."""
-        rows = training.rows
+        rows, built = training.rows, (None, None)
         if folds is not None:
             rows = rows.take(folds != number)
+        if number == 0 and memory is not None:
+            built = memory.built
         one = replace(training, rows=rows, seed=seed)
-        progress = Progress(begun, scalers=None if scalers is None else scalers())
+        progress = Progress(
+            begun, scalers=None if scalers is None else scalers(), built=built
+        )
         autoencoder, _ = train_autoencoder(one, watching, progress)
         if number == 0:
             _measure(autoencoder, training.rows)
@@ -142,8 +163,9 @@ def train(
         if memory is None:
             networks.append(compute())
             continue
-        name = ["network", number, None if folds is None else int(folds.max())]
-        networks.append(memory.recall(name, compute))
+        n_folds = None if folds is None else int(folds.max()) + 1
+        name = ["network", number, n_folds]
+        networks.append(memory.recall_network(name, training, compute))
     return networks
 
 
@@ -197,18 +219,17 @@ def train_autoencoder(
 ) -> tuple[Autoencoder, list[NDArray] | None]:
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
-    settings, table, known = training.settings, training.rows, progress.autoencoder
-    if table.weight is not None and np.ptp(table.weight) == 0:
-        table = replace(table, weight=None)  # equal ones change nothing
-    shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
-    architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
+    settings, table, known = training.settings, training.table, progress.autoencoder
+    architecture = training.architecture
     if known is None:
-        scalers = progress.scalers or _fitted_scalers(settings, table)
+        scalers = progress.scalers or fitted_scalers(settings, table)
         weights, fill = None, None
+        built = progress.built
     else:
         _check_same(known.architecture, architecture)
         scalers = known.scaler, known.target_scaler
         weights, fill = known.weights, known.fill
+        built = known.forward.fingerprint, None
 
     rows, validation = _scaled(table, scalers), None
     if settings.allow_nan and fill is None:
@@ -257,7 +278,7 @@ def train_autoencoder(
         autoencoder.history["loss"].append(float(loss))
         return autoencoder, None
     scaling = time.perf_counter() - start
-    state = engine.State(weights, progress.optimizer)
+    state = engine.State(weights, progress.optimizer, *built)
     try:
         trained = engine.train(
             spec,
@@ -276,7 +297,10 @@ def train_autoencoder(
         parts = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
         sys.stderr.write(f"skae: {parts}\n")
     forward = engine.TrainedNetwork(
-        architecture, trained.state.weights or [], trained.latent_shape
+        architecture,
+        trained.state.weights or [],
+        trained.latent_shape,
+        trained.state.fingerprint,
     )
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
@@ -332,7 +356,7 @@ def _in_words(architecture: engine.Architecture) -> str:
     )
 
 
-def _fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
+def fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
     """Return the fitted scalers of inputs and targets."""
     if settings.allow_nan:
         for array, name in ((table.X, "X"), (table.y, "y")):

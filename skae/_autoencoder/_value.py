@@ -21,6 +21,50 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+#: Names of the types of which skae's fitted estimators are made, for the argument
+#: ``trusted`` of ``skops.io.load``: none of them holds code. A `KerasNetwork` may, and
+#: so may a user's own loss, scaler or network: these are left out.
+SKOPS_TRUSTED = [
+    "skae._autoencoder._train.Passes",
+    "skae._autoencoder._value.Autoencoder",
+    "skae._denoiser.DenoisingRegressor",
+    "skae._detector.ReconstructionOutlierDetector",
+    "skae._engine._network.TrainedNetwork",
+    "skae._engine._spec.Architecture",
+    "skae._row_errors._neighbors.Neighbors",
+    "skae._row_errors._neighbors.WideNeighbors",
+    "skae._row_errors._scorer.ErrorKind",
+    "skae._row_errors._scorer.ErrorScorer",
+    "skae._row_errors._scorer.LatentScorer",
+    "skae._scalers.ChannelScaler",
+    "skae._scalers.CommonScaler",
+    "skae._scalers.IdentityScaler",
+    "skae._scalers.TransformerScaler",
+    "skae._series._detector.SlidingWindowDetector",
+    "skae._series._windows.Stream",
+    "skae._transformer.AutoencoderTransformer",
+    "skae.corruptions.GaussianNoise",
+    "skae.corruptions.MaskingNoise",
+    "skae.corruptions.SaltAndPepperNoise",
+    "skae.corruptions.SwapNoise",
+    "skae.networks._conv.ConvNetwork",
+    "skae.networks._dense.DenseNetwork",
+    "skae.networks._recurrent.RecurrentNetwork",
+    "skae.networks._variational.VariationalNetwork",
+    "skae.thresholds._calibration.Calibration",
+    "skae.thresholds._conformal.Conformal",
+    "skae.thresholds._labelled.BestF",
+    "skae.thresholds._labelled.FalseAlarmRate",
+    "skae.thresholds._labelled.Precision",
+    "skae.thresholds._rules.Contamination",
+    "skae.thresholds._rules.FixedThreshold",
+    "skae.thresholds._rules.IQR",
+    "skae.thresholds._rules.MAD",
+    "skae.thresholds._rules.MeanStd",
+    "skae.thresholds._rules.Quantile",
+    "skae.thresholds._tail.PeaksOverThreshold",
+]
+
 # Rows are handled in blocks of about this many numbers: scoring a large array needs
 # little memory in addition to the array, and what a layer writes is still in the
 # processor's cache when the next one reads it.
@@ -188,7 +232,8 @@ class Autoencoder:
 
     def to_keras(self) -> Any:
         """Return a new ``keras.Model`` with these weights; it works in scaled space."""
-        return engine.keras_model(self.architecture, self.weights)
+        known = self.forward.fingerprint
+        return engine.keras_model(self.architecture, self.weights, known)
 
     # --------------------------------------------------------------------- blocks
 

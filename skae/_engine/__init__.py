@@ -72,13 +72,20 @@ def train(
     )
 
 
-def keras_model(architecture: Architecture, weights: list[np.ndarray]) -> Any:
+def keras_model(
+    architecture: Architecture, weights: list[np.ndarray], known: Any = None
+) -> Any:
     """Return a Keras model of an architecture with the given weights."""
+    # `known` is the fingerprint of a network that a user's code built.
     import_quietly()
+    from skae._engine._fingerprint import check_same
     from skae._engine._keras._models import build_models
 
-    network, weights = architecture.network.exported(weights)
-    model = build_models(replace(architecture, network=network), plain=True).model
+    check_same(architecture, known)
+    seed = 0 if known is None else known.seed
+    exported, weights = architecture.network.exported(weights)
+    architecture = replace(architecture, network=exported)
+    model = build_models(architecture, seed=seed, plain=True).model
     model.set_weights(weights)
     return model
 

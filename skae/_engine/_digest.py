@@ -144,7 +144,7 @@ class _Writer:
             self.hash.update(flat.view(np.uint8))
 
     def _container(self, kind: type, value: Any) -> None:
-        """Feed the hash with a container; sets and mappings in an order of our own."""
+        """Feed the hash with a container; sets in an order of our own."""
         if id(value) in self._open:
             self._piece("cycle", str(self._open[id(value)]).encode())
             return
@@ -154,14 +154,9 @@ class _Writer:
         elif kind in (set, frozenset):
             self._all("set", sorted(digest(item, self._special) for item in value))
         else:
-            items = sorted(value.items(), key=self._place)
-            self._all("dict", [part for item in items for part in item])
+            # In its own order, by which a user's function may add layers.
+            self._all("dict", [part for item in value.items() for part in item])
         del self._open[id(value)]
-
-    def _place(self, item: tuple[Any, Any]) -> str:
-        """Return a text by which the items of a mapping are sorted."""
-        key = item[0]
-        return key if type(key) is str else digest(key, self._special)
 
     def _composite(self, kind: type, value: Any) -> None:
         """Feed the hash with an object by the parts that it is made of."""
@@ -178,7 +173,7 @@ class _Writer:
             name = [value.__module__, value.__qualname__]
             self._all("known", [*name, _version_if_known(value.__module__)])
         elif isinstance(value, type):
-            names = [n for n in vars(value) if n not in _NOT_IN_BODY]
+            names = sorted(n for n in vars(value) if n not in _NOT_IN_BODY)
             body = {n: vars(value)[n] for n in names if not n.startswith("_abc_")}
             # Not the qualified name: cloudpickle loses it on the way to a worker.
             self._all("class", [kind, value.__name__, value.__bases__, body])
@@ -251,9 +246,9 @@ def _reads(function: types.FunctionType) -> tuple[list, dict, dict]:
         with contextlib.suppress(ValueError):
             contents.append(cell.cell_contents)
         cells.append([_part_read(value, attributes) for value in contents])
-    for name in names & scope.keys():
+    for name in sorted(names & scope.keys()):
         read[name] = _part_read(scope[name], attributes)
-    for name in imports:
+    for name in sorted(imports):
         packages[name], module = _version_if_known(name), None
         if packages[name] is None:
             with contextlib.suppress(Exception):  # the function fails there, too
@@ -269,7 +264,7 @@ def _part_read(value: Any, attributes: set[str], inside: tuple = ()) -> Any:
         return value
     if value in inside:
         return f"module {value.__name__}"
-    taken = {name: getattr(value, name, _MISSING) for name in attributes}
+    taken = {name: getattr(value, name, _MISSING) for name in sorted(attributes)}
     return {
         name: _part_read(found, attributes, (*inside, value))
         for name, found in taken.items()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skae._engine._spec import Architecture
 from skae._layers._base import Layer, Weights, run, with_weights
 from skae._layers._special import CodeLayer
+
+if TYPE_CHECKING:
+    from skae._engine._fingerprint import Fingerprint
 
 Stack = list[tuple[Layer, Weights]]
 
@@ -25,10 +28,12 @@ class TrainedNetwork:
         architecture: Architecture,
         weights: list[np.ndarray],  # float32, in the order of the Keras model's
         latent_shape: tuple[int, ...],  # of one code, before it is flattened
+        fingerprint: Fingerprint | None = None,  # of a network that a user's code built
     ) -> None:
         self.architecture = architecture
         self.weights = weights
         self.latent_shape = latent_shape
+        self.fingerprint = fingerprint
         self._stacks: dict[Any, tuple[Stack, Stack] | None] = {}  # by dtype
         self._key: Any = None  # of the Keras model that runs it
 
@@ -87,6 +92,10 @@ class TrainedNetwork:
         if dtype not in self._stacks:
             layers, stacks = self.architecture.layers, None
             if layers is not None and all(one.runs_in_numpy for one in layers.all):
+                if self.fingerprint is not None:
+                    from skae._engine._fingerprint import check_same  # seldom needed
+
+                    check_same(self.architecture, self.fingerprint)
                 # A row is added to a single row without broadcasting, which is faster.
                 cast = [np.atleast_2d(np.asarray(w, dtype)) for w in self.weights]
                 pairs, n_coding = with_weights(layers.all, cast), len(layers.encoder)
@@ -102,5 +111,7 @@ class TrainedNetwork:
         from skae._engine._keras import _models
 
         if self._key is None:
-            self._key = _models.network_key(self.architecture)
-        return _models.run(self.architecture, self._key, self.weights, part, x)
+            self._key = _models.network_key(self.architecture, self.fingerprint)
+        return _models.run(
+            self.architecture, self._key, self.fingerprint, self.weights, part, x
+        )

@@ -107,6 +107,10 @@ class State:
 
     weights: list | None = None
     optimizer: list | None = None
+    # Of what a user's code builds; None is not known yet. And the untrained models that
+    # it was taken of, where no training has used them.
+    fingerprint: Any = None
+    models: Any = None
 
 
 @dataclass

@@ -13,10 +13,12 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from skae._engine._fingerprint import fingerprint
 from skae._engine._spec import (
     Rows,
     Schedule,
@@ -58,7 +60,11 @@ def train(
     layers = spec.architecture.layers
     if layers is not None:
         check_range(layers.output_range)
-    with _trainer(spec, rows, validation, schedule, seed, engine) as (trainer, seconds):
+    if state.fingerprint is None:
+        known, models = fingerprint(spec.architecture, seed)
+        state = replace(state, fingerprint=known, models=models)
+    context = _trainer(spec, rows, validation, schedule, state, seed, engine)
+    with context as (trainer, seconds):
         if layers is None:
             check_range(trainer.output_range)
         if trainer.warning is not None:
@@ -111,7 +117,7 @@ def run(
                 learning_rate=trainer.learning_rate,
             )
     seconds = {"validation": loop.validation_seconds}
-    trained = State(weights, trainer.optimizer_state())
+    trained = State(weights, trainer.optimizer_state(), state.fingerprint)
     return Trained(trained, history, seconds, trainer.latent_shape)
 
 
@@ -147,6 +153,7 @@ def _trainer(
     rows: Rows,
     validation: Rows | None,
     schedule: Schedule,
+    state: State,
     seed: int,
     engine: str,
 ) -> contextlib.AbstractContextManager[tuple[Any, dict[str, float]]]:
@@ -176,7 +183,7 @@ def _trainer(
         return XlaTrainer(spec, schedule).running()
     from skae._engine import _keras
 
-    return _keras.acquired(spec, rows, validation, schedule, seed)
+    return _keras.acquired(spec, rows, validation, schedule, state, seed)
 
 
 class EpochLoop:

@@ -97,8 +97,9 @@ def learn_scorer(
         learned = Scorer.learn(kind, networks, rows, folds)
         return replace(learned, networks=())
 
+    kinds = ErrorKind, Scorer, Whitening, Neighbors
     name = ["scorer", *kind, len(networks), folds is not None]
-    return replace(memory.recall(name, learn), networks=networks)
+    return replace(memory.recall(name, learn, kinds=kinds), networks=networks)
 
 
 @dataclass(frozen=True)

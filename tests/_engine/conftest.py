@@ -75,7 +75,9 @@ def make_job():
         )
         seed = options.pop("seed", 0)
         state = engine.State(
-            options.pop("weights", None), options.pop("optimizer_state", None)
+            options.pop("weights", None),
+            options.pop("optimizer_state", None),
+            options.pop("fingerprint", None),
         )
         spec = engine.TrainingSpec(
             architecture,

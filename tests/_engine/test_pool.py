@@ -299,8 +299,8 @@ def test_a_forgotten_trainer_is_collected(optimizer, make_job, pool, X):
     from skae._engine import _keras
 
     job = make_job(X, engine.Rows(X), patience=2, optimizer=optimizer)
-    spec, rows, validation, schedule, _, seed = job
-    with _keras.acquired(spec, rows, validation, schedule, seed) as (trainer, _):
+    spec, rows, validation, schedule, state, seed = job
+    with _keras.acquired(spec, rows, validation, schedule, state, seed) as (trainer, _):
         trained = _train.run(trainer, *job)
         parts = trainer, trainer.model, trainer._steps.graph
         watched = [weakref.ref(part) for part in parts]
@@ -367,6 +367,12 @@ def test_a_users_network_is_built_once(keras, train, make_job, pool, X, count_bu
     network = KerasNetwork(build)
     architecture = make_job(X, network=network)[0].architecture
     built = count_builds(KerasNetwork)
-    weights = train(X, network=network).state.weights
-    engine.TrainedNetwork(architecture, weights, (2,)).reconstruct(X)
+    state = train(X, network=network).state
+    trained = architecture, state.weights, (2,), state.fingerprint
+    engine.TrainedNetwork(*trained).reconstruct(X)
     assert len(built) == 1
+    train(X, network=network, seed=1)
+    assert len(built) == 2
+    # Nor is one built whose training continues.
+    train(X, network=network, weights=state.weights, fingerprint=state.fingerprint)
+    assert len(built) == 2

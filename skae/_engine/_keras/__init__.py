@@ -10,11 +10,12 @@ from typing import Any
 import keras
 
 from skae._engine._digest import CannotDescribeError, digest
+from skae._engine._fingerprint import Fingerprint, check_same
 from skae._engine._keras import _pool
 from skae._engine._keras._models import network_key
 from skae._engine._keras._objects import keras_config
 from skae._engine._keras._trainer import DataSpec, KerasTrainer, make_trainer
-from skae._engine._spec import Rows, Schedule, TrainingSpec
+from skae._engine._spec import Rows, Schedule, State, TrainingSpec
 
 _BATCH_HOOKS = (
     "on_train_batch_begin",
@@ -30,6 +31,7 @@ def acquired(
     rows: Rows,
     validation: Rows | None,
     schedule: Schedule,
+    state: State,
     seed: int,
 ) -> Iterator[tuple[KerasTrainer, dict[str, float]]]:
     """Give the block a trainer, and the seconds that building and tracing it took."""
@@ -37,21 +39,28 @@ def acquired(
     data = DataSpec.of(spec, rows, validation)
     key = None
     if not any(map(_may_keep_model, schedule.callbacks)):
-        key = _key(spec, data)
+        key = _key(spec, data, state.fingerprint)
     seconds = {"building": 0.0, "tracing": 0.0}
 
+    fresh = None
+    if state.models is not None and not spec.architecture.network.draws_weights:
+        fresh = state.models.model.get_weights()
+
     def build() -> KerasTrainer:
-        trainer = make_trainer(spec, data, seed)
+        if state.models is None:  # it continues a training
+            check_same(spec.architecture, state.fingerprint)
+        trainer = make_trainer(spec, data, seed, state.models)
         seconds.update(trainer.seconds)
         return trainer
 
     def also() -> tuple:
         # The network runs on the models that trained it: a user's are built once.
         # Keras changes classes whose first model is built, and so the key.
-        return _key(spec, data), (network_key(spec.architecture), "float32")
+        network = network_key(spec.architecture, state.fingerprint)
+        return _key(spec, data, state.fingerprint), (network, "float32")
 
     with _pool.acquired(key, build, also) as trainer:
-        trainer.callbacks = callbacks
+        trainer.callbacks, trainer.built_weights = callbacks, fresh
         trainer.is_watched_by_batch = any(map(_watches_batches, callbacks))
         try:
             yield trainer, seconds
@@ -60,12 +69,16 @@ def acquired(
             trainer.release()
 
 
-def _key(spec: TrainingSpec, data: DataSpec) -> Any:
+def _key(spec: TrainingSpec, data: DataSpec, known: Fingerprint | None) -> Any:
     """Return what tells one compiled computation from another, or None."""
     # The learning rate is not part of it: it is a variable of the trainer.
     architecture = spec.architecture
     parts = [architecture.network, architecture.shapes]
     parts += [spec.loss, spec.optimizer, spec.corruption, vars(data)]
+    if known is not None:
+        if known.value is None:
+            return None
+        parts.append(known.value)
     try:
         return digest(parts, special=keras_config)
     except CannotDescribeError:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from skae._engine._digest import CannotDescribeError, digest
+from skae._engine._fingerprint import Fingerprint, check_same
 from skae._engine._keras import _pool
 from skae._engine._keras._objects import keras_config
 from skae._engine._spec import Architecture
@@ -236,6 +237,7 @@ class NetworkRunner:
 def run(
     architecture: Architecture,
     key: Any,  # the network's, as ``network_key`` gives it
+    known: Fingerprint | None,
     weights: list[np.ndarray],
     part: str,  # encode, decode, reconstruct or terms
     x: np.ndarray,
@@ -244,16 +246,24 @@ def run(
     dtype = x.dtype.name
 
     def build() -> NetworkRunner:
-        return NetworkRunner(architecture, build_models(architecture, dtype), dtype)
+        seed = 0 if known is None else known.seed
+        models = build_models(architecture, dtype, seed)
+        check_same(architecture, known, models)
+        return NetworkRunner(architecture, models, dtype)
 
     with _pool.acquired((key, dtype), build) as program:
         return program.runner.run(part, weights, x)
 
 
-def network_key(architecture: Architecture) -> Any:
+def network_key(architecture: Architecture, known: Fingerprint | None) -> Any:
     """Return what tells the forward pass of one network from another's."""
+    parts = [architecture.network, architecture.shapes]
     try:
-        return digest([architecture.network, architecture.shapes], keras_config)
+        if known is not None:
+            if known.value is None:
+                return object()
+            parts.append(known.value)
+        return digest(parts, keras_config)
     except CannotDescribeError:
         return object()  # equal to itself alone
 

@@ -88,18 +88,21 @@ class DataSpec:
         return data
 
 
-def make_trainer(spec: TrainingSpec, data: DataSpec, seed: int) -> KerasTrainer:
+def make_trainer(
+    spec: TrainingSpec, data: DataSpec, seed: int, models: Models | None = None
+) -> KerasTrainer:
     """Return a trainer; one that runs uncompiled where nothing else can serve."""
     # That is where the code of a user's network cannot be compiled, or does something
     # in Python besides computing its output, which a compiled program would not repeat.
-    # The trainer's ``warning`` then says so, to every fit that acquires it.
+    # The trainer's ``warning`` then says so, to every fit that acquires it. `models`
+    # are untrained ones; None builds them.
     architecture, start = spec.architecture, time.perf_counter()
     network = architecture.network
+    models = models or build_models(architecture, seed=seed)
     if network.draws_weights and not callable(spec.loss):
-        return KerasTrainer(spec, data, build_models(architecture), start)
+        return KerasTrainer(spec, data, models, start)
     with seeded_global_state(seed):
-        models = build_models(architecture, seed=seed)
-        weights, reason = models.model.get_weights(), None
+        reason = None
         if not network.draws_weights:
             n_variables = len(models.model.variables)
             reason = _reason_against_compiling(models, architecture.input_shape)
@@ -123,8 +126,6 @@ def make_trainer(spec: TrainingSpec, data: DataSpec, seed: int) -> KerasTrainer:
                 "or tf functions only, and keep no state in Python attributes, to have "
                 "it compiled."
             )
-    if not network.draws_weights:
-        trainer.built_weights[seed] = weights
     return trainer
 
 
@@ -174,7 +175,7 @@ class KerasTrainer:
         self.warning: str | None = None
         self.callbacks: list = []
         self.is_watched_by_batch = False
-        self.built_weights: dict[int, list[np.ndarray]] = {}  # by seed, once
+        self.built_weights: list[np.ndarray] | None = None  # fresh ones, for one use
         self.model, self.latent_shape = models.model, models.latent_shape
         self.output_range = models.output_range
         self.runner = NetworkRunner(spec.architecture, models)
@@ -233,7 +234,7 @@ class KerasTrainer:
         network = self._architecture.network
         if network.draws_weights:
             return self.runner.fresh_weights(seed)
-        built = self.built_weights.pop(seed, None)
+        built, self.built_weights = self.built_weights, None
         if built is None:
             built = build_models(self._architecture, seed=seed).model.get_weights()
         return built

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from skae.networks._keras._parts import (
     has_own_call,
     in_policy,
     is_layer,
+    is_of_keras,
     is_pair,
     layers_within,
     model_name,
@@ -35,10 +38,13 @@ if TYPE_CHECKING:
     from skae.networks._keras._parts import Models
 
 # What differs between the configurations of equal layers.
-_INCIDENTAL = frozenset(
+_NAMES = frozenset(
     {"name", "dtype", "build_config", "build_input_shape", "compile_config"}
-    | {"inbound_nodes", "input_layers", "output_layers"}
 )
+_INCIDENTAL = _NAMES | {"inbound_nodes", "input_layers", "output_layers"}
+_PLAIN = (type(None), bool, int, float, complex, bytes, set, frozenset)
+_PLAIN += (np.ndarray, np.generic)
+_NOT_USERS = frozenset({"keras", "tensorflow"})
 
 
 def copy_models(model: Models, input_shape: tuple[int, ...]) -> tuple[Models, Models]:
@@ -202,6 +208,73 @@ def _without_incidental(config: Any) -> Any:
         return config
     kept = {key: config[key] for key in config if key not in _INCIDENTAL}
     return {key: _without_incidental(value) for key, value in kept.items()}
+
+
+def outline(models: Sequence[Layer]) -> list:
+    """Return what built models compute, as far as they say so, in plain values."""
+    # Names are left out, which Keras numbers, and weights, which differ with the seed.
+    layers = list(dict.fromkeys(one for part in models for one in layers_within(part)))
+    steps = [*layers, *(one for layer in layers for one in _operations(layer))]
+    names = {step.name: f"step {i}" for i, step in enumerate(steps)}
+
+    def plain(value: Any) -> Any:
+        """Return a value without names of layers, of Keras's objects the class."""
+        if isinstance(value, str):
+            return names.get(value, value)
+        if isinstance(value, dict):
+            if value.get("class_name") == "__lambda__":  # whose code names its file
+                return "lambda"
+            kept = [key for key in value if key not in _NAMES]
+            return {key: plain(value[key]) for key in kept}
+        if isinstance(value, (list, tuple)):
+            return [*map(plain, value)]
+        if type(value).__name__ == "EagerTensor":
+            return value.numpy()
+        is_plain = isinstance(value, _PLAIN) or _is_users_function(value)
+        return value if is_plain else type(value).__name__
+
+    parts, in_others = [], set[int]()
+    for layer in layers:
+        cls, config = type(layer), None
+        with contextlib.suppress(*REFUSALS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is not saved here
+            if id(layer) not in in_others:
+                config = plain(layer.get_config())
+                if hasattr(layer, "layers") and not has_own_call(layer):
+                    in_others |= {id(inner) for inner in layers_within(layer)}
+        held = vars(layer)
+        if is_of_keras(cls):  # whose configuration says all but what users' code does
+            held = {k: v for k, v in held.items() if _is_users_function(v)}
+        else:
+            held = {k: v for k, v in held.items() if k not in _held_by_all()}
+        shapes = [tuple(v.shape) for v in layer.weights]
+        parts.append([cls.__qualname__, config, plain(held), shapes])
+    return parts
+
+
+def stand_in(value: Any) -> Any:
+    """Return what describes an object of Keras or TensorFlow in an outline, or None."""
+    packages = {str(c.__module__).partition(".")[0] for c in type(value).__mro__}
+    return None if packages.isdisjoint(_NOT_USERS) else type(value).__name__
+
+
+def _is_users_function(value: Any) -> bool:
+    """Return whether a value is a function, or serves as one, that Keras lacks."""
+    package = str(getattr(value, "__module__", None)).partition(".")[0]
+    return callable(value) and package not in _NOT_USERS and stand_in(value) is None
+
+
+def _operations(layer: Layer) -> Sequence[Any]:
+    """Return the operations of a functional model; of another layer none."""
+    return () if has_own_call(layer) else getattr(layer, "operations", ())
+
+
+@functools.cache
+def _held_by_all() -> set[str]:
+    """Return the attributes that Keras gives every layer or model."""
+    import keras
+
+    return {"built", *vars(keras.Model()), *vars(keras.layers.Layer())}
 
 
 def _only_calls_parts(model: Layer, parts: Any, input_shape: tuple[int, ...]) -> bool:

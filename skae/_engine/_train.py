@@ -9,6 +9,7 @@ NumPy and one in Keras, which is imported where it is needed. What closes an epo
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 import warnings
@@ -96,7 +97,8 @@ def run(
     rates = None
     if one_cycle:
         n_steps = math.ceil(len(rows.x) / schedule.batch_size)
-        rates = one_cycle_rates(trainer.learning_rate, schedule.epochs, n_steps)
+        shape = schedule.epochs, n_steps
+        rates = functools.partial(one_cycle_rates, trainer.learning_rate, *shape)
     history = loop.run(seed, rates)
     weights = trainer.weights()
     for weight in weights:
@@ -193,7 +195,9 @@ class EpochLoop:
             self._losses |= {f"val_{name}": [] for name in trainer.names}
         self.validation_seconds = 0.0
 
-    def run(self, seed: int, rates: np.ndarray | None) -> dict[str, list[float]]:
+    def run(
+        self, seed: int, rates: Callable[[int], np.ndarray] | None
+    ) -> dict[str, list[float]]:
         """Run the epochs, and return the history; the trainer keeps the weights."""
         trainer, schedule = self._trainer, self._schedule
         watching = seen = None
@@ -221,7 +225,7 @@ class EpochLoop:
             for epoch in range(schedule.epochs):
                 number = schedule.first_epoch + epoch
                 draws = noise.integers(2**31, size=2, dtype=np.int32)
-                rate = None if rates is None else rates[epoch]
+                rate = None if rates is None else rates(epoch)
                 step = next(orders), draws, schedule.batch_size, rate
                 if watching is None:
                     self._close_epoch(number, trainer.run_epoch(*step), None)
@@ -302,17 +306,18 @@ def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray
         yield rng.permutation(rows)
 
 
-def one_cycle_rates(own: float, n_epochs: int, n_steps: int) -> np.ndarray:
-    """Return the learning rates of all steps, (n_epochs, n_steps): up and down."""
+def one_cycle_rates(own: float, n_epochs: int, n_steps: int, epoch: int) -> np.ndarray:
+    """Return the learning rates of an epoch's steps; over all epochs, up and down."""
     # Smith and Topin (2019). Super-convergence. Proc. SPIE 11006.
     # doi:10.1117/12.2520589
-    done = (np.arange(n_epochs * n_steps) + 0.5) / (n_epochs * n_steps)
+    steps = epoch * n_steps + np.arange(n_steps)
+    done = (steps + 0.5) / float(n_epochs * n_steps)
     rise = np.cos(np.pi * np.clip(done / _RISE, 0, 1))
     fall = np.cos(np.pi * np.clip((done - _RISE) / (1 - _RISE), 0, 1))
     up = _START + (1 - _START) * ((1 - rise) / 2)
     down = _END + (1 - _END) * (1 - (1 - fall) / 2)
     rates = own * _PEAK * np.where(done < _RISE, up, down)
-    return rates.astype(np.float32).reshape(n_epochs, n_steps)
+    return rates.astype(np.float32)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ input and hand it to functions and values that trust it.
 
 from __future__ import annotations
 
+import copy
+import functools
 from numbers import Integral, Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import validate_data
 
 from skae._autoencoder import (
+    AUTO_NOISE,
     Autoencoder,
     Passes,
     Settings,
@@ -33,12 +36,16 @@ from skae._validation import (
     HasMethods,
     Interval,
     StrOptions,
+    check_array,
     check_is_fitted,
     check_parameters,
     check_sample_weight,
     container_adapter,
     is_checked,
+    unchanged_on_failure,
+    with_nan,
 )
+from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 from skae.networks._base import Network
 from skae.networks._keras import as_network
@@ -53,11 +60,16 @@ if TYPE_CHECKING:
 FLOATS = (np.float64, np.float32)
 # What to pass where a value has no parameters.
 _KINDS = {
-    "threshold": "rule such as MeanStd(1.0)",
-    "corruption": "corruption such as GaussianNoise(0.1)",
-    "network": "network such as DenseNetwork()",
-    "scaler": "scikit-learn transformer such as StandardScaler()",
+    "threshold": "a rule such as MeanStd(1.0)",
+    "network": "a network such as DenseNetwork()",
+    "scaler": "a scikit-learn transformer such as StandardScaler()",
 }
+# The default objects for which None and "auto" stand.
+_OF_NONE = {"network": DenseNetwork, "corruption": GaussianNoise}
+_OF_AUTO = {"corruption": functools.partial(GaussianNoise, AUTO_NOISE)}
+# What a float32 can hold with room to spare: of rates, widths and the like.
+_RATES = Interval(Real, 1e-30, 1e10, closed="both")
+_WIDTHS = Interval(Integral, 1, 2**31 - 1, closed="both")
 
 
 def _can_sample(estimator: BaseAutoencoder) -> bool:
@@ -73,15 +85,15 @@ def _can_sample(estimator: BaseAutoencoder) -> bool:
 class BaseAutoencoder(BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
-    # The objects for which None stands, by parameter.
-    _defaults: ClassVar[dict[str, Any]] = {"network": DenseNetwork}
+    # The objects for which None stands, by parameter, where they are the class's own.
+    _defaults: ClassVar[dict[str, Any]] = {}
     # Whether entries may be missing, as the last ``fit`` found ``allow_nan``.
     _allows_nan = False
     input_shape_: tuple[int, ...]
     _passes: Passes | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "latent_dim": [_WIDTHS, None],
         "network": "no_validation",  # as_network says more about what is wrong
         "scaler": [
             StrOptions({"standard", "minmax", "common"}),
@@ -90,11 +102,7 @@ class BaseAutoencoder(BaseEstimator):
         ],
         "loss": [str, callable],
         "optimizer": [str, HasMethods(["apply", "get_config"])],
-        "learning_rate": [
-            Interval(Real, 0, None, closed="neither"),
-            StrOptions({"auto", "one_cycle"}),
-            None,
-        ],
+        "learning_rate": [_RATES, StrOptions({"auto", "one_cycle"}), None],
         "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -114,8 +122,8 @@ class BaseAutoencoder(BaseEstimator):
     def set_params(self, **params: Any) -> BaseAutoencoder:
         """Set parameters of this estimator, nested ones included.
 
-        A nested name on a parameter that is None (``network__hidden_units``) first puts
-        the default object there.
+        A nested name on a parameter that is None or "auto" (``network__hidden_units``,
+        ``corruption__std``) first puts the default object there.
 
         Parameters
         ----------
@@ -134,25 +142,33 @@ class BaseAutoencoder(BaseEstimator):
             no parameters.
         """
         direct = {name: value for name, value in params.items() if "__" not in name}
-        super().set_params(**direct)
         nested = {name: value for name, value in params.items() if "__" in name}
-        own = self.get_params(deep=False)
-        for owner in {name.partition("__")[0] for name in nested} & own.keys():
-            value = getattr(self, owner)
-            if value is None and owner in self._defaults:
-                setattr(self, owner, self._defaults[owner]())
-            elif not hasattr(value, "set_params"):
-                raise ValueError(
-                    f"{owner} is {value!r}, which has no parameters; pass a "
-                    f"{_KINDS.get(owner, 'object that has them')}."
-                )
-        return super().set_params(**nested)
+        with unchanged_on_failure(self):
+            super().set_params(**direct)
+            own = self.get_params(deep=False)
+            for owner in {name.partition("__")[0] for name in nested} & own.keys():
+                value = getattr(self, owner)
+                default = None if value is not None else self._default_of(owner)
+                if isinstance(value, str) and value == "auto":
+                    default = _OF_AUTO.get(owner)
+                if default is not None:
+                    setattr(self, owner, default())
+                elif not hasattr(value, "set_params"):
+                    raise ValueError(
+                        f"{owner} is {value!r}, which has no parameters; pass "
+                        f"{_KINDS.get(owner, 'an object that has them')}."
+                    )
+            return super().set_params(**nested)
+
+    def _default_of(self, name: str) -> Any:
+        """Return what makes the object for which None stands, or None."""
+        return self._defaults.get(name, _OF_NONE.get(name))
 
     def _settings(self) -> Settings:
         """Return the training parameters, nested objects checked."""
         network, loss, optimizer = self.network, self.loss, self.optimizer
         if network is None:
-            network = self._defaults["network"]()
+            network = self._default_of("network")()
         elif not isinstance(network, Network):  # a SciKeras wrapper, or an error
             given = as_network(network, type(self).__name__)
             network = given.network
@@ -207,7 +223,7 @@ class BaseAutoencoder(BaseEstimator):
         with advising_allow_nan():
             X = validate_data(
                 self,
-                X,
+                with_nan(X),
                 reset=reset,
                 dtype=FLOATS,
                 order="C",  # blocks of rows, and the same bits whatever the layout was
@@ -248,7 +264,9 @@ class BaseAutoencoder(BaseEstimator):
         self, sample_weight: ArrayLike | None, X: NDArray
     ) -> NDArray | None:
         """Return the weights as float64, or None."""
-        return None if sample_weight is None else check_sample_weight(sample_weight, X)
+        if sample_weight is None:
+            return None
+        return check_sample_weight(sample_weight, X)
 
     # -------------------------------------------------------------- training
 
@@ -301,9 +319,10 @@ class BaseAutoencoder(BaseEstimator):
         """Set the attributes that tell of the networks: of the first, where several."""
         self._networks = networks
         first = self.autoencoder_ = networks[0]
-        self.history_ = first.history
+        # Copies, which users may change.
+        self.history_ = copy.deepcopy(first.history)
+        self.scaler_ = copy.deepcopy(first.scaler)
         self.n_iter_ = len(first.history["loss"])
-        self.scaler_ = first.scaler
         self.latent_shape_ = first.forward.latent_shape
         self.reconstruction_err_, self.r2_ = first.train_mse, first.train_r2
 

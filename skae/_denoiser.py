@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_array, check_consistent_length
 
 from skae._autoencoder import Table, Training
 from skae._base import FLOATS, BaseAutoencoder
@@ -17,7 +16,12 @@ from skae._missing import (
     has_missing,
 )
 from skae._random import seed_from
-from skae._validation import check_is_fitted, fit_context
+from skae._validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    fit_context,
+)
 from skae.corruptions import corrupt
 
 if TYPE_CHECKING:
@@ -258,7 +262,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         self : object
         """
         first = not hasattr(self, "autoencoder_")
-        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
+        X = self._check_X(X, reset=first)
         y = self._check_y(y, X)
         rows = counted_rows(Table(X, _as_rows(y)), self._allows_nan, 1)
         networks = self._train_pass(self._settings(), rows)
@@ -311,11 +315,11 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_X(X)
-        targets = self._check_y(y, X)
+        targets, weight = self._check_y(y, X), self._check_weight(sample_weight, X)
         if targets is None:
             targets, predicted = X, self._restore_damaged(X)
         else:
-            predicted = self.predict(X)
+            predicted = self._as_targets(self.autoencoder_.reconstruct(X))
         if targets.shape != predicted.shape:
             raise ValueError(
                 f"y has shape {targets.shape}, but predictions have shape "

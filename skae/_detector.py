@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -381,9 +382,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         rule, source = self._check_rule()
         kind, n_networks = self._check_error()
         is_first = not hasattr(self, "autoencoder_")
-        at_least = 2 if is_first else 1
-        X = self._check_X(X, reset=is_first, min_samples=at_least)
-        is_normal = normal_rows(y, X, "y", at_least=at_least)
+        X = self._check_X(X, reset=is_first)
+        is_normal = normal_rows(y, X, "y", at_least=1)
         rows = normal = counted_rows(Table(X).take(is_normal), self._allows_nan, 1)
 
         seen: calibration.Calibration | None = None
@@ -393,8 +393,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             split_seed = 0 if part == "train" else seed_from(self.random_state)
             rows, held = calibration.divide(normal, rule, part, split_seed)
         else:
-            labels = X, y, is_normal
-            seen = calibration.latest(self._scorer, self._calibration, rule, *labels)
+            before = self._scorer, self._calibration
+            seen = calibration.latest(*before, rule, X, y, is_normal)
 
         settings = detector_settings(self._settings(), self.input_shape_, n_networks)
         networks = self._train_pass(settings, rows, n_networks)
@@ -558,13 +558,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             space) and ``share`` of the row's error.
         """
         check_is_fitted(self)
-        index = getattr(X, "index", None)
-        X = self._check_X(X, min_samples=0)  # perhaps no row was flagged
+        rows = self._check_X(X, min_samples=0)  # perhaps no row was flagged
         return explanation_table(
-            X,
-            self.autoencoder_.reconstruct(X),
-            self._scorer.feature_errors(X),
-            index=index,
+            rows,
+            self.autoencoder_.reconstruct(rows),
+            self._scorer.feature_errors(rows),
+            index=X.index if hasattr(X, "iloc") else None,
             names=getattr(self, "feature_names_in_", None),
             top_k=top_k,
         )
@@ -630,10 +629,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _set_scorer(self, scorer: Scorer, rows: Table) -> None:
         """Set the attributes that tell of networks and errors."""
         self._set_networks(scorer.networks)
-        self.autoencoders_ = scorer.networks
+        self.autoencoders_ = list(scorer.networks)
         self._scorer = scorer
-        self.feature_scale_ = scorer.feature_scale
-        self.train_errors_ = errors = scorer.train_errors
+        errors, scale = scorer.train_errors, scorer.feature_scale
+        self.train_errors_, self.feature_scale_ = copy(errors), copy(scale)
         self.reconstruction_err_ = float(np.average(errors, weights=rows.weight))
         seen = calibration.Calibration(errors, rows.weight, held_out=False)
         self._calibrations = {"train": seen}  # what fit_threshold may use again

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._missing import extremes, has_missing
-from skae._validation import FLOAT_DTYPES
+from skae._validation import FLOAT_DTYPES, with_nan
 
 if TYPE_CHECKING:
     from typing import Self
@@ -81,7 +81,7 @@ class _AffineScaler(BaseEstimator):
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return X as floats, or raise, with center and scale in its type."""
-        X, center = np.asarray(X), self.center_
+        X, center = np.asarray(with_nan(X)), self.center_
         dtype = X.dtype
         if dtype not in FLOAT_DTYPES:
             X, dtype = X.astype(np.float64), FLOAT_DTYPES[0]
@@ -259,7 +259,7 @@ class TransformerScaler(BaseEstimator):
 
 def _as_float(X: ArrayLike) -> np.ndarray:
     """Return an array of float32 where X is float32, of float64 otherwise."""
-    X = np.asarray(X)
+    X = np.asarray(with_nan(X))
     return X if X.dtype in FLOAT_DTYPES else X.astype(np.float64)
 
 

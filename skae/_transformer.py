@@ -249,7 +249,7 @@ class AutoencoderTransformer(
         self : object
         """
         first = not hasattr(self, "autoencoder_")
-        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
+        X = self._check_X(X, reset=first)
         rows = counted_rows(Table(X), self._allows_nan, 1)
         self._set_networks(self._train_pass(self._settings(), rows))
         return self

@@ -8,14 +8,18 @@ them. Names that scikit-learn may change are imported here and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn import config_context, get_config
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array as sklearns_check_array
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -31,30 +35,100 @@ from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import check_is_fitted as sklearns_check_is_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeVar
 
     from numpy.typing import ArrayLike
 
     _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-    def fit_context(
-        *, prefer_skip_nested_validation: bool
-    ) -> Callable[[_Function], _Function]:
-        """Return a decorator that keeps the types that scikit-learn's loses."""
-else:
-    from sklearn.base import _fit_context as fit_context
-
 # Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
+# Weights lie between 2 to the powers of plus and minus this, near enough.
+_MOST_DOUBLINGS = 50
 _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
 # Copies of every row, and of one row, that weights may stand for.
 _MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
 
 
+@contextlib.contextmanager
+def unchanged_on_failure(estimator: Any) -> Iterator[None]:
+    """Put all attributes of an estimator back where the block raises, or is stopped."""
+    # A shallow copy: what is fitted is replaced, never changed in place, but for the
+    # generator from which fits draw their seeds.
+    before = dict(vars(estimator))
+    rng = before.get("random_state")
+    state = rng.get_state() if isinstance(rng, np.random.RandomState) else None
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        if state is not None:
+            rng.set_state(state)
+        raise
+
+
+def fit_context(
+    *, prefer_skip_nested_validation: bool
+) -> Callable[[_Function], _Function]:
+    """Return a decorator of methods that fit: they check parameters, fail cleanly."""
+
+    # scikit-learn's has the first half, but for parameters that were set since the
+    # last ``partial_fit``.
+    def decorated(method: Any) -> Any:
+        @functools.wraps(method)
+        def checked(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+            skips = get_config()["skip_parameter_validation"]
+            if not skips:
+                estimator._validate_params()
+            skips |= prefer_skip_nested_validation
+            context = config_context(skip_parameter_validation=skips)
+            with context, unchanged_on_failure(estimator):
+                return method(estimator, *args, **kwargs)
+
+        return checked
+
+    return decorated
+
+
+def with_nan(array: Any) -> Any:
+    """Return what came, but masked entries (``numpy.ma``) as NaN."""
+    if isinstance(array, (list, tuple)) and any(map(np.ma.isMaskedArray, array)):
+        array = np.ma.asarray(array)
+    if not np.ma.isMaskedArray(array):
+        return array
+    if not np.ma.is_masked(array):
+        return array.data
+    if array.dtype.kind in "biu":  # these hold no NaN
+        array = array.astype(np.float64)
+    return array.filled(np.nan)
+
+
+def check_array(array: Any, **kwargs: Any) -> np.ndarray:
+    """Return a checked array, as scikit-learn's function does; masked entries count."""
+    return sklearns_check_array(with_nan(array), **kwargs)
+
+
+def check_sample_weight(sample_weight: ArrayLike, X: np.ndarray) -> np.ndarray:
+    """Return a float64 copy of non-negative weights, of sizes that sums can stand."""
+    weight = _check_sample_weight(
+        with_nan(sample_weight),
+        X,
+        dtype=np.float64,
+        copy=True,
+        ensure_non_negative=True,
+    )
+    # By powers of two, which round nothing: more copies than the limit are not told
+    # apart by what counts copies, and of weights below 1 only the ratios matter.
+    largest = np.frexp(weight.max())[1]
+    excess = max(0, largest - _MOST_DOUBLINGS) + min(0, largest + _MOST_DOUBLINGS)
+    return np.ldexp(weight, -excess) if excess else weight
+
+
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
-    labels = column_or_1d(y, input_name=name)
+    labels = column_or_1d(with_nan(y), input_name=name)
     valid = (labels == 1) | (labels == -1)
     # True equals 1: an array of booleans would pass where it holds no False.
     if labels.dtype != bool and valid.all():

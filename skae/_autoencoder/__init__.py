@@ -5,6 +5,7 @@ networks follow from, `train` trains them and `Autoencoder` is what comes out.
 """
 
 from skae._autoencoder._settings import (
+    AUTO_NOISE,
     Budget,
     Settings,
     detector_settings,
@@ -22,6 +23,7 @@ from skae._autoencoder._train import (
 from skae._autoencoder._value import Autoencoder
 
 __all__ = [
+    "AUTO_NOISE",
     "Autoencoder",
     "Budget",
     "Passes",

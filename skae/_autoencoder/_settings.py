@@ -26,7 +26,7 @@ _RATE_SETTERS = ("LearningRateScheduler", "ReduceLROnPlateau")
 _OF_UNIT_VARIANCE = ("standard", "common", "auto")
 # Strength of corruption="auto", in standard deviations of the scaled columns: from one
 # that leaves a row nearly where it is to one that takes it out of the data.
-_NOISE = (0.1, 2.0)
+AUTO_NOISE = (0.1, 2.0)
 # Widths of a detector's code: the bounds with dense networks, and that of others.
 _DENSE_WIDTHS, _OTHER_WIDTH = (8, 32), 4
 
@@ -83,7 +83,7 @@ class Settings:
             flat = x.reshape(-1, x.shape[-1])
             deviation = float(np.sqrt(np.nanmean(np.nanvar(flat, axis=0)))) or 1.0
         # In two digits: programs that TensorFlow compiles hold the numbers.
-        low, high = (float(f"{one * deviation:.2g}") for one in _NOISE)
+        low, high = (float(f"{one * deviation:.2g}") for one in AUTO_NOISE)
         return GaussianNoise((low, high))
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
 _RANGE_TOLERANCE = 1e-6
+_MOST_WEIGHTS = 1 << 31  # Adam needs 32 GB for them
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def train_autoencoder(
         table = replace(table, weight=None)  # equal ones change nothing
     shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
     architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
+    _check_size(architecture)
     if known is None:
         scalers, weights, fill = _fitted_scalers(settings, table), None, None
     else:
@@ -242,6 +245,21 @@ def train_autoencoder(
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
     return autoencoder, trained.state.optimizer
+
+
+def _check_size(architecture: engine.Architecture) -> None:
+    """Raise a ValueError where a network has more weights than memory can hold."""
+    layers = architecture.layers
+    if layers is None:
+        return
+    shapes = [shape for layer in layers.all for _, shape, *_ in layer.variables]
+    n_weights = sum(map(prod, shapes))
+    if n_weights > _MOST_WEIGHTS:
+        raise ValueError(
+            f"{_in_words(architecture)} would have {n_weights:.3g} weights, but at "
+            f"most {_MOST_WEIGHTS:.3g} can be trained. Lower latent_dim, or the units "
+            "of the network."
+        )
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:

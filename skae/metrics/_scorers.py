@@ -20,7 +20,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skae._validation import check_outlier_labels, check_sample_weight
+from skae._validation import check_outlier_labels, check_sample_weight, with_nan
 from skae.metrics._reconstruction import reconstruction_error
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _ranking(
     """Return a metric of scikit-learn's with outliers as the positive class."""
     check_consistent_length(y_true, score_samples, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
-    scores = column_or_1d(score_samples, input_name="score_samples")
+    scores = column_or_1d(with_nan(score_samples), input_name="score_samples")
     weights = _check_weights(sample_weight, y_true)
     present = y_true if weights is None else y_true[weights > 0]
     if (present == present[0]).all():
@@ -195,7 +195,9 @@ def _check_weights(
     sample_weight: ArrayLike | None, y_true: np.ndarray
 ) -> np.ndarray | None:
     """Return float64 weights >= 0 or None, or raise."""
-    return None if sample_weight is None else check_sample_weight(sample_weight, y_true)
+    if sample_weight is None:
+        return None
+    return check_sample_weight(sample_weight, y_true)
 
 
 # All are high for normal rows, also those of a classifier on the labels +1 and -1, of

@@ -6,15 +6,22 @@ integer weights, position j of the repeated, sorted sample is the stretch [j, j 
 
 from __future__ import annotations
 
+import math
 from abc import ABCMeta, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import UNUSED
 
-from skae._validation import check_sample_weight, fit_context
+from skae._validation import (
+    check_array,
+    check_consistent_length,
+    check_sample_weight,
+    column_or_1d,
+    fit_context,
+    with_nan,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -117,7 +124,7 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         if self.needs_labels:
             outliers = np.zeros(len(errors), dtype=bool)
             if y is not None:
-                labels = column_or_1d(y)
+                labels = column_or_1d(with_nan(y))
                 check_consistent_length(errors, labels)
                 outliers = labels == -1
             check_outliers_known(self, y, outliers[present])
@@ -125,7 +132,10 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
             normal = present & ~outliers
         check_enough_errors(self, weights[normal].sum())
         with np.errstate(over="ignore", invalid="ignore"):
-            threshold = float(self._compute_threshold(*rows))
+            try:
+                threshold = float(self._compute_threshold(*rows))
+            except OverflowError:  # a parameter is an integer that no float can hold
+                threshold = math.inf
         if not np.isfinite(threshold):
             raise ValueError(
                 f"{self!r} must learn a finite threshold, but got {threshold!r} from "
@@ -195,19 +205,10 @@ def check_errors(
         )
     if sample_weight is None:
         return errors, np.ones_like(errors)
-    return errors, check_sample_weight(sample_weight, errors)
-
-
-def clear_of(errors: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return values, a bit larger where an error equals them up to rounding."""
-    errors = np.sort(errors)
-    tolerance = min(_ROUNDING, _NEARER / len(errors))
-    place = np.searchsorted(errors, values * (1 + tolerance), side="right")
-    below, above = errors[place - 1], np.append(errors, np.inf)[place]
-    larger = below + np.minimum(_ROUNDING * below, (above - below) / 2)
-    # Between adjacent floats, the middle may round up to the upper one.
-    larger = np.minimum(larger, np.nextafter(above, below))
-    return np.where(place > 0, np.maximum(larger, values), values)
+    weights = check_sample_weight(sample_weight, errors)
+    # Weights that sum to 1 are not "one copy of the whole sample": where no row has
+    # a full copy, the heaviest row counts as one.
+    return errors, weights / min(1.0, weights.max())
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:

@@ -7,10 +7,9 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_array
 
-from skae._validation import Interval, validate_params
-from skae.thresholds._base import ThresholdRule, check_errors, clear_of
+from skae._validation import Interval, check_array, validate_params
+from skae.thresholds._base import ThresholdRule, check_errors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

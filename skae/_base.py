@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import warnings
 from numbers import Integral, Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -24,6 +25,7 @@ from skae._autoencoder import (
     Settings,
     Table,
     Training,
+    TrainingInterrupted,
     Watching,
     resolved_rate,
     train,
@@ -264,9 +266,7 @@ class BaseAutoencoder(BaseEstimator):
         self, sample_weight: ArrayLike | None, X: NDArray
     ) -> NDArray | None:
         """Return the weights as float64, or None."""
-        if sample_weight is None:
-            return None
-        return check_sample_weight(sample_weight, X)
+        return None if sample_weight is None else check_sample_weight(sample_weight, X)
 
     # -------------------------------------------------------------- training
 
@@ -295,13 +295,28 @@ class BaseAutoencoder(BaseEstimator):
     ) -> list[Autoencoder]:
         """Return trained networks; those of a fold never continue others."""
         is_warm = self.warm_start and not is_fold
-        return train(
-            training,
-            Watching(self.callbacks, self.verbose),
-            n_networks=n_networks,
-            known=getattr(self, "_networks", ()) if is_warm else (),
-            memory=memory,
-        )
+        try:
+            return train(
+                training,
+                Watching(self.callbacks, self.verbose),
+                n_networks=n_networks,
+                known=getattr(self, "_networks", ()) if is_warm else (),
+                memory=memory,
+            )
+        except TrainingInterrupted as exc:
+            if is_fold:
+                raise
+            if memory is not None:
+                memory.close()
+            n_epochs = len(exc.networks[-1].history["loss"])
+            warnings.warn(
+                f"Training was interrupted after {n_epochs} epochs of network "
+                f"{len(exc.networks)} of {n_networks}: this {type(self).__name__} "
+                "keeps what was learned until then.",
+                UserWarning,
+                stacklevel=4,  # the caller of a decorated fit
+            )
+            return exc.networks
 
     def _train_pass(
         self, settings: Settings, rows: Table, n_networks: int = 1

@@ -13,7 +13,6 @@ from skae._missing import (
     advising_allow_nan,
     counted_rows,
     goodness_of_observed,
-    has_missing,
 )
 from skae._random import seed_from
 from skae._validation import (
@@ -247,8 +246,13 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Make one pass over some rows; the first call fixes scaler and shapes.
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Make one pass over some rows; the first 100 or more fix the scaler.
 
         Parameters
         ----------
@@ -256,6 +260,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
             Noisy rows, or clean ones where `y` is None.
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
 
         Returns
         -------
@@ -264,7 +270,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first)
         y = self._check_y(y, X)
-        rows = counted_rows(Table(X, _as_rows(y)), self._allows_nan, 1)
+        table = Table(X, _as_rows(y), self._check_weight(sample_weight, X))
+        rows = counted_rows(table, self._allows_nan, 1)
         networks = self._train_pass(self._settings(), rows)
         self._target_ndim = X.ndim if y is None else y.ndim
         self._set_networks(networks)
@@ -311,7 +318,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         score : float
-            1 is perfect, 0 is as good as the mean; no unit.
+            1 is perfect, 0 is as good as the mean; no unit. Where nothing varies, as in
+            a single row, it is 1 if all is predicted exactly, else 0.
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -325,18 +333,8 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
                 f"y has shape {targets.shape}, but predictions have shape "
                 f"{predicted.shape}. Pass targets like those of fit."
             )
-        weight = self._check_weight(sample_weight, targets)
-        if has_missing(targets):
-            parts = [(slice(None), predicted)]
-            return goodness_of_observed(targets, parts, weight)[1]
-        from sklearn.metrics import r2_score  # what only denoises does without
-
-        return r2_score(
-            targets.reshape(len(targets), -1),
-            predicted.reshape(len(targets), -1),
-            sample_weight=weight,
-            multioutput="variance_weighted",
-        )
+        parts = [(slice(None), predicted)]
+        return goodness_of_observed(targets, parts, weight)[1]
 
     def _restore_damaged(self, X: NDArray) -> NDArray:
         """Return predictions for X after the corruption, which acts in scaled space."""

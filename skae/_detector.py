@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -214,15 +213,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     """
 
     _defaults: ClassVar[dict[str, Any]] = {
-        "network": functools.partial(DenseNetwork, hidden_units=(256, 64)),
+        "network": lambda: DenseNetwork(hidden_units=(256, 64)),
         "threshold": Contamination,
     }
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_constraints,
         "latent_dim": [*_constraints["latent_dim"], *_auto],
-        # A number, None or a rule: as_threshold_rule has the better messages.
-        "threshold": "no_validation",
+        "threshold": "no_validation",  # as_threshold_rule says more
         "threshold_on": [StrOptions({"auto", "train", "validation", "cv"})],
         "scaler": [*_constraints["scaler"], *_auto],
         "corruption": [*_constraints["corruption"], *_auto],
@@ -361,8 +359,13 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Make one pass over some rows; the first call fixes scaler and shapes.
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Make one pass over some rows; the first 100 or more fix the scaler.
 
         The threshold is learned from these rows' errors, or, where the rule needs those
         of rows that did not train, from the latest 10,000 errors, each taken before its
@@ -374,6 +377,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
 
         Returns
         -------
@@ -384,17 +389,18 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         is_first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=is_first)
         is_normal = normal_rows(y, X, "y", at_least=1)
-        rows = normal = counted_rows(Table(X).take(is_normal), self._allows_nan, 1)
+        table = Table(X, None, self._check_weight(sample_weight, X))
+        rows = normal = counted_rows(table.take(is_normal), self._allows_nan, 1)
 
         seen: calibration.Calibration | None = None
         if source == "train" or is_first:
-            outliers = calibration.known_outliers(rule, Table(X), y, is_normal)
+            outliers = calibration.known_outliers(rule, table, y, is_normal)
             part = "train" if source == "train" else "validation"
             split_seed = 0 if part == "train" else seed_from(self.random_state)
             rows, held = calibration.divide(normal, rule, part, split_seed)
         else:
             before = self._scorer, self._calibration
-            seen = calibration.latest(*before, rule, X, y, is_normal)
+            seen = calibration.latest(*before, rule, table, y, is_normal)
 
         settings = detector_settings(self._settings(), self.input_shape_, n_networks)
         networks = self._train_pass(settings, rows, n_networks)
@@ -426,11 +432,6 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
-
-        Raises
-        ------
-        ValueError
-            Where y is given without X, or the rule needs errors that fit did not keep.
         """
         check_is_fitted(self)
         rule, _ = self._check_rule()

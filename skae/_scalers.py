@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
-# Copies of the rows that are made for a transformer without weights, at most.
-_MOST_COPIES = 1000
+# Mean squared errors of such values are no finite numbers.
+_TOO_LARGE = 1e150
 
 
 def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) -> Any:
@@ -123,8 +123,7 @@ class ChannelScaler(_AffineScaler):
             center = learned.mean_.astype(np.float64)
             # A constant column has scale 1 there; so has one whose variance overflows.
             scale = np.where(np.isfinite(learned.var_), learned.scale_, np.inf)
-        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
-            raise _too_large(self.kind, X)
+        _check_size(self.kind, X, center, scale)
         self.center_, self.scale_ = center, scale
         return self
 
@@ -156,8 +155,7 @@ class CommonScaler(_AffineScaler):
         means = learned.mean_.astype(np.float64).reshape(row_shape)
         usual = np.nanmean(means, axis=channels, keepdims=True)
         center = np.where(np.isnan(means), usual, means)
-        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
-            raise _too_large("common", X)
+        _check_size("common", X, center, scale)
         self.center_, self.scale_ = center, np.where(scale > 0, scale, 1.0)
         return self
 
@@ -178,6 +176,7 @@ class TransformerScaler(BaseEstimator):
         self.transformer_ = clone(self.transformer)
         if hasattr(self.transformer_, "set_output"):
             self.transformer_.set_output(transform="default")
+        _check_size(self.transformer, X, *extremes(X))
         flat, weights = _flat_copy(X), {}
         if sample_weight is None:
             pass
@@ -276,10 +275,12 @@ def _flat_copy(X: np.ndarray) -> np.ndarray:
     return np.array(X.reshape(len(X), -1))
 
 
-def _too_large(kind: str, X: np.ndarray) -> ValueError:
-    """Return the error about values whose centers or scales overflow."""
+def _check_size(kind: Any, X: np.ndarray, *learned: np.ndarray) -> None:
+    """Raise a ValueError where values are so large that their squares overflow."""
+    if all((np.abs(one) < _TOO_LARGE).all() for one in learned):
+        return
     low, high = extremes(X)
-    return ValueError(
+    raise ValueError(
         f"scaler={kind!r} cannot scale values as large as these: they "
         f"range from {low:.3g} to {high:.3g}. Divide them by a constant first."
     )

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 # Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
-# Weights lie between 2 to the powers of plus and minus this, near enough.
-_MOST_DOUBLINGS = 50
 _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
 # Copies of every row, and of one row, that weights may stand for.
 _MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
@@ -110,22 +108,6 @@ def check_array(array: Any, **kwargs: Any) -> np.ndarray:
     return sklearns_check_array(with_nan(array), **kwargs)
 
 
-def check_sample_weight(sample_weight: ArrayLike, X: np.ndarray) -> np.ndarray:
-    """Return a float64 copy of non-negative weights, of sizes that sums can stand."""
-    weight = _check_sample_weight(
-        with_nan(sample_weight),
-        X,
-        dtype=np.float64,
-        copy=True,
-        ensure_non_negative=True,
-    )
-    # By powers of two, which round nothing: more copies than the limit are not told
-    # apart by what counts copies, and of weights below 1 only the ratios matter.
-    largest = np.frexp(weight.max())[1]
-    excess = max(0, largest - _MOST_DOUBLINGS) + min(0, largest + _MOST_DOUBLINGS)
-    return np.ldexp(weight, -excess) if excess else weight
-
-
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
     labels = column_or_1d(with_nan(y), input_name=name)
@@ -147,8 +129,9 @@ def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
 
 def check_sample_weight(sample_weight: ArrayLike, X: Any) -> np.ndarray:
     """Return one weight >= 0 for each row of X in copies, float64; not all are 0."""
+    given = with_nan(sample_weight)
     weights = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        given, X, dtype=np.float64, copy=True, ensure_non_negative=True
     )
     if not weights.any():  # scikit-learn refuses these from 1.9 on
         raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 
 from skae import (
     AutoencoderTransformer,
@@ -18,8 +19,10 @@ from skae import (
     ReconstructionOutlierDetector,
     VariationalNetwork,
 )
+from skae._engine._numpy import NumpyTrainer
 from skae.metrics import outlier_f1_score, reconstruction_error
 from skae.thresholds import (
+    Conformal,
     Contamination,
     FalseAlarmRate,
     MeanStd,
@@ -376,3 +379,164 @@ def test_parameters_of_the_default_noise_can_be_set(kind, value):
 def test_parameters_of_what_has_none(name, words):
     with pytest.raises(ValueError, match=words):
         fresh("transformer").set_params(**{name: 1})
+
+
+# -------------------------------------------------------------------- stopped by Ctrl-C
+
+
+@pytest.fixture
+def interrupts(monkeypatch):
+    """Return a set of the epochs, of all trainings, in which Ctrl-C is pressed."""
+    chosen, run_epoch, passed = set(), NumpyTrainer.run_epoch, []
+
+    def pressed(self, *args):
+        passed.append(None)
+        losses = run_epoch(self, *args)
+        if len(passed) in chosen:
+            raise KeyboardInterrupt
+        return losses
+
+    monkeypatch.setattr(NumpyTrainer, "run_epoch", pressed)
+    return chosen
+
+
+INTERRUPTED = "Training was interrupted after 3 epochs of network 1 of"
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_an_interrupted_fit_keeps_what_was_learned(kind, patience, interrupts):
+    interrupts.add(4)
+    params = {"validation_fraction": 0.2, "patience": patience, "epochs": 9}
+    estimator = fresh(kind, **params)
+    with pytest.warns(UserWarning, match=INTERRUPTED) as caught:
+        call(estimator, "fit", X)
+    assert caught[0].filename == __file__
+    assert estimator.n_iter_ == 3
+    assert [len(losses) for losses in estimator.history_.values()] == [3, 3]
+    assert np.isfinite(estimator.impute(X)).all()
+    if kind == "detector":
+        assert len(estimator.autoencoders_) == 1
+        assert np.isfinite(estimator.threshold_)
+    interrupts.clear()
+    call(estimator.set_params(epochs=2, warm_start=True), "fit", X)
+    assert estimator.n_iter_ == 2
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_an_interrupted_first_epoch_leaves_nothing(kind, interrupts):
+    estimator = fresh(kind)
+    for method in ("fit", "partial_fit"):
+        interrupts.clear()
+        interrupts.update(range(100))
+        before = fingerprint(estimator)
+        with pytest.raises(KeyboardInterrupt):
+            call(estimator, method, X)
+        assert fingerprint(estimator) == before
+        interrupts.clear()
+        call(estimator, "partial_fit", X)
+
+
+def test_an_interrupted_network_is_not_kept_in_memory(interrupts, tmp_path):
+    interrupts.add(4)
+    detector = fresh("detector", epochs=6, memory=tmp_path)
+    with pytest.warns(UserWarning, match=INTERRUPTED):
+        detector.fit(X)
+    expected = fresh("detector", epochs=6).fit(X)
+    assert expected.n_iter_ == 6
+    for again in (detector.fit(X), fresh("detector", epochs=6, memory=tmp_path).fit(X)):
+        assert np.array_equal(again.score_samples(X), expected.score_samples(X))
+        assert again.threshold_ == expected.threshold_
+
+
+def test_ctrl_c_in_the_second_network_and_in_a_fold(interrupts):
+    interrupts.add(9)
+    detector = fresh("detector", epochs=6)
+    with pytest.warns(UserWarning, match="after 2 epochs of network 2 of 2"):
+        detector.fit(X)
+    assert detector.n_iter_ == 6
+    assert len(detector.autoencoders_) == 2
+    before = fingerprint(detector.set_params(threshold_on="cv"))
+    interrupts.update({9 + 12 + 5})
+    with pytest.raises(KeyboardInterrupt):  # its errors are half of what is needed
+        detector.fit(X)
+    assert fingerprint(detector) == before
+
+
+# ------------------------------------------------------------------------ row by row
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("scaler", ["standard", "minmax", "common", StandardScaler()])
+def test_rows_one_by_one(kind, scaler):
+    """The scaler is learned from the first hundred rows, however they come."""
+    columns = X[:50] * [1, 10, 100, 1000] + 1e3
+    one = fresh(kind, scaler=scaler, threshold=3.0) if kind == "detector" else None
+    one = one or fresh(kind, scaler=scaler)
+    other = copy.deepcopy(one)
+    for row in columns:
+        call(one, "partial_fit", row[None])
+    call(other, "partial_fit", columns)
+    scaled = other.scaler_.transform(columns)
+    np.testing.assert_allclose(one.scaler_.transform(columns), scaled)
+    assert one.n_iter_ == 50
+    for _ in range(2):
+        call(one, "partial_fit", columns + 1)
+    assert not np.allclose(one.scaler_.transform(columns), scaled)
+    scaled = one.scaler_.transform(columns)
+    call(one, "partial_fit", columns + 1e3)
+    assert np.array_equal(one.scaler_.transform(columns), scaled)
+
+
+def test_the_first_row_with_a_gap():
+    one, other = fresh("transformer", allow_nan=True), fresh("transformer")
+    rows = np.vstack([X[0], GAPS[:8]])
+    for row in rows:
+        one.partial_fit(row[None])
+    assert np.isfinite(one.impute(GAPS)).all()
+    with pytest.raises(ValueError, match="column 1 of X has no observed value"):
+        other.set_params(allow_nan=True).partial_fit([[1.0, np.nan, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_weights_of_partial_fit_are_copies(kind):
+    counts = np.arange(60) % 3
+    params = {"batch_size": 200, "corruption": None}
+    if kind == "detector":
+        params |= {"error": "mse", "threshold": Contamination(0.2)}
+    one, other, third = (fresh(kind, **params) for _ in range(3))
+    method = "predict" if kind == "denoiser" else "score_samples"
+    for rows in (X, X[::-1]):
+        call(one, "partial_fit", rows, sample_weight=counts)
+        call(other, "partial_fit", np.repeat(rows, counts, axis=0))
+        keep = counts > 0
+        call(third, "partial_fit", rows[keep], sample_weight=counts[keep])
+    expected = getattr(other, method)(X)
+    np.testing.assert_allclose(getattr(one, method)(X), expected, atol=1e-4)
+    assert np.array_equal(getattr(one, method)(X), getattr(third, method)(X))
+    if kind == "detector":
+        np.testing.assert_allclose(one.threshold_, other.threshold_, atol=1e-4)
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_"):
+        call(one, "partial_fit", X, sample_weight=-counts)
+
+
+def test_weights_of_rows_that_pass_a_rule():
+    detector = fresh("detector", threshold=Conformal(0.2), error="mse")
+    for _ in range(3):
+        detector.partial_fit(X, sample_weight=np.arange(60) % 3)
+    assert len(detector.calibration_errors_) == 8 + 2 * 40
+    labels = np.where(np.arange(60) % 6 == 0, -1, 1)
+    detector = fresh("detector", threshold=FalseAlarmRate(0.2), error="mse")
+    for _ in range(2):
+        detector.partial_fit(X, labels, sample_weight=1 + np.arange(60) % 3)
+    assert np.isfinite(detector.threshold_)
+
+
+def test_a_transformers_score_takes_weights():
+    transformer = fresh("transformer").fit(X)
+    counts = np.arange(60) % 3
+    repeated = transformer.score(np.repeat(X, counts, axis=0))
+    assert transformer.score(X, sample_weight=counts) == pytest.approx(repeated)
+    assert transformer.score(X, None, np.full(60, 1e300)) == pytest.approx(
+        transformer.score(X)
+    )

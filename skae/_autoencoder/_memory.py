@@ -65,6 +65,10 @@ class TrainingMemory:
                 self._keep(place, result)
         return result
 
+    def close(self) -> None:
+        """Keep nothing from now on: it would follow from an interrupted training."""
+        self._key = None
+
     def _load(self, place: tuple[str, str], *, warns: bool = False) -> Any:
         """Return what is kept at a place, or ``_NOTHING``."""
         if not self._store.contains_item(place):

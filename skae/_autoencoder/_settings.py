@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -85,6 +85,65 @@ class Settings:
         # In two digits: programs that TensorFlow compiles hold the numbers.
         low, high = (float(f"{one * deviation:.2g}") for one in AUTO_NOISE)
         return GaussianNoise((low, high))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the input space: checked arrays, no zero weights."""
+
+    X: NDArray
+    y: NDArray | None = None  # None where X is its own target
+    weight: NDArray | None = None  # a weight of k counts a row k times
+
+    def take(self, chosen: Any) -> Table:
+        """Return some of the rows."""
+        if chosen.dtype == bool and chosen.all():
+            return self
+        return Table(
+            self.X[chosen],
+            None if self.y is None else self.y[chosen],
+            None if self.weight is None else self.weight[chosen],
+        )
+
+    def followed_by(self, later: Table) -> Table:
+        """Return these rows and later ones."""
+        both, y, weight = (self, later), None, None
+        if any(one.y is not None for one in both):
+            y = np.concatenate([one.X if one.y is None else one.y for one in both])
+        if any(one.weight is not None for one in both):
+            weights = [
+                np.ones(len(one.X)) if one.weight is None else one.weight
+                for one in both
+            ]
+            weight = np.concatenate(weights)
+        return Table(np.concatenate([one.X for one in both]), y, weight)
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that trained networks follow from."""
+
+    settings: Settings
+    rows: Table
+    validation: Table | None  # None splits rows off where the settings say so
+    seed: int  # of weights, split, order and corruption
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What watches a training; it has no influence on what is learned otherwise."""
+
+    callbacks: Sequence[Any] | None = None
+    verbose: int = 0
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Where a training pass by pass stands."""
+
+    seed: int
+    optimizers: list[Any] = field(default_factory=list)  # a state for each network
+    first_rows: Table | None = None  # all so far, where they are too few for a scaler
 
 
 def resolved_rate(

@@ -10,15 +10,15 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skae import _engine as engine
-from skae._autoencoder._value import Autoencoder, blocks
+from skae._autoencoder._settings import Passes, Settings, Table, Training, Watching
+from skae._autoencoder._value import Autoencoder, TrainingInterrupted, blocks
 from skae._missing import (
     check_columns_observed,
     extremes,
@@ -31,60 +31,14 @@ from skae._scalers import fitted_scaler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from skae._autoencoder._settings import Settings
-
     Shapes = tuple[int, ...]
 
 # Rows on which the goodness of a fit is measured: to pass all of them once more would
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
 _RANGE_TOLERANCE = 1e-6
-_MOST_WEIGHTS = 1 << 31  # Adam needs 32 GB for them
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows in the input space: checked arrays, no zero weights."""
-
-    X: NDArray
-    y: NDArray | None = None  # None where X is its own target
-    weight: NDArray | None = None  # a weight of k counts a row k times
-
-    def take(self, chosen: Any) -> Table:
-        """Return some of the rows."""
-        if chosen.dtype == bool and chosen.all():
-            return self
-        return Table(
-            self.X[chosen],
-            None if self.y is None else self.y[chosen],
-            None if self.weight is None else self.weight[chosen],
-        )
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that trained networks follow from."""
-
-    settings: Settings
-    rows: Table
-    validation: Table | None  # None splits rows off where the settings say so
-    seed: int  # of weights, split, order and corruption
-
-
-@dataclass(frozen=True)
-class Watching:
-    """What watches a training; it has no influence on what is learned otherwise."""
-
-    callbacks: Sequence[Any] | None = None
-    verbose: int = 0
-
-
-@dataclass(frozen=True)
-class Passes:
-    """Where a training pass by pass stands."""
-
-    seed: int
-    optimizers: list[Any] = field(default_factory=list)  # a state for each network
+# Passes learn the scaler from so many rows, and keep it from then on.
+_FIRST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -111,10 +65,12 @@ def train(
         autoencoder, _ = train_autoencoder(one, watching, Progress(begun))
         if number == 0:
             _measure(autoencoder, training.rows)
+        if autoencoder.was_interrupted:
+            raise TrainingInterrupted([*networks, autoencoder])  # memory keeps none
         return autoencoder
 
+    networks: list[Autoencoder] = []
     seeds = network_seeds(training.seed, n_networks)
-    networks = []
     for number, pair in enumerate(zip_longest(seeds, known[:n_networks])):
         compute = functools.partial(trained, number, *pair)
         is_kept = memory is not None
@@ -137,11 +93,18 @@ def train_pass(
     seeds = network_seeds(passes.seed, n_networks)
     networks, optimizers = [], []
     states = passes.optimizers[:n_networks]
+    first = passes.first_rows if known else rows
+    if known and first is not None:
+        _check_same(known[0].architecture, _architecture(settings, rows))
+        first = first.followed_by(rows)
+        known = _rescaled(known, settings, first)
     for seed, begun, optimizer in zip_longest(seeds, known[:n_networks], states):
         history = {"loss": []} if begun is None else begun.history
         progress = Progress(begun, optimizer, len(history["loss"]))
         training = Training(settings.for_one_pass(), rows, None, seed)
         network, optimizer = train_autoencoder(training, watching, progress)
+        if network.was_interrupted:
+            raise KeyboardInterrupt  # others have yet to make this pass
         network.history = {
             name: [*history.get(name, []), *network.history.get(name, [])]
             for name in {**history, **network.history}
@@ -149,7 +112,19 @@ def train_pass(
         networks.append(network)
         optimizers.append(optimizer)
     _measure(networks[0], rows)
-    return networks, Passes(passes.seed, optimizers)
+    if first is not None and len(first.X) >= _FIRST_ROWS:
+        first = None
+    return networks, Passes(passes.seed, optimizers, first)
+
+
+def _rescaled(
+    networks: Sequence[Autoencoder], settings: Settings, rows: Table
+) -> list[Autoencoder]:
+    """Return networks as they are, with scalers that are learned from some rows."""
+    scalers, fill = _fitted_scalers(settings, rows), None
+    if settings.allow_nan:
+        fill = mean_of_observed(_scaled(rows, scalers).x, rows.weight)
+    return [Autoencoder(one.forward, *scalers, one.history, fill) for one in networks]
 
 
 def network_seeds(seed: int, n: int) -> list[int]:
@@ -175,11 +150,8 @@ def train_autoencoder(
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.rows, progress.autoencoder
-    if table.weight is not None and np.ptp(table.weight) == 0:
-        table = replace(table, weight=None)  # equal ones change nothing
-    shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
-    architecture = engine.Architecture(settings.network, *shapes, settings.latent_dim)
-    _check_size(architecture)
+    architecture = _architecture(settings, table)
+    architecture.check_size()
     if known is None:
         scalers, weights, fill = _fitted_scalers(settings, table), None, None
     else:
@@ -244,22 +216,14 @@ def train_autoencoder(
     )
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
+    autoencoder.was_interrupted = trained.was_interrupted
     return autoencoder, trained.state.optimizer
 
 
-def _check_size(architecture: engine.Architecture) -> None:
-    """Raise a ValueError where a network has more weights than memory can hold."""
-    layers = architecture.layers
-    if layers is None:
-        return
-    shapes = [shape for layer in layers.all for _, shape, *_ in layer.variables]
-    n_weights = sum(map(prod, shapes))
-    if n_weights > _MOST_WEIGHTS:
-        raise ValueError(
-            f"{_in_words(architecture)} would have {n_weights:.3g} weights, but at "
-            f"most {_MOST_WEIGHTS:.3g} can be trained. Lower latent_dim, or the units "
-            "of the network."
-        )
+def _architecture(settings: Settings, table: Table) -> engine.Architecture:
+    """Return what is trained on a table."""
+    shapes = table.X.shape[1:], (table.X if table.y is None else table.y).shape[1:]
+    return engine.Architecture(settings.network, *shapes, settings.latent_dim)
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:
@@ -326,8 +290,7 @@ def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
                 f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
             )
         parts.append(scaled)
-    weight = None if table.weight is None else table.weight.astype(np.float32)
-    return engine.Rows(parts[0], None if table.y is None else parts[1], weight)
+    return engine.Rows(parts[0], None if table.y is None else parts[1], table.weight)
 
 
 def _split(

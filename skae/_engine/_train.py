@@ -114,7 +114,8 @@ def run(
             )
     seconds = {"validation": loop.validation_seconds}
     trained = State(weights, trainer.optimizer_state())
-    return Trained(trained, history, seconds, trainer.latent_shape)
+    shape, interrupted = trainer.latent_shape, loop.was_interrupted
+    return Trained(trained, history, seconds, shape, interrupted)
 
 
 def training_arrays(
@@ -194,6 +195,7 @@ class EpochLoop:
         if has_validation:
             self._losses |= {f"val_{name}": [] for name in trainer.names}
         self.validation_seconds = 0.0
+        self.was_interrupted = False
 
     def run(
         self, seed: int, rates: Callable[[int], np.ndarray] | None
@@ -219,6 +221,7 @@ class EpochLoop:
         watched = "val_loss" if self._has_validation else "loss"
         lowest, waited, best = math.inf, 0, None
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._until_interrupted())
             show = None
             if schedule.verbose:
                 show = stack.enter_context(_progress_bar(schedule))
@@ -250,6 +253,19 @@ class EpochLoop:
             return self._losses
         watching.on_train_end(self._logs())
         return seen.history
+
+    @contextlib.contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        """Let Ctrl-C end the block, once an epoch is complete."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            n_complete = min(map(len, self._losses.values()))
+            if n_complete == 0:
+                raise
+            for losses in self._losses.values():
+                del losses[n_complete:]
+            self.was_interrupted = True
 
     def _watched(self, step: tuple, watching: Any) -> list[float]:
         """Train one epoch, by batches if callbacks watch them; return mean losses."""

@@ -195,9 +195,7 @@ def _check_weights(
     sample_weight: ArrayLike | None, y_true: np.ndarray
 ) -> np.ndarray | None:
     """Return float64 weights >= 0 or None, or raise."""
-    if sample_weight is None:
-        return None
-    return check_sample_weight(sample_weight, y_true)
+    return None if sample_weight is None else check_sample_weight(sample_weight, y_true)
 
 
 # All are high for normal rows, also those of a classifier on the labels +1 and -1, of

@@ -205,10 +205,7 @@ def check_errors(
         )
     if sample_weight is None:
         return errors, np.ones_like(errors)
-    weights = check_sample_weight(sample_weight, errors)
-    # Weights that sum to 1 are not "one copy of the whole sample": where no row has
-    # a full copy, the heaviest row counts as one.
-    return errors, weights / min(1.0, weights.max())
+    return errors, check_sample_weight(sample_weight, errors)
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:

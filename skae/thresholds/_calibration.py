@@ -196,15 +196,17 @@ def latest(
     scorer: Any,
     earlier: Calibration,
     rule: Any,
-    X: NDArray,
+    table: Any,
     y: Any,
     is_normal: NDArray,
 ) -> Calibration:
     """Return the latest of earlier errors and those of rows that are yet to train."""
-    if needs_labels(rule):
-        seen = Calibration(scorer.errors(X), outlier=~is_normal)
-    else:
-        seen = Calibration(scorer.errors(X[is_normal]))
+    labels = needs_labels(rule)
+    chosen = np.ones(len(is_normal), dtype=bool) if labels else is_normal
+    if table.weight is not None:
+        chosen = chosen & (table.weight > 0)
+    rows, outlier = table.take(chosen), ~is_normal[chosen] if labels else None
+    seen = Calibration(scorer.errors(rows.X), rows.weight, outlier)
     if earlier.held_out:
         seen = earlier.followed_by(seen)
     seen = seen.latest(rule)

@@ -17,7 +17,8 @@ import numpy as np
 def advising_allow_nan() -> Iterator[None]:
     """Add to an error about NaN how missing entries are allowed."""
     try:
-        yield
+        with np.errstate(all="ignore"):  # the sum that looks for NaN may overflow
+            yield
     except ValueError as exc:
         if "contains NaN" not in str(exc):
             raise
@@ -144,7 +145,7 @@ def goodness_of_observed(
     # mse is the mean over rows of the mean over a row's entries; in r2, features count
     # by their variance.
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
-    y = y.reshape(len(y), -1)
+    y = y.reshape(len(y), -1).astype(np.float64, copy=False)
     observed = ~np.isnan(y)
     if not observed[weight > 0].any():
         raise ValueError(
@@ -153,7 +154,6 @@ def goodness_of_observed(
         )
     # Deviations from the first observed value: a constant column has none at all.
     first = np.take_along_axis(y, observed.argmax(axis=0)[None], axis=0)
-    first = first.astype(np.float64)
     mean = mean_of_observed(y - first, weight)
     errors, counts = np.zeros(len(y)), observed.sum(axis=1)
     spread = 0.0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
 # Mean squared errors of such values are no finite numbers.
-_TOO_LARGE = 1e150
+_TOO_LARGE = 1e100
 
 
 def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) -> Any:
@@ -144,16 +144,16 @@ class CommonScaler(_AffineScaler):
 
         flat, row_shape = X.reshape(len(X), -1), X.shape[1:]
         channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             learned = StandardScaler().fit(flat, sample_weight=sample_weight)
             # There, a column whose deviation is mere rounding has another scale.
             deviations = np.sqrt(learned.var_)
             is_constant = np.isfinite(deviations) & (learned.scale_ != deviations)
             variances = np.where(is_constant, 0.0, deviations).reshape(row_shape) ** 2
-            scale = np.sqrt(np.nanmean(variances, axis=channels)).reshape(-1)
-        # The means of places that are never observed: those of the channel's others.
-        means = learned.mean_.astype(np.float64).reshape(row_shape)
-        usual = np.nanmean(means, axis=channels, keepdims=True)
+            scale = np.sqrt(_mean_of_known(variances, channels)).reshape(-1)
+            # Of places that are never observed: that of the channel's others.
+            means = learned.mean_.astype(np.float64).reshape(row_shape)
+            usual = _mean_of_known(means, channels)
         center = np.where(np.isnan(means), usual, means)
         _check_size("common", X, center, scale)
         self.center_, self.scale_ = center, np.where(scale > 0, scale, 1.0)
@@ -185,13 +185,16 @@ class TransformerScaler(BaseEstimator):
         else:
             flat = np.repeat(flat, self._copies(sample_weight), axis=0)
         try:
-            self.transformer_.fit(flat, **weights)
-        except ValueError as exc:
-            if not has_missing(X):
-                raise
+            with np.errstate(all="ignore"):  # what is not finite is found afterwards
+                self.transformer_.fit(flat, **weights)
+        except (ValueError, RuntimeError) as exc:
+            failed, other = "cannot be fitted", "another transformer"
+            if has_missing(X):
+                failed = "does not take missing entries"
+                other = "a transformer that takes them"
             raise ValueError(
-                f"scaler {self.transformer!r} does not take missing entries: {exc}\n"
-                "Use scaler='standard', or a transformer that takes them."
+                f"scaler {self.transformer!r} {failed}: {exc}\n"
+                f"Use scaler='standard', or {other}."
             ) from exc
         scaled = self._apply("transform", _flat_copy(X))
         self._invert(scaled[:1].copy())
@@ -275,9 +278,16 @@ def _flat_copy(X: np.ndarray) -> np.ndarray:
     return np.array(X.reshape(len(X), -1))
 
 
+def _mean_of_known(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
+    """Return the means over axes, which stay, of what is not NaN."""
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0).sum(axis=axis, keepdims=True)
+    return total / known.sum(axis=axis, keepdims=True)
+
+
 def _check_size(kind: Any, X: np.ndarray, *learned: np.ndarray) -> None:
     """Raise a ValueError where values are so large that their squares overflow."""
-    if all((np.abs(one) < _TOO_LARGE).all() for one in learned):
+    if all((np.abs(one.astype(float)) < _TOO_LARGE).all() for one in learned):
         return
     low, high = extremes(X)
     raise ValueError(

@@ -105,7 +105,8 @@ def with_nan(array: Any) -> Any:
 
 def check_array(array: Any, **kwargs: Any) -> np.ndarray:
     """Return a checked array, as scikit-learn's function does; masked entries count."""
-    return sklearns_check_array(with_nan(array), **kwargs)
+    with np.errstate(all="ignore"):  # the sum that looks for NaN may overflow
+        return sklearns_check_array(with_nan(array), **kwargs)
 
 
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
@@ -130,9 +131,10 @@ def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
 def check_sample_weight(sample_weight: ArrayLike, X: Any) -> np.ndarray:
     """Return one weight >= 0 for each row of X in copies, float64; not all are 0."""
     given = with_nan(sample_weight)
-    weights = _check_sample_weight(
-        given, X, dtype=np.float64, copy=True, ensure_non_negative=True
-    )
+    with np.errstate(all="ignore"):
+        weights = _check_sample_weight(
+            given, X, dtype=np.float64, copy=True, ensure_non_negative=True
+        )
     if not weights.any():  # scikit-learn refuses these from 1.9 on
         raise ValueError("Sample weights must contain at least one non-zero number.")
     lowest, highest = weights.min(initial=np.inf, where=weights > 0), weights.max()

@@ -81,7 +81,11 @@ class Settings:
         deviation = 1.0
         if self.scaler not in _OF_UNIT_VARIANCE:
             flat = x.reshape(-1, x.shape[-1])
-            deviation = float(np.sqrt(np.nanmean(np.nanvar(flat, axis=0)))) or 1.0
+            with np.errstate(over="ignore"):
+                variance = np.nanmean(np.nanvar(flat, axis=0))
+            if not 0 < variance < np.inf:  # beyond float32, or nothing varies
+                variance = np.nanmean(np.nanvar(flat, axis=0, dtype=np.float64))
+            deviation = float(np.sqrt(variance)) or 1.0
         # In two digits: programs that TensorFlow compiles hold the numbers.
         low, high = (float(f"{one * deviation:.2g}") for one in AUTO_NOISE)
         return GaussianNoise((low, high))

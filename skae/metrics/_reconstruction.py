@@ -143,6 +143,7 @@ def elementwise_error(
     return errors
 
 
+@np.errstate(over="ignore")  # errors of absurd rows are infinite
 def _elementwise_error(
     y_true: np.ndarray,
     y_pred: np.ndarray,
@@ -160,6 +161,7 @@ def _elementwise_error(
     return errors
 
 
+@np.errstate(over="ignore")  # errors of absurd rows are infinite
 def _reconstruction_error(
     y_true: np.ndarray,
     y_pred: np.ndarray,

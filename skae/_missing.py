@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+# Squares of numbers up to 2 to its power, in sums of many, are far from overflow.
+_LARGE_EXPONENT = 300
+
 
 @contextlib.contextmanager
 def advising_allow_nan() -> Iterator[None]:
@@ -146,6 +149,10 @@ def goodness_of_observed(
     # by their variance.
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
     y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+    # In units in which squares are finite numbers; of 2, so that nothing is rounded.
+    exponent = int(np.frexp(np.fmax.reduce(np.abs(y), axis=None))[1])
+    unit = 2.0 ** (exponent if abs(exponent) > _LARGE_EXPONENT else 0)
+    y = y / unit
     observed = ~np.isnan(y)
     if not observed[weight > 0].any():
         raise ValueError(
@@ -159,15 +166,17 @@ def goodness_of_observed(
     spread = 0.0
     for rows, output in outputs:
         counted = observed[rows]
-        difference = np.where(counted, y[rows] - output.reshape(counted.shape), 0.0)
+        with np.errstate(over="ignore"):
+            output = output.reshape(counted.shape) / unit
+        difference = np.where(counted, y[rows] - output, 0.0)
         errors[rows] = np.vecdot(difference, difference)
         deviation = np.where(counted, y[rows] - first - mean, 0.0)
         spread += weight[rows] @ np.vecdot(deviation, deviation)
     mse = np.average(errors / np.maximum(counts, 1), weights=weight * (counts > 0))
-    squared = weight @ errors
+    squared, mse = weight @ errors, float(mse) * unit * unit
     if spread == 0:
-        return float(mse), 1.0 if squared == 0 else 0.0
-    return float(mse), float(1 - squared / spread)
+        return mse, 1.0 if squared == 0 else 0.0
+    return mse, float(1 - squared / spread)
 
 
 def _empty_rows(array: np.ndarray) -> np.ndarray:

@@ -68,15 +68,17 @@ class _AffineScaler(BaseEstimator):
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return scaled rows, in X's float type."""
         X, center, scale = self._checked(X)
-        scaled = X - center
-        scaled /= scale
+        with np.errstate(over="ignore"):  # absurd rows are infinitely far away
+            scaled = X - center
+            scaled /= scale
         return scaled
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return rows in the original units, in X's float type."""
         X, center, scale = self._checked(X)
-        original = X * scale
-        original += center
+        with np.errstate(over="ignore", invalid="ignore"):
+            original = X * scale
+            original += center
         return original
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -84,7 +84,7 @@ class Settings:
             with np.errstate(over="ignore"):
                 variance = np.nanmean(np.nanvar(flat, axis=0))
             if not 0 < variance < np.inf:  # beyond float32, or nothing varies
-                variance = np.nanmean(np.nanvar(flat, axis=0, dtype=np.float64))
+                variance = np.nanmean(np.nanvar(flat.astype(np.float64), axis=0))
             deviation = float(np.sqrt(variance)) or 1.0
         # In two digits: programs that TensorFlow compiles hold the numbers.
         low, high = (float(f"{one * deviation:.2g}") for one in AUTO_NOISE)

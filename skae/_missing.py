@@ -151,7 +151,7 @@ def goodness_of_observed(
     y = y.reshape(len(y), -1).astype(np.float64, copy=False)
     # In units in which squares are finite numbers; of 2, so that nothing is rounded.
     exponent = int(np.frexp(np.fmax.reduce(np.abs(y), axis=None))[1])
-    unit = 2.0 ** (exponent if abs(exponent) > _LARGE_EXPONENT else 0)
+    unit = 2.0 ** (exponent if exponent > _LARGE_EXPONENT else 0)
     y = y / unit
     observed = ~np.isnan(y)
     if not observed[weight > 0].any():
@@ -166,8 +166,7 @@ def goodness_of_observed(
     spread = 0.0
     for rows, output in outputs:
         counted = observed[rows]
-        with np.errstate(over="ignore"):
-            output = output.reshape(counted.shape) / unit
+        output = output.reshape(counted.shape) / unit
         difference = np.where(counted, y[rows] - output, 0.0)
         errors[rows] = np.vecdot(difference, difference)
         deviation = np.where(counted, y[rows] - first - mean, 0.0)

@@ -55,7 +55,7 @@ def unchanged_on_failure(estimator: Any) -> Iterator[None]:
     # A shallow copy: what is fitted is replaced, never changed in place, but for the
     # generator from which fits draw their seeds.
     before = dict(vars(estimator))
-    rng = before.get("random_state")
+    rng: Any = before.get("random_state")
     state = rng.get_state() if isinstance(rng, np.random.RandomState) else None
     try:
         yield
@@ -98,9 +98,8 @@ def with_nan(array: Any) -> Any:
         return array
     if not np.ma.is_masked(array):
         return array.data
-    if array.dtype.kind in "biu":  # these hold no NaN
-        array = array.astype(np.float64)
-    return array.filled(np.nan)
+    # Integers hold no NaN.
+    return np.ma.filled(array * 1.0 if array.dtype.kind in "biu" else array, np.nan)
 
 
 def check_array(array: Any, **kwargs: Any) -> np.ndarray:

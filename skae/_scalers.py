@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ROUNDINGS = 10
 # Mean squared errors of such values are no finite numbers.
 _TOO_LARGE = 1e100
+# Copies of the rows that are made for a transformer without weights, at most.
+_MOST_COPIES = 1000
 
 
 def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) -> Any:

@@ -150,6 +150,8 @@ def train_autoencoder(
     """Train one autoencoder; return it and the state of its optimizer."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.rows, progress.autoencoder
+    if table.weight is not None and np.ptp(table.weight) == 0:
+        table = replace(table, weight=None)  # equal ones change nothing
     architecture = _architecture(settings, table)
     architecture.check_size()
     if known is None:

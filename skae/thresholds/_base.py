@@ -208,6 +208,18 @@ def check_errors(
     return errors, check_sample_weight(sample_weight, errors)
 
 
+def clear_of(errors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values, a bit larger where an error equals them up to rounding."""
+    errors = np.sort(errors)
+    tolerance = min(_ROUNDING, _NEARER / len(errors))
+    place = np.searchsorted(errors, values * (1 + tolerance), side="right")
+    below, above = errors[place - 1], np.append(errors, np.inf)[place]
+    larger = below + np.minimum(_ROUNDING * below, (above - below) / 2)
+    # Between adjacent floats, the middle may round up to the upper one.
+    larger = np.minimum(larger, np.nextafter(above, below))
+    return np.where(place > 0, np.maximum(larger, values), values)
+
+
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
     """Return the quantile of the repeated sample, interpolated as by NumPy (type 7)."""
     # At position h = (W - 1) q, it is the average over the stretch [h, h + 1].

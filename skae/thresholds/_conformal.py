@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skae._validation import Interval, check_array, validate_params
-from skae.thresholds._base import ThresholdRule, check_errors
+from skae.thresholds._base import ThresholdRule, check_errors, clear_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

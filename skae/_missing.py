@@ -139,6 +139,7 @@ def n_observed(missing: np.ndarray) -> np.ndarray:
     return (~missing.reshape(len(missing), -1)).sum(axis=1)
 
 
+@np.errstate(over="ignore")  # a user's scaler may have an inverse that explodes
 def goodness_of_observed(
     y: np.ndarray,
     outputs: Iterable[tuple[slice, np.ndarray]],  # rows and their outputs, in blocks

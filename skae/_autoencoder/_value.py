@@ -125,6 +125,7 @@ class Autoencoder:
             X.shape[1:],
         )
 
+    @np.errstate(over="ignore")  # a user's scaler may have an inverse that explodes
     def goodness(
         self, X: NDArray, y: NDArray | None = None, weight: NDArray | None = None
     ) -> tuple[float, float]:

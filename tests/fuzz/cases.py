@@ -324,6 +324,10 @@ def is_huge(rows):
     return largest > (1e15 if getattr(rows, "dtype", None) == np.float32 else HUGE)
 
 
+def has_own_scaler(estimator):
+    return estimator.scaler is None or isinstance(estimator.scaler, str)
+
+
 def check_fitted(estimator, rows):
     """Check what holds for every fitted estimator, on rows that it accepts."""
     results = {}
@@ -336,8 +340,7 @@ def check_fitted(estimator, rows):
             if name == "explain":  # what is missing has no share in anything
                 continue
             # Rows of weight 0 may be absurd, and an inverse may overflow.
-            is_own = isinstance(estimator.scaler, (str, type(None)))
-            if is_own and not is_huge(rows):
+            if has_own_scaler(estimator) and not is_huge(rows):
                 require(np.isfinite(results[name]).all(), f"{name} is not finite")
             require(not is_per_row or len(result) == len(rows), f"{name}: its length")
         else:
@@ -345,7 +348,8 @@ def check_fitted(estimator, rows):
             has_reason = re.search(f"{refused}|impute needs", str(error))
             require(has_reason, f"{name} refuses rows of fit: {error}")
     for name in ("reconstruction_err_", "r2_", "threshold_", "train_errors_"):
-        require(np.isfinite(getattr(estimator, name, 0.0)).all(), f"{name}: not finite")
+        is_finite = np.isfinite(getattr(estimator, name, 0.0)).all()
+        require(is_finite or not has_own_scaler(estimator), f"{name}: not finite")
     if {"predict", "decision_function"} <= results.keys():
         decision = results["decision_function"]
         require(((decision >= 0) == (results["predict"] > 0)).all(), "sign of decision")

@@ -232,7 +232,8 @@ class TransformerScaler(BaseEstimator):
     def _copies(self, weight: np.ndarray) -> np.ndarray:
         """Return whole numbers that weights are, as multiples of 1 or the smallest."""
         for unit in (1.0, weight.min(initial=np.inf, where=weight > 0)):
-            copies = np.rint(weight / unit)
+            with np.errstate(over="ignore"):
+                copies = np.rint(weight / unit)
             is_whole = np.allclose(copies * unit, weight, rtol=1e-9, atol=0)
             if is_whole and copies.mean() <= _MOST_COPIES:
                 return copies.astype(int)

@@ -564,7 +564,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             rows,
             self.autoencoder_.reconstruct(rows),
             self._scorer.feature_errors(rows),
-            index=X.index if hasattr(X, "iloc") else None,
+            index=getattr(X, "index", None) if hasattr(X, "iloc") else None,
             names=getattr(self, "feature_names_in_", None),
             top_k=top_k,
         )

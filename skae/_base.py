@@ -6,6 +6,7 @@ input and hand it to functions and values that trust it.
 
 from __future__ import annotations
 
+import copy
 import sys
 import warnings
 from functools import partial
@@ -17,14 +18,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import validate_data
 
 from skae._autoencoder import (
+    AUTO_NOISE,
     Autoencoder,
     Passes,
     Settings,
     Table,
     Training,
+    TrainingInterrupted,
     Watching,
     resolved_rate,
     train,
@@ -37,13 +40,17 @@ from skae._validation import (
     HasMethods,
     Interval,
     StrOptions,
+    check_array,
     check_dense,
     check_is_fitted,
     check_parameters,
     check_sample_weight,
     container_adapter,
     is_checked,
+    unchanged_on_failure,
+    with_nan,
 )
+from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 from skae.networks._base import Network
 from skae.networks._keras import as_network
@@ -59,11 +66,16 @@ if TYPE_CHECKING:
 FLOATS = (np.float64, np.float32)
 # What to pass where a value has no parameters.
 _KINDS = {
-    "threshold": "rule such as MeanStd(1.0)",
-    "corruption": "corruption such as GaussianNoise(0.1)",
-    "network": "network such as DenseNetwork()",
-    "scaler": "scikit-learn transformer such as StandardScaler()",
+    "threshold": "a rule such as MeanStd(1.0)",
+    "network": "a network such as DenseNetwork()",
+    "scaler": "a scikit-learn transformer such as StandardScaler()",
 }
+# The default objects for which None and "auto" stand.
+_OF_NONE = {"network": DenseNetwork, "corruption": GaussianNoise}
+_OF_AUTO = {"corruption": partial(GaussianNoise, AUTO_NOISE)}
+# What a float32 can hold with room to spare: of rates, widths and the like.
+_RATES = Interval(Real, 1e-30, 1e10, closed="both")
+_WIDTHS = Interval(Integral, 1, 2**31 - 1, closed="both")
 
 
 def _can_sample(estimator: BaseAutoencoder) -> bool:
@@ -87,15 +99,15 @@ class BaseAutoencoder(BaseEstimator):
     _doc_link_module = "skae"  # scikit-learn's site has no pages of these
     _doc_link_template = ""
 
-    # The objects for which None stands, by parameter.
-    _defaults: ClassVar[dict[str, Any]] = {"network": DenseNetwork}
+    # The objects for which None stands, by parameter, where they are the class's own.
+    _defaults: ClassVar[dict[str, Any]] = {}
     # Whether entries may be missing, as the last ``fit`` found ``allow_nan``.
     _allows_nan = False
     input_shape_: tuple[int, ...]
     _passes: Passes | None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "latent_dim": [_WIDTHS, None],
         "network": "no_validation",  # as_network says more about what is wrong
         "scaler": [
             StrOptions({"standard", "minmax", "common"}),
@@ -104,11 +116,7 @@ class BaseAutoencoder(BaseEstimator):
         ],
         "loss": [str, callable],
         "optimizer": [str, HasMethods(["apply", "get_config"])],
-        "learning_rate": [
-            Interval(Real, 0, None, closed="neither"),
-            StrOptions({"auto", "one_cycle"}),
-            None,
-        ],
+        "learning_rate": [_RATES, StrOptions({"auto", "one_cycle"}), None],
         "epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -128,8 +136,8 @@ class BaseAutoencoder(BaseEstimator):
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator, nested ones included.
 
-        A nested name on a parameter that is None (``network__hidden_units``) first puts
-        the default object there.
+        A nested name on a parameter that is None or "auto" (``network__hidden_units``,
+        ``corruption__std``) first puts the default object there.
 
         Parameters
         ----------
@@ -148,25 +156,33 @@ class BaseAutoencoder(BaseEstimator):
             no parameters.
         """
         direct = {name: value for name, value in params.items() if "__" not in name}
-        super().set_params(**direct)
         nested = {name: value for name, value in params.items() if "__" in name}
-        own = self.get_params(deep=False)
-        for owner in {name.partition("__")[0] for name in nested} & own.keys():
-            value = getattr(self, owner)
-            if value is None and owner in self._defaults:
-                setattr(self, owner, self._defaults[owner]())
-            elif not hasattr(value, "set_params"):
-                raise ValueError(
-                    f"{owner} is {value!r}, which has no parameters; pass a "
-                    f"{_KINDS.get(owner, 'object that has them')}."
-                )
-        return super().set_params(**nested)
+        with unchanged_on_failure(self):
+            super().set_params(**direct)
+            own = self.get_params(deep=False)
+            for owner in {name.partition("__")[0] for name in nested} & own.keys():
+                value = getattr(self, owner)
+                default = None if value is not None else self._default_of(owner)
+                if isinstance(value, str) and value == "auto":
+                    default = _OF_AUTO.get(owner)
+                if default is not None:
+                    setattr(self, owner, default())
+                elif not hasattr(value, "set_params"):
+                    raise ValueError(
+                        f"{owner} is {value!r}, which has no parameters; pass "
+                        f"{_KINDS.get(owner, 'an object that has them')}."
+                    )
+            return super().set_params(**nested)
+
+    def _default_of(self, name: str) -> Any:
+        """Return what makes the object for which None stands, or None."""
+        return self._defaults.get(name, _OF_NONE.get(name))
 
     def _settings(self) -> Settings:
         """Return the training parameters, nested objects checked."""
         network, loss, optimizer = self.network, self.loss, self.optimizer
         if network is None:
-            network = self._defaults["network"]()
+            network = self._default_of("network")()
         elif not isinstance(network, Network):  # a SciKeras wrapper, or an error
             given = as_network(network, type(self).__name__)
             network = given.network
@@ -236,7 +252,7 @@ class BaseAutoencoder(BaseEstimator):
         with advising_allow_nan():
             X = validate_data(
                 self,
-                X,
+                with_nan(X),
                 reset=reset,
                 dtype=FLOATS,
                 order="C",  # blocks of rows, and the same bits whatever the layout was
@@ -309,13 +325,28 @@ class BaseAutoencoder(BaseEstimator):
     ) -> list[Autoencoder]:
         """Return trained networks; those of a fold never continue others."""
         is_warm = self.warm_start and not is_fold
-        return train(
-            training,
-            Watching(self.callbacks, self.verbose),
-            n_networks=n_networks,
-            known=getattr(self, "_networks", ()) if is_warm else (),
-            memory=memory,
-        )
+        try:
+            return train(
+                training,
+                Watching(self.callbacks, self.verbose),
+                n_networks=n_networks,
+                known=getattr(self, "_networks", ()) if is_warm else (),
+                memory=memory,
+            )
+        except TrainingInterrupted as exc:
+            if is_fold:
+                raise
+            if memory is not None:
+                memory.close()
+            n_epochs = len(exc.networks[-1].history["loss"])
+            warnings.warn(
+                f"Training was interrupted after {n_epochs} epochs of network "
+                f"{len(exc.networks)} of {n_networks}: this {type(self).__name__} "
+                "keeps what was learned until then.",
+                UserWarning,
+                stacklevel=4,  # the caller of a decorated fit
+            )
+            return exc.networks
 
     def _train_pass(
         self, settings: Settings, rows: Table, n_networks: int = 1
@@ -333,9 +364,10 @@ class BaseAutoencoder(BaseEstimator):
         """Set the attributes that tell of the networks: of the first, where several."""
         self._networks = networks
         first = self.autoencoder_ = networks[0]
-        self.history_ = first.history
+        # Copies, which users may change.
+        self.history_ = copy.deepcopy(first.history)
+        self.scaler_ = copy.deepcopy(first.scaler)
         self.n_iter_ = len(first.history["loss"])
-        self.scaler_ = first.scaler
         self.latent_shape_ = first.forward.latent_shape
         self.reconstruction_err_, self.r2_ = first.train_mse, first.train_r2
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_array, check_consistent_length
 
 from skae._autoencoder import Table, Training
 from skae._base import FLOATS, BaseAutoencoder
@@ -14,10 +13,14 @@ from skae._missing import (
     advising_allow_nan,
     counted_rows,
     goodness_of_observed,
-    has_missing,
 )
 from skae._random import seed_from
-from skae._validation import check_is_fitted, fit_context
+from skae._validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    fit_context,
+)
 from skae.corruptions import corrupt
 
 if TYPE_CHECKING:
@@ -243,8 +246,13 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Make one pass over some rows; the first call fixes scaler and shapes.
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Make one pass over some rows; the first 100 or more fix the scaler.
 
         Parameters
         ----------
@@ -252,15 +260,18 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
             Noisy rows, or clean ones where `y` is None.
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
 
         Returns
         -------
         self : object
         """
         first = not hasattr(self, "autoencoder_")
-        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
+        X = self._check_X(X, reset=first)
         y = self._check_y(y, X)
-        rows = counted_rows(Table(X, _as_rows(y)), self._allows_nan, 1)
+        table = Table(X, _as_rows(y), self._check_weight(sample_weight, X))
+        rows = counted_rows(table, self._allows_nan, 1)
         networks = self._train_pass(self._settings(), rows)
         self._target_ndim = X.ndim if y is None else y.ndim
         self._set_networks(networks)
@@ -307,32 +318,23 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         score : float
-            1 is perfect, 0 is as good as the mean; no unit.
+            1 is perfect, 0 is as good as the mean; no unit. Where nothing varies, as in
+            a single row, it is 1 if all is predicted exactly, else 0.
         """
         check_is_fitted(self)
         X = self._check_X(X)
-        targets = self._check_y(y, X)
+        targets, weight = self._check_y(y, X), self._check_weight(sample_weight, X)
         if targets is None:
             targets, predicted = X, self._restore_damaged(X)
         else:
-            predicted = self.predict(X)
+            predicted = self._as_targets(self.autoencoder_.reconstruct(X))
         if targets.shape != predicted.shape:
             raise ValueError(
                 f"y has shape {targets.shape}, but predictions have shape "
                 f"{predicted.shape}. Pass targets like those of fit."
             )
-        weight = self._check_weight(sample_weight, targets)
-        if has_missing(targets):
-            parts = [(slice(None), predicted)]
-            return goodness_of_observed(targets, parts, weight)[1]
-        from sklearn.metrics import r2_score  # what only denoises does without
-
-        return r2_score(
-            targets.reshape(len(targets), -1),
-            predicted.reshape(len(targets), -1),
-            sample_weight=weight,
-            multioutput="variance_weighted",
-        )
+        parts = [(slice(None), predicted)]
+        return goodness_of_observed(targets, parts, weight)[1]
 
     def _restore_damaged(self, X: NDArray) -> NDArray:
         """Return predictions for X after the corruption, which acts in scaled space."""

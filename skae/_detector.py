@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -208,9 +208,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     """
 
     _defaults: ClassVar[dict[str, Any]] = {
-        "network": functools.partial(
-            DenseNetwork, hidden_units=(128,), latent_activation="relu"
-        ),
+        "network": lambda: DenseNetwork((128,), latent_activation="relu"),
         "threshold": Contamination,
     }
 
@@ -362,7 +360,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Make one pass over some rows; the first call fixes scaler and shapes.
+        """Make one pass over some rows; the first 100 or more fix the scaler.
 
         A fifth of the rows, half of the first 100, are held out at random: the
         threshold follows from the latest 1,000, or as many as the rule needs, by the
@@ -557,13 +555,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             space) and ``share`` of the row's error.
         """
         check_is_fitted(self)
-        index = getattr(X, "index", None)
-        X = self._check_X(X, min_samples=0)  # perhaps no row was flagged
+        rows = self._check_X(X, min_samples=0)  # perhaps no row was flagged
         return explanation_table(
-            X,
-            self.autoencoder_.reconstruct(X),
-            self._scorer.feature_errors(X),
-            index=index,
+            rows,
+            self.autoencoder_.reconstruct(rows),
+            self._scorer.feature_errors(rows),
+            index=getattr(X, "index", None) if hasattr(X, "iloc") else None,
             names=getattr(self, "feature_names_in_", None),
             top_k=top_k,
         )
@@ -630,10 +627,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _set_scorer(self, scorer: Scorer, rows: Table) -> None:
         """Set the attributes that tell of networks and errors."""
         self._set_networks(scorer.networks)
-        self.autoencoders_ = scorer.networks
+        self.autoencoders_ = list(scorer.networks)
         self._scorer = scorer
-        self.feature_scale_ = scorer.feature_scale
-        self.train_errors_ = errors = scorer.train_errors
+        errors, scale = scorer.train_errors, scorer.feature_scale
+        self.train_errors_, self.feature_scale_ = copy(errors), copy(scale)
         self.reconstruction_err_ = float(np.average(errors, weights=rows.weight))
         seen = calibration.Calibration(errors, rows.weight, held_out=False)
         self._calibrations = {"train": seen}  # what fit_threshold may use again

@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+# Squares of numbers up to 2 to its power, in sums of many, are far from overflow.
+_LARGE_EXPONENT = 300
+
 
 @contextlib.contextmanager
 def advising_allow_nan() -> Iterator[None]:
     """Add to an error about NaN how missing entries are allowed."""
     try:
-        yield
+        with np.errstate(all="ignore"):  # the sum that looks for NaN may overflow
+            yield
     except ValueError as exc:
         if "contains NaN" not in str(exc):
             raise
@@ -135,6 +139,7 @@ def n_observed(missing: np.ndarray) -> np.ndarray:
     return (~missing.reshape(len(missing), -1)).sum(axis=1)
 
 
+@np.errstate(over="ignore")  # a user's scaler may have an inverse that explodes
 def goodness_of_observed(
     y: np.ndarray,
     outputs: Iterable[tuple[slice, np.ndarray]],  # rows and their outputs, in blocks
@@ -144,7 +149,11 @@ def goodness_of_observed(
     # mse is the mean over rows of the mean over a row's entries; in r2, features count
     # by their variance.
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
-    y = y.reshape(len(y), -1)
+    y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+    # In units in which squares are finite numbers; of 2, so that nothing is rounded.
+    exponent = int(np.frexp(np.fmax.reduce(np.abs(y), axis=None))[1])
+    unit = 2.0 ** (exponent if exponent > _LARGE_EXPONENT else 0)
+    y = y / unit
     observed = ~np.isnan(y)
     if not observed[weight > 0].any():
         raise ValueError(
@@ -153,21 +162,21 @@ def goodness_of_observed(
         )
     # Deviations from the first observed value: a constant column has none at all.
     first = np.take_along_axis(y, observed.argmax(axis=0)[None], axis=0)
-    first = first.astype(np.float64)
     mean = mean_of_observed(y - first, weight)
     errors, counts = np.zeros(len(y)), observed.sum(axis=1)
     spread = 0.0
     for rows, output in outputs:
         counted = observed[rows]
-        difference = np.where(counted, y[rows] - output.reshape(counted.shape), 0.0)
+        output = output.reshape(counted.shape) / unit
+        difference = np.where(counted, y[rows] - output, 0.0)
         errors[rows] = np.vecdot(difference, difference)
         deviation = np.where(counted, y[rows] - first - mean, 0.0)
         spread += weight[rows] @ np.vecdot(deviation, deviation)
     mse = np.average(errors / np.maximum(counts, 1), weights=weight * (counts > 0))
-    squared = weight @ errors
+    squared, mse = weight @ errors, float(mse) * unit * unit
     if spread == 0:
-        return float(mse), 1.0 if squared == 0 else 0.0
-    return float(mse), float(1 - squared / spread)
+        return mse, 1.0 if squared == 0 else 0.0
+    return mse, float(1 - squared / spread)
 
 
 def _empty_rows(array: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skae._missing import extremes, has_missing
-from skae._validation import FLOAT_DTYPES
+from skae._validation import FLOAT_DTYPES, with_nan
 
 if TYPE_CHECKING:
     from typing import Self
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
+# Mean squared errors of such values are no finite numbers.
+_TOO_LARGE = 1e100
 # Copies of the rows that are made for a transformer without weights, at most.
 _MOST_COPIES = 1000
 
@@ -83,20 +85,22 @@ class _AffineScaler(BaseEstimator):
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return scaled rows, in X's float type."""
         X, center, scale = self._checked(X)
-        scaled = X - center
-        scaled /= scale
+        with np.errstate(over="ignore"):  # absurd rows are infinitely far away
+            scaled = X - center
+            scaled /= scale
         return scaled
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return rows in the original units, in X's float type."""
         X, center, scale = self._checked(X)
-        original = X * scale
-        original += center
+        with np.errstate(over="ignore", invalid="ignore"):
+            original = X * scale
+            original += center
         return original
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return X as floats, or raise, with center and scale in its type."""
-        X, center = np.asarray(X), self.center_
+        X, center = np.asarray(with_nan(X)), self.center_
         dtype = X.dtype
         if dtype not in FLOAT_DTYPES:
             X, dtype = X.astype(np.float64), FLOAT_DTYPES[0]
@@ -138,8 +142,7 @@ class ChannelScaler(_AffineScaler):
             center = learned.mean_.astype(np.float64)
             # A constant column has scale 1 there; so has one whose variance overflows.
             scale = np.where(np.isfinite(learned.var_), learned.scale_, np.inf)
-        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
-            raise _too_large(self.kind, X)
+        _check_size(self.kind, X, center, scale)
         self.center_, self.scale_ = center, scale
         return self
 
@@ -160,19 +163,18 @@ class CommonScaler(_AffineScaler):
 
         flat, row_shape = X.reshape(len(X), -1), X.shape[1:]
         channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             learned = StandardScaler().fit(flat, sample_weight=sample_weight)
             # There, a column whose deviation is mere rounding has another scale.
             deviations = np.sqrt(learned.var_)
             is_constant = np.isfinite(deviations) & (learned.scale_ != deviations)
             variances = np.where(is_constant, 0.0, deviations).reshape(row_shape) ** 2
-            scale = np.sqrt(np.nanmean(variances, axis=channels)).reshape(-1)
-        # The means of places that are never observed: those of the channel's others.
-        means = learned.mean_.astype(np.float64).reshape(row_shape)
-        usual = np.nanmean(means, axis=channels, keepdims=True)
+            scale = np.sqrt(_mean_of_known(variances, channels)).reshape(-1)
+            # Of places that are never observed: that of the channel's others.
+            means = learned.mean_.astype(np.float64).reshape(row_shape)
+            usual = _mean_of_known(means, channels)
         center = np.where(np.isnan(means), usual, means)
-        if not (np.isfinite(center).all() and np.isfinite(scale).all()):
-            raise _too_large("common", X)
+        _check_size("common", X, center, scale)
         self.center_, self.scale_ = center, np.where(scale > 0, scale, 1.0)
         return self
 
@@ -193,6 +195,7 @@ class TransformerScaler(BaseEstimator):
         self.transformer_ = clone(self.transformer)
         if hasattr(self.transformer_, "set_output"):
             self.transformer_.set_output(transform="default")
+        _check_size(self.transformer, X, *extremes(X))
         flat, weights = _flat_copy(X), {}
         if sample_weight is None:
             pass
@@ -201,13 +204,16 @@ class TransformerScaler(BaseEstimator):
         else:
             flat = np.repeat(flat, self._copies(sample_weight), axis=0)
         try:
-            self.transformer_.fit(flat, **weights)
-        except ValueError as exc:
-            if not has_missing(X):
-                raise
+            with np.errstate(all="ignore"):  # what is not finite is found afterwards
+                self.transformer_.fit(flat, **weights)
+        except (ValueError, RuntimeError) as exc:
+            failed, other = "cannot be fitted", "another transformer"
+            if has_missing(X):
+                failed = "does not take missing entries"
+                other = "a transformer that takes them"
             raise ValueError(
-                f"scaler {self.transformer!r} does not take missing entries: {exc}\n"
-                "Use scaler='standard', or a transformer that takes them."
+                f"scaler {self.transformer!r} {failed}: {exc}\n"
+                f"Use scaler='standard', or {other}."
             ) from exc
         scaled = self._apply("transform", _flat_copy(X))
         self._invert(scaled[:1].copy())
@@ -241,7 +247,8 @@ class TransformerScaler(BaseEstimator):
     def _copies(self, weight: np.ndarray) -> np.ndarray:
         """Return whole numbers that weights are, as multiples of 1 or the smallest."""
         for unit in (1.0, weight.min(initial=np.inf, where=weight > 0)):
-            copies = np.rint(weight / unit)
+            with np.errstate(over="ignore"):
+                copies = np.rint(weight / unit)
             is_whole = np.allclose(copies * unit, weight, rtol=1e-9, atol=0)
             if is_whole and copies.mean() <= _MOST_COPIES:
                 return copies.astype(int)
@@ -274,7 +281,7 @@ class TransformerScaler(BaseEstimator):
 
 def _as_float(X: ArrayLike) -> np.ndarray:
     """Return an array of float32 where X is float32, of float64 otherwise."""
-    X = np.asarray(X)
+    X = np.asarray(with_nan(X))
     return X if X.dtype in FLOAT_DTYPES else X.astype(np.float64)
 
 
@@ -291,10 +298,19 @@ def _flat_copy(X: np.ndarray) -> np.ndarray:
     return np.array(X.reshape(len(X), -1))
 
 
-def _too_large(kind: str, X: np.ndarray) -> ValueError:
-    """Return the error about values whose centers or scales overflow."""
+def _mean_of_known(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
+    """Return the means over axes, which stay, of what is not NaN."""
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0).sum(axis=axis, keepdims=True)
+    return total / known.sum(axis=axis, keepdims=True)
+
+
+def _check_size(kind: Any, X: np.ndarray, *learned: np.ndarray) -> None:
+    """Raise a ValueError where values are so large that their squares overflow."""
+    if all((np.abs(one.astype(float)) < _TOO_LARGE).all() for one in learned):
+        return
     low, high = extremes(X)
-    return ValueError(
+    raise ValueError(
         f"scaler={kind!r} cannot scale values as large as these: they "
         f"range from {low:.3g} to {high:.3g}. Divide them by a constant first."
     )

@@ -235,22 +235,30 @@ class AutoencoderTransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Make one pass over some rows; the first call fixes scaler and shapes.
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Make one pass over some rows; the first 100 or more fix the scaler.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
         y : Ignored
             Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A weight of k counts a row k times, 0 leaves it out.
 
         Returns
         -------
         self : object
         """
         first = not hasattr(self, "autoencoder_")
-        X = self._check_X(X, reset=first, min_samples=2 if first else 1)
-        rows = counted_rows(Table(X), self._allows_nan, 1)
+        X = self._check_X(X, reset=first)
+        table = Table(X, None, self._check_weight(sample_weight, X))
+        rows = counted_rows(table, self._allows_nan, 1)
         self._set_networks(self._train_pass(self._settings(), rows))
         return self
 
@@ -320,7 +328,12 @@ class AutoencoderTransformer(
         output = self.autoencoder_.reconstruct(X)
         return -_reconstruction_error(X, output, "mse", allow_nan=allows_nan)
 
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the mean of ``score_samples``.
 
         In X's units whatever the scaler, so that a search can compare scalers, too.
@@ -330,13 +343,17 @@ class AutoencoderTransformer(
         X : array-like of shape (n_samples, *input_shape_)
         y : Ignored
             Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
 
         Returns
         -------
         score : float
             Minus the mean squared error; high is good.
         """
-        return float(self.score_samples(X).mean())
+        scores = self.score_samples(X)
+        weight = self._check_weight(sample_weight, scores)
+        return float(np.average(scores, weights=weight))
 
     @property
     def n_components_(self) -> int:

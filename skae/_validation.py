@@ -8,15 +8,18 @@ them. Names that scikit-learn may change are imported here and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import warnings
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn import config_context, get_config
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array as sklearns_check_array
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -39,13 +42,6 @@ if TYPE_CHECKING:
 
     _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-    def fit_context(
-        *, prefer_skip_nested_validation: bool
-    ) -> Callable[[_Function], _Function]:
-        """Return a decorator that keeps the types that scikit-learn's loses."""
-else:
-    from sklearn.base import _fit_context as fit_context
-
 # Arrays' dtypes are compared with these, which is faster than with NumPy's types.
 FLOAT_DTYPES = np.dtype(np.float64), np.dtype(np.float32)
 _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
@@ -53,7 +49,7 @@ _FEW_VALUES = 1 << 12  # so few are checked faster one by one than by their sum
 _MOST_COPIES, _MOST_OF_ONE = 1e6, 1e15
 
 
-@contextmanager
+@contextlib.contextmanager
 def needs(package: str, purpose: str, advice: str = "") -> Iterator[None]:
     """Say which package is missing, and how to get it, where the block imports it."""
     try:
@@ -65,9 +61,68 @@ def needs(package: str, purpose: str, advice: str = "") -> Iterator[None]:
         ) from exc
 
 
+@contextlib.contextmanager
+def unchanged_on_failure(estimator: Any) -> Iterator[None]:
+    """Put all attributes of an estimator back where the block raises, or is stopped."""
+    # A shallow copy: what is fitted is replaced, never changed in place, but for the
+    # generator from which fits draw their seeds.
+    before = dict(vars(estimator))
+    rng: Any = before.get("random_state")
+    state = rng.get_state() if isinstance(rng, np.random.RandomState) else None
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        if state is not None:
+            rng.set_state(state)
+        raise
+
+
+def fit_context(
+    *, prefer_skip_nested_validation: bool
+) -> Callable[[_Function], _Function]:
+    """Return a decorator of methods that fit: they check parameters, fail cleanly."""
+
+    # scikit-learn's has the first half, but for parameters that were set since the
+    # last ``partial_fit``.
+    def decorated(method: Any) -> Any:
+        @functools.wraps(method)
+        def checked(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+            skips = get_config()["skip_parameter_validation"]
+            if not skips:
+                estimator._validate_params()
+            skips |= prefer_skip_nested_validation
+            context = config_context(skip_parameter_validation=skips)
+            with context, unchanged_on_failure(estimator):
+                return method(estimator, *args, **kwargs)
+
+        return checked
+
+    return decorated
+
+
+def with_nan(array: Any) -> Any:
+    """Return what came, but masked entries (``numpy.ma``) as NaN."""
+    if isinstance(array, (list, tuple)) and any(map(np.ma.isMaskedArray, array)):
+        array = np.ma.asarray(array)
+    if not np.ma.isMaskedArray(array):
+        return array
+    if not np.ma.is_masked(array):
+        return array.data
+    # Integers hold no NaN.
+    return np.ma.filled(array * 1.0 if array.dtype.kind in "biu" else array, np.nan)
+
+
+def check_array(array: Any, **kwargs: Any) -> np.ndarray:
+    """Return a checked array, as scikit-learn's function does; masked entries count."""
+    with np.errstate(all="ignore"):  # the sum that looks for NaN may overflow
+        return sklearns_check_array(with_nan(array), **kwargs)
+
+
 def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
     """Return the labels +1 (normal) and -1 (outlier) as a 1-D array, or raise."""
-    labels = column_or_1d(y)
+    labels = column_or_1d(with_nan(y))
     valid = (labels == 1) | (labels == -1)
     # True equals 1: an array of booleans would pass where it holds no False.
     if labels.dtype != bool and valid.all():
@@ -86,9 +141,11 @@ def check_outlier_labels(y: ArrayLike, *, name: str = "y") -> np.ndarray:
 
 def check_sample_weight(sample_weight: ArrayLike, X: Any) -> np.ndarray:
     """Return one weight >= 0 for each row of X in copies, float64; not all are 0."""
-    weights = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    given = with_nan(sample_weight)
+    with np.errstate(all="ignore"):
+        weights = _check_sample_weight(
+            given, X, dtype=np.float64, copy=True, ensure_non_negative=True
+        )
     if not weights.any():  # scikit-learn refuses these from 1.9 on
         raise ValueError("Sample weights must contain at least one non-zero number.")
     lowest, highest = weights.min(initial=np.inf, where=weights > 0), weights.max()
@@ -179,7 +236,7 @@ def check_is_fitted(estimator: Any) -> None:
         sklearns_check_is_fitted(estimator)
 
 
-@contextmanager
+@contextlib.contextmanager
 def unchanged_by_failure(estimator: Any) -> Iterator[None]:
     """Give an estimator its attributes back where what is done to it fails."""
     before = vars(estimator).copy()

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skae._missing import extremes, filled_inputs, has_missing
-from skae._validation import Interval
+from skae._validation import Interval, with_nan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _FRACTION = [Interval(Real, 0, 1, closed="both")]
+_LARGEST = 1e15  # noise whose squares are finite in float32
 
 
 def __dir__() -> list[str]:
@@ -126,7 +127,7 @@ class GaussianNoise(Corruption):
     """
 
     _parameter_constraints = {
-        "std": [Interval(Real, 0, None, closed="left"), tuple, list],
+        "std": [Interval(Real, 0, _LARGEST, closed="both"), tuple, list],
         "clip": [tuple, list, None],
     }
 
@@ -141,7 +142,7 @@ class GaussianNoise(Corruption):
     def check(self) -> None:
         """Raise a ValueError where a range is not two growing numbers."""
         if isinstance(self.std, (tuple, list)):
-            _check_range("std", self.std, low_above=0)
+            _check_range("std", self.std, 0, _LARGEST)
         if self.clip is not None:
             _check_range("clip", self.clip)
 
@@ -294,6 +295,7 @@ def corrupt(
     damaged : ndarray of shape (n, *shape)
         In X's dtype.
     """
+    X = with_nan(X)
     rows = X if training_rows is None else training_rows
     damaged = corruption.apply(X, NumpyDraw(np.random.default_rng(seed), rows))
     if has_missing(X, damaged):  # of another row, in the latter case
@@ -355,14 +357,20 @@ def feature_extremes(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return extremes(X, axis=tuple(range(X.ndim - 1)))
 
 
-def _check_range(name: str, bounds: Sequence[float], low_above: float = -inf) -> None:
-    """Raise a ValueError unless ``bounds`` is two growing numbers above a floor."""
+def _check_range(
+    name: str, bounds: Sequence[float], low_above: float = -inf, largest: float = inf
+) -> None:
+    """Raise a ValueError unless ``bounds`` is two growing numbers within limits."""
     are_numbers = all(isinstance(b, Real) and not isinstance(b, bool) for b in bounds)
     if not (
-        are_numbers and len(bounds) == 2 and low_above < bounds[0] < bounds[1] < inf
+        are_numbers
+        and len(bounds) == 2
+        and low_above < bounds[0] < bounds[1] < inf
+        and bounds[1] <= largest
     ):
         floor = "" if low_above == -inf else f"{low_above} < "
+        limit = "" if largest == inf else f" <= {largest:g}"
         raise ValueError(
             f"The {name!r} parameter of GaussianNoise as a range must be two numbers "
-            f"with {floor}low < high. Got {bounds!r} instead."
+            f"with {floor}low < high{limit}. Got {bounds!r} instead."
         )

@@ -397,12 +397,23 @@ def test_best_f_on_training_errors_is_the_best_on_them(X, y):
         assert outlier_f1(detector, far, y) <= found + 1e-12
 
 
-def test_another_rule_can_be_tried_where_one_fails(X, y):
+def test_a_rule_that_fails_leaves_the_detector_as_it_was(X, y):
     detector = quick(threshold=Precision(0.999))
     with pytest.raises(ValueError, match="Precision.* is out of reach: no thresh"):
         detector.fit(X, y)
-    detector.set_params(threshold=Conformal(0.1)).fit_threshold()
-    assert detector.p_values(X).shape == (120,)
+    assert not hasattr(detector, "autoencoder_")
+    detector.set_params(threshold=Conformal(0.1)).fit(X, y)
+    scores, p_values = detector.score_samples(X), detector.p_values(X)
+    detector.set_params(threshold=Precision(0.999), random_state=1)
+    for fit in (detector.fit, detector.partial_fit, detector.fit_threshold):
+        with pytest.raises(ValueError, match=r"Precision.* is out of reach"):
+            fit(X, y)
+        assert isinstance(detector.threshold_rule_, Conformal)
+        assert np.array_equal(detector.score_samples(X), scores)
+        assert np.array_equal(detector.p_values(X), p_values)
+    # Another rule can be tried on the errors that the last fit kept.
+    detector.set_params(threshold=MeanStd(1)).fit_threshold()
+    assert isinstance(detector.threshold_rule_, MeanStd)
 
 
 # -------------------------------------------------- fit_threshold, p_values, search

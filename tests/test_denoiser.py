@@ -39,9 +39,9 @@ def test_images_to_images():
 def test_target_of_the_shape_of_X_shares_its_scaler(pairs):
     X, y = pairs
     same = quick().fit(X, y)
-    assert same.autoencoder_.target_scaler is same.scaler_
+    assert same.autoencoder_.target_scaler is same.autoencoder_.scaler
     other = quick().fit(X, y[:, :3])
-    assert other.autoencoder_.target_scaler is not other.scaler_
+    assert other.autoencoder_.target_scaler is not other.autoencoder_.scaler
     np.testing.assert_allclose(
         other.autoencoder_.target_scaler.center_, y[:, :3].mean(0)
     )

@@ -5,29 +5,29 @@ networks follow from, `train` trains them and `Autoencoder` is what comes out.
 """
 
 from skae._autoencoder._settings import (
+    AUTO_NOISE,
     Budget,
+    Passes,
     Settings,
+    Table,
+    Training,
+    Watching,
     detector_settings,
     is_dense,
     resolved_rate,
 )
-from skae._autoencoder._train import (
-    Passes,
-    Table,
-    Training,
-    Watching,
-    train,
-    train_pass,
-)
-from skae._autoencoder._value import Autoencoder
+from skae._autoencoder._train import train, train_pass
+from skae._autoencoder._value import Autoencoder, TrainingInterrupted
 
 __all__ = [
+    "AUTO_NOISE",
     "Autoencoder",
     "Budget",
     "Passes",
     "Settings",
     "Table",
     "Training",
+    "TrainingInterrupted",
     "Watching",
     "detector_settings",
     "is_dense",

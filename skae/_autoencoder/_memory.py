@@ -26,7 +26,8 @@ from filelock import FileLock, Timeout
 
 from skae import _engine as engine
 from skae._autoencoder._entries import read_entry, write_entry
-from skae._autoencoder._train import Training, fitted_scalers
+from skae._autoencoder._settings import Training
+from skae._autoencoder._train import fitted_scalers
 from skae._autoencoder._value import Autoencoder
 from skae._engine._digest import CannotDescribeError, digest, package_version
 from skae._engine._fingerprint import Fingerprint
@@ -158,6 +159,10 @@ class TrainingMemory:
         """Return a network of a training, or what was trained before."""
         unpack = partial(_unpacked, training)
         return self.recall(name, compute, pack=_packed, unpack=unpack)
+
+    def close(self) -> None:
+        """Keep nothing from now on: it would follow from an interrupted training."""
+        self._key = None
 
     def _keep(
         self,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skae import _engine as engine
+from skae._random import stream
 from skae.corruptions import GaussianNoise
 from skae.networks import DenseNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,10 +28,11 @@ _RATE_SETTERS = ("LearningRateScheduler", "ReduceLROnPlateau")
 _OF_UNIT_VARIANCE = ("standard", "common", "auto")
 # Strength of corruption="auto", in standard deviations of the scaled columns: from one
 # that leaves a row nearly where it is to one that takes it out of the data.
-_NOISE = (0.1, 1.0)
+AUTO_NOISE = (0.1, 1.0)
 # A detector's networks, steps of each, and widths of their codes: of dense networks,
 # which noise and not a bottleneck restrains, of linear ones, and of others.
 _N_NETWORKS, _STEPS, _MOST_EPOCHS = 3, 4000, 500
+_FEWEST_FOLDS = 3
 _DENSE_WIDTH, _WIDE_WIDTH, _OTHER_WIDTH = 128, 64, 4
 
 
@@ -85,10 +88,97 @@ class Settings:
         deviation = 1.0
         if self.scaler not in _OF_UNIT_VARIANCE:
             flat = x.reshape(-1, x.shape[-1])
-            deviation = float(np.sqrt(np.nanmean(np.nanvar(flat, axis=0)))) or 1.0
+            with np.errstate(over="ignore"):
+                variance = np.nanmean(np.nanvar(flat, axis=0))
+            if not 0 < variance < np.inf:  # beyond float32, or nothing varies
+                variance = np.nanmean(np.nanvar(flat.astype(np.float64), axis=0))
+            deviation = float(np.sqrt(variance)) or 1.0
         # In two digits: programs that TensorFlow compiles hold the numbers.
-        low, high = (float(f"{one * deviation:.2g}") for one in _NOISE)
+        low, high = (float(f"{one * deviation:.2g}") for one in AUTO_NOISE)
         return GaussianNoise((low, high))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the input space: checked arrays, no zero weights."""
+
+    X: NDArray
+    y: NDArray | None = None  # None where X is its own target
+    weight: NDArray | None = None  # a weight of k counts a row k times
+
+    def take(self, chosen: Any) -> Table:
+        """Return some of the rows."""
+        if chosen.dtype == bool and chosen.all():
+            return self
+        return Table(
+            self.X[chosen],
+            None if self.y is None else self.y[chosen],
+            None if self.weight is None else self.weight[chosen],
+        )
+
+    def followed_by(self, later: Table) -> Table:
+        """Return these rows and later ones."""
+        both, y, weight = (self, later), None, None
+        if any(one.y is not None for one in both):
+            y = np.concatenate([one.X if one.y is None else one.y for one in both])
+        if any(one.weight is not None for one in both):
+            weights = [
+                np.ones(len(one.X)) if one.weight is None else one.weight
+                for one in both
+            ]
+            weight = np.concatenate(weights)
+        return Table(np.concatenate([one.X for one in both]), y, weight)
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that trained networks follow from."""
+
+    settings: Settings
+    rows: Table
+    validation: Table | None = None  # None splits rows off where the settings say so
+    seed: int = 0  # of weights, split, order and corruption
+
+    def folds(self, n_networks: int) -> NDArray | None:
+        """Return, for each row, the network that does not train on it."""
+        # At least three, so that two networks do not have half of the rows each; None
+        # where there is one network, or a fold would be empty.
+        n, n_folds = len(self.rows.X), max(n_networks, _FEWEST_FOLDS)
+        if n_networks == 1 or n < 2 * n_folds:
+            return None
+        return stream(self.seed, "folds").permutation(np.arange(n) % n_folds)
+
+    @property
+    def table(self) -> Table:
+        """The rows, whose weights are left out where they are equal."""
+        weight = self.rows.weight
+        is_needed = weight is not None and np.ptp(weight) > 0
+        return self.rows if is_needed else replace(self.rows, weight=None)
+
+    @property
+    def architecture(self) -> engine.Architecture:
+        """The network and the shapes of its rows."""
+        inputs, targets = self.rows.X, self.rows.y
+        shapes = inputs.shape[1:], (inputs if targets is None else targets).shape[1:]
+        settings = self.settings
+        return engine.Architecture(settings.network, *shapes, settings.latent_dim)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What watches a training; it has no influence on what is learned otherwise."""
+
+    callbacks: Sequence[Any] | None = None
+    verbose: int = 0
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Where a training pass by pass stands."""
+
+    seed: int
+    optimizers: list[Any] = field(default_factory=list)  # a state for each network
+    first_rows: Table | None = None  # all so far, where they are too few for a scaler
 
 
 def resolved_rate(

@@ -10,15 +10,16 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skae import _engine as engine
+from skae._autoencoder._settings import Passes, Settings, Table, Training, Watching
 from skae._autoencoder._targets import check_targets, divergence_message
-from skae._autoencoder._value import Autoencoder, blocks
+from skae._autoencoder._value import Autoencoder, TrainingInterrupted, blocks
 from skae._missing import (
     check_columns_observed,
     extremes,
@@ -32,84 +33,13 @@ from skae.networks import DenseNetwork
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from skae._autoencoder._settings import Settings
-
     Shapes = tuple[int, ...]
 
 # Rows on which the goodness of a fit is measured: to pass all of them once more would
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
-# Several networks leave out a third of the rows each, or less.
-_FEWEST_FOLDS = 3
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows in the input space: checked arrays, no zero weights."""
-
-    X: NDArray
-    y: NDArray | None = None  # None where X is its own target
-    weight: NDArray | None = None  # a weight of k counts a row k times
-
-    def take(self, chosen: Any) -> Table:
-        """Return some of the rows."""
-        if chosen.dtype == bool and chosen.all():
-            return self
-        return Table(
-            self.X[chosen],
-            None if self.y is None else self.y[chosen],
-            None if self.weight is None else self.weight[chosen],
-        )
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that trained networks follow from."""
-
-    settings: Settings
-    rows: Table
-    validation: Table | None = None  # None splits rows off where the settings say so
-    seed: int = 0  # of weights, split, order and corruption
-
-    def folds(self, n_networks: int) -> NDArray | None:
-        """Return, for each row, the network that does not train on it."""
-        # At least three, so that two networks do not have half of the rows each; None
-        # where there is one network, or a fold would be empty.
-        n, n_folds = len(self.rows.X), max(n_networks, _FEWEST_FOLDS)
-        if n_networks == 1 or n < 2 * n_folds:
-            return None
-        return stream(self.seed, "folds").permutation(np.arange(n) % n_folds)
-
-    @property
-    def table(self) -> Table:
-        """The rows, whose weights are left out where they are equal."""
-        weight = self.rows.weight
-        is_needed = weight is not None and np.ptp(weight) > 0
-        return self.rows if is_needed else replace(self.rows, weight=None)
-
-    @property
-    def architecture(self) -> engine.Architecture:
-        """The network and the shapes of its rows."""
-        inputs, targets = self.rows.X, self.rows.y
-        shapes = inputs.shape[1:], (inputs if targets is None else targets).shape[1:]
-        settings = self.settings
-        return engine.Architecture(settings.network, *shapes, settings.latent_dim)
-
-
-@dataclass(frozen=True)
-class Watching:
-    """What watches a training; it has no influence on what is learned otherwise."""
-
-    callbacks: Sequence[Any] | None = None
-    verbose: int = 0
-
-
-@dataclass(frozen=True)
-class Passes:
-    """Where a training pass by pass stands."""
-
-    seed: int
-    optimizers: list[Any] = field(default_factory=list)  # a state for each network
+# Passes learn the scaler from so many rows, and keep it from then on.
+_FIRST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -154,10 +84,12 @@ def train(
         autoencoder, _ = train_autoencoder(one, watching, progress)
         if number == 0:
             _measure(autoencoder, training.rows)
+        if autoencoder.was_interrupted:
+            raise TrainingInterrupted([*networks, autoencoder])  # memory keeps none
         return autoencoder
 
+    networks: list[Autoencoder] = []
     seeds = network_seeds(training.seed, n_networks)
-    networks = []
     for number, pair in enumerate(zip_longest(seeds, known[:n_networks])):
         compute = functools.partial(trained, number, *pair)
         if memory is None:
@@ -182,11 +114,18 @@ def train_pass(
     seeds = network_seeds(passes.seed, n_networks)
     networks, optimizers = [], []
     states = passes.optimizers[:n_networks]
+    first = passes.first_rows if known else rows
+    if known and first is not None:
+        _check_same(known[0].architecture, Training(settings, rows).architecture)
+        first = first.followed_by(rows)
+        known = _rescaled(known, settings, first)
     for seed, begun, optimizer in zip_longest(seeds, known[:n_networks], states):
         history = {"loss": []} if begun is None else begun.history
         progress = Progress(begun, optimizer, len(history["loss"]))
         training = Training(settings.for_one_pass(), rows, None, seed)
         network, optimizer = train_autoencoder(training, watching, progress)
+        if network.was_interrupted:
+            raise KeyboardInterrupt  # others have yet to make this pass
         network.history = {
             name: [*history.get(name, []), *network.history.get(name, [])]
             for name in {**history, **network.history}
@@ -194,7 +133,19 @@ def train_pass(
         networks.append(network)
         optimizers.append(optimizer)
     _measure(networks[0], rows)
-    return networks, Passes(passes.seed, optimizers)
+    if first is not None and len(first.X) >= _FIRST_ROWS:
+        first = None
+    return networks, Passes(passes.seed, optimizers, first)
+
+
+def _rescaled(
+    networks: Sequence[Autoencoder], settings: Settings, rows: Table
+) -> list[Autoencoder]:
+    """Return networks as they are, with scalers that are learned from some rows."""
+    scalers, fill = fitted_scalers(settings, rows), None
+    if settings.allow_nan:
+        fill = mean_of_observed(_scaled(rows, scalers).x, rows.weight)
+    return [Autoencoder(one.forward, *scalers, one.history, fill) for one in networks]
 
 
 def network_seeds(seed: int, n: int) -> list[int]:
@@ -221,6 +172,7 @@ def train_autoencoder(
     start = time.perf_counter()
     settings, table, known = training.settings, training.table, progress.autoencoder
     architecture = training.architecture
+    architecture.check_size()
     if known is None:
         scalers = progress.scalers or fitted_scalers(settings, table)
         weights, fill = None, None
@@ -304,6 +256,7 @@ def train_autoencoder(
     )
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
+    autoencoder.was_interrupted = trained.was_interrupted
     return autoencoder, trained.state.optimizer
 
 
@@ -387,8 +340,7 @@ def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
                 f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
             )
         parts.append(scaled)
-    weight = None if table.weight is None else table.weight.astype(np.float32)
-    return engine.Rows(parts[0], None if table.y is None else parts[1], weight)
+    return engine.Rows(parts[0], None if table.y is None else parts[1], table.weight)
 
 
 def _split(

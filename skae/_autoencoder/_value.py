@@ -79,6 +79,7 @@ class Autoencoder:
     """A trained network with its scalers and the history of its training."""
 
     block_size, many_blocks = BLOCK_SIZE, MANY_BLOCKS
+    was_interrupted = False  # whether Ctrl-C ended its training
 
     def __init__(
         self,
@@ -168,6 +169,7 @@ class Autoencoder:
             X.shape[1:],
         )
 
+    @np.errstate(over="ignore")  # a user's scaler may have an inverse that explodes
     def goodness(
         self, X: NDArray, y: NDArray | None = None, weight: NDArray | None = None
     ) -> tuple[float, float]:
@@ -288,6 +290,14 @@ class Autoencoder:
         """Return the blocks of rows."""
         factor = 1 if is_numpy else _MORE_IN_KERAS
         return blocks(n, self._row_size, factor * self.block_size)
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a training, with the networks that there were by then."""
+
+    def __init__(self, networks: list[Autoencoder]) -> None:
+        super().__init__()
+        self.networks = networks
 
 
 def blocks(n: int, row_size: int, block_size: int = BLOCK_SIZE) -> Iterator[slice]:

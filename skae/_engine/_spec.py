@@ -13,6 +13,7 @@ from skae._layers._base import NetworkLayers
 from skae.networks._base import Network, layers_of
 
 Shape = tuple[int, ...]
+_MOST_WEIGHTS = 1 << 31  # Adam needs 32 GB for them
 _ALIGNMENT = 64  # bytes; what TensorFlow's kernels ask of a tensor's memory
 
 
@@ -36,6 +37,19 @@ class Architecture:
         shapes = self.input_shape, self.output_shape, self.latent_dim
         found = layers_of(self.network, *shapes)
         return None if found is None else NetworkLayers(*found)
+
+    def check_size(self) -> None:
+        """Raise a ValueError where there are more weights than memory can hold."""
+        layers = [] if self.layers is None else self.layers.all
+        shapes = [shape for layer in layers for _, shape in layer.variables]
+        n_weights = sum(map(prod, shapes))
+        if n_weights > _MOST_WEIGHTS:
+            raise ValueError(
+                f"{self.network!r} with latent_dim={self.latent_dim} on rows of shape "
+                f"{self.input_shape} would have {n_weights:.3g} weights, but at most "
+                f"{_MOST_WEIGHTS:.3g} can be trained. Lower latent_dim, or the units "
+                "of the network."
+            )
 
     def check_built(self, latent_shape: Shape, output_shape: Shape) -> None:
         """Raise where what the network built fits neither the rows nor latent_dim."""
@@ -121,6 +135,7 @@ class Trained:
     history: dict[str, list[float]]
     seconds: dict[str, float]  # building, tracing, validation, training
     latent_shape: Shape  # of one code, before it is flattened
+    was_interrupted: bool = False  # by Ctrl-C, after at least one epoch
 
 
 class TrainingDivergedError(ArithmeticError):

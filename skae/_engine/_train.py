@@ -9,6 +9,7 @@ NumPy and one in Keras, which is imported where it is needed. What closes an epo
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 import warnings
@@ -102,7 +103,8 @@ def run(
     rates = None
     if one_cycle:
         n_steps = math.ceil(len(rows.x) / schedule.batch_size)
-        rates = one_cycle_rates(trainer.learning_rate, schedule.epochs, n_steps)
+        shape = schedule.epochs, n_steps
+        rates = functools.partial(one_cycle_rates, trainer.learning_rate, *shape)
     history = loop.run(seed, rates)
     weights = trainer.weights()
     for weight in weights:
@@ -118,7 +120,8 @@ def run(
             )
     seconds = {"validation": loop.validation_seconds}
     trained = State(weights, trainer.optimizer_state(), state.fingerprint)
-    return Trained(trained, history, seconds, trainer.latent_shape)
+    shape, interrupted = trainer.latent_shape, loop.was_interrupted
+    return Trained(trained, history, seconds, shape, interrupted)
 
 
 def training_arrays(
@@ -200,8 +203,11 @@ class EpochLoop:
         if has_validation:
             self._losses |= {f"val_{name}": [] for name in trainer.names}
         self.validation_seconds = 0.0
+        self.was_interrupted = False
 
-    def run(self, seed: int, rates: np.ndarray | None) -> dict[str, list[float]]:
+    def run(
+        self, seed: int, rates: Callable[[int], np.ndarray] | None
+    ) -> dict[str, list[float]]:
         """Run the epochs, and return the history; the trainer keeps the weights."""
         trainer, schedule = self._trainer, self._schedule
         watching = seen = None
@@ -223,13 +229,14 @@ class EpochLoop:
         watched = "val_loss" if self._has_validation else "loss"
         lowest, waited, best = math.inf, 0, None
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._until_interrupted())
             show = None
             if schedule.verbose:
                 show = stack.enter_context(_progress_bar(schedule))
             for epoch in range(schedule.epochs):
                 number = schedule.first_epoch + epoch
                 draws = noise.integers(2**31, size=2, dtype=np.int32)
-                rate = None if rates is None else rates[epoch]
+                rate = None if rates is None else rates(epoch)
                 step = next(orders), draws, schedule.batch_size, rate
                 if watching is None:
                     self._close_epoch(number, trainer.run_epoch(*step), None)
@@ -254,6 +261,19 @@ class EpochLoop:
             return self._losses
         watching.on_train_end(self._logs())
         return seen.history
+
+    @contextlib.contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        """Let Ctrl-C end the block, once an epoch is complete."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            n_complete = min(map(len, self._losses.values()))
+            if n_complete == 0:
+                raise
+            for losses in self._losses.values():
+                del losses[n_complete:]
+            self.was_interrupted = True
 
     def _watched(self, step: tuple, watching: Any) -> list[float]:
         """Train one epoch, by batches if callbacks watch them; return mean losses."""
@@ -310,17 +330,18 @@ def batch_orders(seed: int, n: int, first_epoch: int = 0) -> Iterator[np.ndarray
         yield rng.permutation(rows)
 
 
-def one_cycle_rates(own: float, n_epochs: int, n_steps: int) -> np.ndarray:
-    """Return the learning rates of all steps, (n_epochs, n_steps): up and down."""
+def one_cycle_rates(own: float, n_epochs: int, n_steps: int, epoch: int) -> np.ndarray:
+    """Return the learning rates of an epoch's steps; over all epochs, up and down."""
     # Smith and Topin (2019). Super-convergence. Proc. SPIE 11006.
     # doi:10.1117/12.2520589
-    done = (np.arange(n_epochs * n_steps) + 0.5) / (n_epochs * n_steps)
+    steps = epoch * n_steps + np.arange(n_steps)
+    done = (steps + 0.5) / float(n_epochs * n_steps)
     rise = np.cos(np.pi * np.clip(done / _RISE, 0, 1))
     fall = np.cos(np.pi * np.clip((done - _RISE) / (1 - _RISE), 0, 1))
     up = _START + (1 - _START) * ((1 - rise) / 2)
     down = _END + (1 - _END) * (1 - (1 - fall) / 2)
     rates = own * _PEAK * np.where(done < _RISE, up, down)
-    return rates.astype(np.float32).reshape(n_epochs, n_steps)
+    return rates.astype(np.float32)
 
 
 @contextlib.contextmanager

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skae._random import seed_from
-from skae._validation import Interval, num_samples, safe_indexing
+from skae._validation import (
+    Interval,
+    check_array,
+    column_or_1d,
+    num_samples,
+    safe_indexing,
+    with_nan,
+)
 from skae.inspection import _common as common
 
 if TYPE_CHECKING:
@@ -111,7 +117,7 @@ class LatentSpaceDisplay:
         y: Any = self.y
         if y is not None:
             common.check_same_rows(y, len(codes), "y", "codes")
-            y = column_or_1d(np.asarray(y))
+            y = column_or_1d(np.asarray(with_nan(y)))
         names = self.axis_names or ["latent 0", "latent 1"][: codes.shape[1]]
         names = [common.literal(name, keep_math=True) for name in names]
         y_name = common.literal(getattr(self.y, "name", None) or "y")

@@ -6,10 +6,15 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skae._validation import Interval, check_outlier_labels, needs
+from skae._validation import (
+    Interval,
+    check_array,
+    check_outlier_labels,
+    column_or_1d,
+    needs,
+)
 from skae.inspection import _common as common
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import gen_batches
 
 from skae._missing import check_rows_observed, mean_over_observed
-from skae._validation import StrOptions, validate_params
+from skae._validation import StrOptions, check_array, validate_params, with_nan
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -143,6 +143,7 @@ def elementwise_error(
     return errors
 
 
+@np.errstate(over="ignore")  # errors of absurd rows are infinite
 def _elementwise_error(
     y_true: np.ndarray,
     y_pred: np.ndarray,
@@ -160,6 +161,7 @@ def _elementwise_error(
     return errors
 
 
+@np.errstate(over="ignore")  # errors of absurd rows are infinite
 def _reconstruction_error(
     y_true: np.ndarray,
     y_pred: np.ndarray,
@@ -224,7 +226,7 @@ def _check_feature_scale(
             "squared error of every feature on the training rows, an array of shape "
             f"{row_shape}."
         )
-    feature_scale = np.asarray(feature_scale, dtype=np.float64)
+    feature_scale = np.asarray(with_nan(feature_scale), dtype=np.float64)
     if feature_scale.shape != row_shape:
         raise ValueError(
             f"feature_scale must have the shape of a row, {row_shape}, but has shape "

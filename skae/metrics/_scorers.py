@@ -22,7 +22,7 @@ from sklearn.metrics import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skae._validation import check_outlier_labels, check_sample_weight
+from skae._validation import check_outlier_labels, check_sample_weight, with_nan
 from skae.metrics._reconstruction import reconstruction_error
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _ranking(
     """Return a metric of scikit-learn's with outliers as the positive class."""
     check_consistent_length(y_true, score_samples, sample_weight)
     y_true = check_outlier_labels(y_true, name="y_true")
-    scores = column_or_1d(score_samples)
+    scores = column_or_1d(with_nan(score_samples))
     weights = _check_weights(sample_weight, y_true)
     for kind, label in (("outliers (-1)", -1), ("normal rows (+1)", 1)):
         if _lacks(kind, y_true == label, weights):

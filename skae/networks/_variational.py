@@ -75,7 +75,7 @@ class VariationalNetwork(LayeredNetwork):
 
     _parameter_constraints = {
         "base": [HasMethods(["build", "draw_weight"]), None],
-        "beta": [Interval(Real, 0, None, closed="left")],
+        "beta": [Interval(Real, 0, 1e15, closed="both")],
     }
 
     #: Whether rows can be drawn: codes are standard normal.

@@ -6,15 +6,22 @@ integer weights, position j of the repeated, sorted sample is the stretch [j, j 
 
 from __future__ import annotations
 
+import math
 from abc import ABCMeta, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import UNUSED
 
-from skae._validation import check_sample_weight, fit_context
+from skae._validation import (
+    check_array,
+    check_consistent_length,
+    check_sample_weight,
+    column_or_1d,
+    fit_context,
+    with_nan,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -120,7 +127,7 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
         if self.needs_labels:
             outliers = np.zeros(len(errors), dtype=bool)
             if y is not None:
-                labels = column_or_1d(y)
+                labels = column_or_1d(with_nan(y))
                 check_consistent_length(errors, labels)
                 outliers = labels == -1
             check_outliers_known(self, y, outliers[present])
@@ -128,7 +135,10 @@ class ThresholdRule(BaseEstimator, metaclass=ABCMeta):
             normal = present & ~outliers
         check_enough_errors(self, weights[normal].sum())
         with np.errstate(over="ignore", invalid="ignore"):
-            threshold = float(self._compute_threshold(*rows))
+            try:
+                threshold = float(self._compute_threshold(*rows))
+            except OverflowError:  # a parameter is an integer that no float can hold
+                threshold = math.inf
         if not np.isfinite(threshold):
             raise ValueError(
                 f"{self!r} must learn a finite threshold, but got {threshold!r} from "

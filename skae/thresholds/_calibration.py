@@ -48,10 +48,10 @@ class Calibration:
         if needs_labels(rule):
             labels = np.where(self._outlier_mask(), -1, 1)
             fitted = rule.fit(self.errors, labels, sample_weight=self.weight)
-            return fitted, self.errors
+            return fitted, self.errors.copy()
         normal = self if self.outlier is None else self.normal()
         fitted = rule.fit(normal.errors, sample_weight=normal.weight)
-        return fitted, normal.errors
+        return fitted, normal.errors.copy()  # users may write to theirs
 
     def normal(self) -> Calibration:
         """Return the part of the normal rows."""

@@ -7,9 +7,8 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_array
 
-from skae._validation import Interval, validate_params
+from skae._validation import Interval, check_array, validate_params
 from skae.thresholds._base import ThresholdRule, check_errors, clear_of
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any
 
@@ -42,7 +43,7 @@ def as_threshold_rule(threshold: Any) -> Any:
         return Contamination(0.1)
     is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
     if is_number:
-        if np.isfinite(threshold) and threshold >= 0:
+        if 0 <= threshold < math.inf:  # np.isfinite takes no large integers
             return FixedThreshold(threshold)
         raise InvalidParameterError(
             f"threshold must be finite and >= 0 where it is a number, but is "

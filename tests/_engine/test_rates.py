@@ -8,9 +8,9 @@ from skae._engine._train import ONE_CYCLE, batch_orders, one_cycle_rates
 
 
 def test_one_cycle_rises_then_falls():
-    rates = one_cycle_rates(0.001, 10, 20)
-    assert rates.shape == (10, 20)
-    flat = rates.ravel()
+    rates = [one_cycle_rates(0.001, 10, 20, epoch) for epoch in range(10)]
+    assert [len(one) for one in rates] == [20] * 10
+    flat = np.concatenate(rates)
     top = flat.argmax()
     assert 0.25 * len(flat) < top < 0.35 * len(flat)
     assert (np.diff(flat[: top + 1]) > 0).all()
@@ -22,7 +22,12 @@ def test_one_cycle_rises_then_falls():
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3])
 def test_few_steps_have_positive_rates(n_steps):
-    assert (one_cycle_rates(0.001, 1, n_steps) > 0).all()
+    assert (one_cycle_rates(0.001, 1, n_steps, 0) > 0).all()
+
+
+def test_epochs_that_are_never_reached_take_no_memory():
+    rates = one_cycle_rates(0.001, 10**18, 4000, 3)
+    np.testing.assert_allclose(rates, 0.008 * 0.04, rtol=1e-5)
 
 
 @pytest.fixture
@@ -41,7 +46,12 @@ def as_keras_would(keras, make_job):
         n, size = len(rows.x), schedule.batch_size
         n_steps = -(-n // size)
         own = float(model.optimizer.learning_rate)
-        rates = iter(one_cycle_rates(own, schedule.epochs, n_steps).ravel())
+        shape = schedule.epochs, n_steps
+        rates = (
+            rate
+            for epoch in range(schedule.epochs)
+            for rate in one_cycle_rates(own, *shape, epoch)
+        )
 
         class SetRate(keras.callbacks.Callback):
             def on_train_batch_begin(self, batch, logs=None):

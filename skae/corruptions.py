@@ -283,6 +283,8 @@ def corrupt(
     damaged : ndarray of shape (n, *shape)
         In X's dtype.
     """
+    if len(X) == 0:  # no draws, and no extremes
+        return X.copy()
     rows = X if training_rows is None else training_rows
     damaged = corruption.apply(X, NumpyDraw(np.random.default_rng(seed), rows))
     if has_missing(X, damaged):  # of another row, in the latter case

@@ -86,7 +86,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         noise of a strength that differs from row to row, 0.1 to 2 standard deviations
         of the columns, with a `DenseNetwork`; None with other networks.
     callbacks : list or None, default=None
-        Keras callbacks, which are copied for each fit, or functions that return one.
+        Keras callbacks, copied shallowly for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
         Where networks, and the errors that follow from them, are kept. With an int
         `random_state`, what came of the same rows and parameters is used again, across

@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skae import _engine as engine
 from skae._autoencoder._value import Autoencoder, blocks
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 # Rows on which the goodness of a fit is measured: to pass all of them once more would
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
+# A training ended far worse than it began where the error of its rows is more than so
+# many times that of the first weights, and twice that of the mean row.
+_FAR_WORSE = 4.0
 _RANGE_TOLERANCE = 1e-6
 
 
@@ -106,9 +111,9 @@ def train(
 
     def trained(number: int, seed: int, begun: Autoencoder | None) -> Autoencoder:
         one = replace(training, seed=seed)
-        autoencoder, _ = train_autoencoder(one, watching, Progress(begun))
+        autoencoder, _, first = train_autoencoder(one, watching, Progress(begun))
         if number == 0:
-            _measure(autoencoder, training.rows)
+            _measure(autoencoder, training.rows, first, training.settings)
         return autoencoder
 
     seeds = network_seeds(training.seed, n_networks)
@@ -139,14 +144,15 @@ def train_pass(
         history = {"loss": []} if begun is None else begun.history
         progress = Progress(begun, optimizer, len(history["loss"]))
         training = Training(settings.for_one_pass(), rows, None, seed)
-        network, optimizer = train_autoencoder(training, watching, progress)
+        network, optimizer, first = train_autoencoder(training, watching, progress)
         network.history = {
             name: [*history.get(name, []), *network.history.get(name, [])]
             for name in {**history, **network.history}
         }
         networks.append(network)
         optimizers.append(optimizer)
-    _measure(networks[0], rows)
+        if len(networks) == 1:
+            _measure(network, rows, first, settings)
     return networks, Passes(passes.seed, optimizers)
 
 
@@ -156,12 +162,35 @@ def network_seeds(seed: int, n: int) -> list[int]:
     return [seed, *(int(rng.integers(2**31 - 1)) for rng in others)]
 
 
-def _measure(network: Autoencoder, rows: Table) -> None:
-    """Set how well a network reconstructs its training rows."""
+def _measure(
+    network: Autoencoder, rows: Table, first: list[NDArray], settings: Settings
+) -> None:
+    """Set how well a network reconstructs its rows; warn where it began far better."""
     n = len(rows.X)
     if n > _MEASURED_ROWS:
         rows = rows.take(np.linspace(0, n - 1, _MEASURED_ROWS).astype(int))
     network.train_mse, network.train_r2 = network.goodness(rows.X, rows.y, rows.weight)
+    if not network.train_r2 < -1:
+        return
+    begun = engine.TrainedNetwork(network.architecture, first, network.latent_shape)
+    scalers = network.scaler, network.target_scaler
+    before, _ = Autoencoder(begun, *scalers, {}, network.fill).goodness(
+        rows.X, rows.y, rows.weight
+    )
+    if network.train_mse > _FAR_WORSE * before:
+        knob = "the optimizer's learning rate"
+        if isinstance(settings.optimizer, str):
+            knob = f"learning_rate (now {settings.learning_rate!r})"
+        lower = "Lower"
+        if settings.scaler is None:
+            lower = "Use scaler='standard', or lower"
+        warnings.warn(
+            f"Training ended far worse than it began: the mean squared error of the "
+            f"rows rose from {before:.3g} to {network.train_mse:.3g}, and r2_ is "
+            f"{network.train_r2:.3g}. {lower} {knob}.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
 
 
 # ----------------------------------------------------------------------- one network
@@ -169,8 +198,8 @@ def _measure(network: Autoencoder, rows: Table) -> None:
 
 def train_autoencoder(
     training: Training, watching: Watching, progress: Progress
-) -> tuple[Autoencoder, list[NDArray] | None]:
-    """Train one autoencoder; return it and the state of its optimizer."""
+) -> tuple[Autoencoder, list[NDArray] | None, list[NDArray]]:
+    """Return a trained autoencoder, its optimizer's state, and the first weights."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.rows, progress.autoencoder
     if table.weight is not None and np.ptp(table.weight) == 0:
@@ -184,18 +213,20 @@ def train_autoencoder(
         scalers = known.scaler, known.target_scaler
         weights, fill = known.weights, known.fill
 
-    rows, validation = _scaled(table, scalers), None
-    if settings.allow_nan and fill is None:
-        fill = mean_of_observed(rows.x, rows.weight)
-    check = functools.partial(_check_targets, settings, rows.targets)
+    kept = held = None
+    if training.validation is None and settings.validation_fraction is not None:
+        n_rows, fraction = len(table.X), settings.validation_fraction
+        kept, held = _split(n_rows, fraction, training.seed)
+    rows, validation = _scaled(table, scalers, kept), None
+    targets = [rows.targets]
     if training.validation is not None:
         validation = _scaled(training.validation, scalers)
-    elif settings.validation_fraction is not None:
-        rows, validation = _split(rows, settings.validation_fraction, training.seed)
-    if rows.weight is not None:
-        rows = _normalised(rows, rows.weight)
-    if validation is not None and validation.weight is not None:
-        validation = _normalised(validation, validation.weight)
+    elif held is not None:
+        validation = _scaled(table, scalers, held)
+        targets.append(validation.targets)
+    check = functools.partial(_check_targets, settings, targets)
+    if settings.allow_nan and fill is None:
+        fill = mean_of_observed(rows.x, rows.weight)
     if fill is not None:
         rows = _with_fill(rows, validation, fill)
 
@@ -241,7 +272,7 @@ def train_autoencoder(
     )
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
-    return autoencoder, trained.state.optimizer
+    return autoencoder, trained.state.optimizer, trained.first_weights
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:
@@ -289,18 +320,23 @@ def _fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
     return scaler, fitted_scaler(settings.scaler, table.y, table.weight)
 
 
-def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
-    """Return a table's rows in scaled space, made block by block."""
+def _scaled(
+    table: Table, scalers: tuple[Any, Any], chosen: NDArray | None = None
+) -> engine.Rows:
+    """Return a table's rows, or the chosen ones, in scaled space, block by block."""
+    # Weights have mean 1, so that a loss is a weighted mean.
     parts: list[NDArray[np.float32]] = []
     for name, array, scaler in zip("Xy", (table.X, table.y), scalers, strict=True):
         if array is None:
             continue
-        scaled, is_good = engine.aligned_empty(array.shape), True
+        n_rows = len(array if chosen is None else chosen)
+        scaled, is_good = engine.aligned_empty((n_rows, *array.shape[1:])), True
         with np.errstate(over="ignore"):
-            for rows in blocks(len(array), max(1, array[:1].size)):
-                scaled[rows] = scaler.transform(array[rows])
+            for rows in blocks(n_rows, max(1, array[:1].size)):
+                given = array[rows if chosen is None else chosen[rows]]
+                scaled[rows] = scaler.transform(given)
                 finite = np.isfinite(scaled[rows])
-                is_good &= finite.all() or (finite | np.isnan(array[rows])).all()
+                is_good &= finite.all() or (finite | np.isnan(given)).all()
         if not is_good:
             low, high = extremes(array)
             raise ValueError(
@@ -308,29 +344,18 @@ def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
                 f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
             )
         parts.append(scaled)
-    weight = None if table.weight is None else table.weight.astype(np.float32)
+    weight = table.weight
+    if weight is not None:
+        weight = weight if chosen is None else weight[chosen]
+        weight = (weight / weight.mean(dtype=np.float64)).astype(np.float32)
     return engine.Rows(parts[0], None if table.y is None else parts[1], weight)
 
 
-def _split(
-    rows: engine.Rows, fraction: float, seed: int
-) -> tuple[engine.Rows, engine.Rows]:
-    """Return (training, validation) rows, at least one of each."""
-    n = len(rows.x)
+def _split(n: int, fraction: float, seed: int) -> tuple[NDArray, NDArray]:
+    """Return the (training, validation) rows of n, at least one of each."""
     n_held = min(max(1, round(fraction * n)), n - 1)
     shuffled = stream(seed, "split").permutation(n)
-    table = Table(rows.x, rows.y, rows.weight)
-    kept, held = (
-        table.take(np.sort(shuffled[n_held:])),
-        table.take(np.sort(shuffled[:n_held])),
-    )
-    return engine.Rows(*vars(kept).values()), engine.Rows(*vars(held).values())
-
-
-def _normalised(rows: engine.Rows, weight: NDArray) -> engine.Rows:
-    """Return rows whose weights have mean 1, so that a loss is a weighted mean."""
-    mean = weight.mean(dtype=np.float64)
-    return replace(rows, weight=(weight / mean).astype(np.float32))
+    return np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
 
 
 def _with_fill(
@@ -349,7 +374,9 @@ def _with_fill(
 
 
 def _check_targets(
-    settings: Settings, targets: NDArray, allowed: tuple[float, float] | None
+    settings: Settings,
+    targets: Sequence[NDArray],
+    allowed: tuple[float, float] | None,
 ) -> None:
     """Raise a ValueError where the network or the loss cannot meet the targets."""
     network = settings.network
@@ -357,8 +384,8 @@ def _check_targets(
     is_probability = engine.reads_probabilities(settings.loss)
     if not (is_bounded or is_probability):
         return
-    low, high = extremes(targets)
-    seen = float(low), float(high)
+    lows, highs = zip(*map(extremes, targets), strict=True)
+    seen = float(np.fmin.reduce(lows)), float(np.fmax.reduce(highs))
     if allowed is not None:
         _check_range(seen, allowed, f"network {network!r} gives values", settings)
     if not is_probability:

@@ -117,6 +117,7 @@ class Trained:
     history: dict[str, list[float]]
     seconds: dict[str, float]  # building, tracing, validation, training
     latent_shape: Shape  # of one code, before it is flattened
+    first_weights: list = field(default_factory=list)  # with which it began
 
 
 class TrainingDivergedError(ArithmeticError):

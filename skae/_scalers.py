@@ -66,10 +66,10 @@ class _AffineScaler(BaseEstimator):
 
     center_: np.ndarray  # float64, as scale_
     scale_: np.ndarray
-    # Of float64 rows alone: values that vary, and that are constant, of which float32
-    # keeps too little. Both have the shape of center_.
-    _lost: np.ndarray
-    _constant: np.ndarray
+    # For float32 rows: the center, rounded where nothing varies, and where float32 lost
+    # what varies in the float64 rows of fit, None for nowhere.
+    _center_in_float32: np.ndarray
+    _lost: np.ndarray | None
     # The axes of X that center_ has, and the words for their shape.
     _axes: slice
     _described: str
@@ -78,19 +78,23 @@ class _AffineScaler(BaseEstimator):
         """Return scaled rows, in X's float type; computed in float64."""
         # So that float32 rows are scaled as their float64 copies are, to rounding:
         # center and scale may have more digits, or be larger, than float32 holds.
-        X, center = self._checked(X), self.center_
-        if X.dtype != np.float64:
-            center = self._center_of_float32()
-        scaled = np.subtract(X, center[np.newaxis], dtype=np.float64)
+        X = self._checked(X)
+        if X.dtype == np.float64:
+            scaled = X - self.center_[np.newaxis]
+            scaled /= self.scale_[np.newaxis]
+            return scaled
+        if self._lost is not None:
+            raise self._rounding_error()
+        scaled = X - self._center_in_float32[np.newaxis]
         scaled /= self.scale_[np.newaxis]
         return _rounded(scaled, X.dtype)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return rows in the original units, in X's float type."""
         X = self._checked(X)
-        original = np.multiply(X, self.scale_[np.newaxis], dtype=np.float64)
+        original = X * self.scale_[np.newaxis]
         original += self.center_[np.newaxis]
-        return _rounded(original, X.dtype)
+        return original if X.dtype == np.float64 else _rounded(original, X.dtype)
 
     def _learn(
         self, X: np.ndarray, center: np.ndarray, scale: np.ndarray, varies: np.ndarray
@@ -99,30 +103,30 @@ class _AffineScaler(BaseEstimator):
         self.center_, self.scale_ = center, scale
         rounding = np.finfo(np.float32).eps * np.abs(center)
         loses = (rounding > _MOST_ROUNDING * scale) & (X.dtype == np.float64)
-        self._lost, self._constant = loses & varies, loses & ~varies
+        self._lost = loses & varies if (loses & varies).any() else None
+        in_float32 = _rounded(center, FLOAT_DTYPES[1])
+        self._center_in_float32 = np.where(loses & ~varies, in_float32, center)
         return self
 
-    def _center_of_float32(self) -> np.ndarray:
-        """Return the center for float32 rows; raise where they lost what varies."""
-        if self._lost.any():
-            place = np.unravel_index(self._lost.argmax(), self._lost.shape)
-            scale = np.broadcast_to(self.scale_, self._lost.shape)[place]
-            raise ValueError(
-                f"X is float32, which rounds values near {self.center_[place]:.9g} too "
-                f"much: the rows of fit, float64, differ by about {scale:.3g} there "
-                f"(at {', '.join(map(str, place))} of a row). Pass float64 rows, or "
-                "subtract a constant from both."
-            )
-        if self._constant.any():
-            in_float32 = _rounded(self.center_, np.dtype(np.float32))
-            return np.where(self._constant, in_float32, self.center_)
-        return self.center_
+    def _rounding_error(self) -> ValueError:
+        """Return the error about float32 rows that lost what varies."""
+        lost = np.asarray(self._lost)
+        place = np.unravel_index(lost.argmax(), lost.shape)
+        scale = np.broadcast_to(self.scale_, lost.shape)[place]
+        return ValueError(
+            f"X is float32, which rounds values near {self.center_[place]:.9g} too "
+            f"much: the rows of fit, float64, differ by about {scale:.3g} there "
+            f"(at {', '.join(map(str, place))} of a row). Pass float64 rows, or "
+            "subtract a constant from both."
+        )
 
     def _checked(self, X: ArrayLike) -> np.ndarray:
         """Return X as floats, or raise."""
         # Center and scale are used as rows: with a single row of X, NumPy then need
         # not broadcast.
-        X, center = _as_float(X), self.center_
+        X, center = np.asarray(X), self.center_
+        if X.dtype not in FLOAT_DTYPES:
+            X = X.astype(np.float64)
         if X.shape[self._axes] != center.shape or X.ndim < 2:
             raise ValueError(
                 f"X has shape {X.shape}, but this scaler was fitted on rows "
@@ -307,10 +311,8 @@ def _standard_scaler(
 
 def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return values in a float type, infinite where it does not hold them."""
-    if values.dtype == dtype:
-        return values
     with np.errstate(over="ignore"):
-        return values.astype(dtype)
+        return values.astype(dtype, copy=False)
 
 
 def _as_float(X: ArrayLike) -> np.ndarray:

@@ -47,21 +47,19 @@ class OneBlasThread:
     def __exit__(self, *exc: object) -> None:
         with _lock:
             _inside.remove(threading.get_ident())
-            _put_back()
-
-
-def _put_back() -> None:
-    """Give the libraries their threads again, where no block is left."""
-    if not _inside:
-        for (_, set_to), number in zip(_controls(), _before, strict=False):
-            set_to(number)
-        _before.clear()
+            if not _inside:
+                for (_, set_to), number in zip(_controls(), _before, strict=True):
+                    set_to(number)
+                _before.clear()
 
 
 def _forget_other_threads() -> None:
     """End the blocks of the threads that a forked child lacks."""
-    _inside[:] = [thread for thread in _inside if thread == threading.get_ident()]
-    _put_back()
+    this = threading.get_ident()
+    _inside[:] = [thread for thread in _inside if thread == this]
+    if not _inside and _before:
+        _inside.append(this)
+        OneBlasThread().__exit__()
     _lock.release()
 
 

@@ -80,7 +80,7 @@ class _AffineScaler(BaseEstimator):
         # center and scale may have more digits, or be larger, than float32 holds.
         X = self._checked(X)
         if X.dtype == np.float64:
-            scaled = X - self.center_[np.newaxis]
+            scaled = X - self.center_[np.newaxis]  # single rows need no broadcasting
             scaled /= self.scale_[np.newaxis]
             return scaled
         if self._lost is not None:
@@ -122,11 +122,7 @@ class _AffineScaler(BaseEstimator):
 
     def _checked(self, X: ArrayLike) -> np.ndarray:
         """Return X as floats, or raise."""
-        # Center and scale are used as rows: with a single row of X, NumPy then need
-        # not broadcast.
-        X, center = np.asarray(X), self.center_
-        if X.dtype not in FLOAT_DTYPES:
-            X = X.astype(np.float64)
+        X, center = _as_float(X), self.center_
         if X.shape[self._axes] != center.shape or X.ndim < 2:
             raise ValueError(
                 f"X has shape {X.shape}, but this scaler was fitted on rows "
@@ -296,12 +292,13 @@ def _standard_scaler(
     from sklearn.preprocessing import StandardScaler
 
     learned, step = StandardScaler(), max(1, _BLOCK_NUMBERS // X[:1].size)
+    copies = None
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(X), step):
             flat = X[start : start + step].reshape(-1, n_columns)
-            copies = None if weight is None else weight[start : start + step]
-            if copies is not None:
-                copies = np.repeat(copies, len(flat) // len(copies))
+            if weight is not None:
+                part = weight[start : start + step]
+                copies = np.repeat(part, len(flat) // len(part))
             if start > 0:  # it makes NaN of columns that were wholly missing so far
                 unseen = np.broadcast_to(learned.n_samples_seen_ == 0, n_columns)
                 learned.mean_[unseen] = learned.var_[unseen] = 0.0

@@ -181,13 +181,11 @@ def _measure(
         knob = "the optimizer's learning rate"
         if isinstance(settings.optimizer, str):
             knob = f"learning_rate (now {settings.learning_rate!r})"
-        lower = "Lower"
-        if settings.scaler is None:
-            lower = "Use scaler='standard', or lower"
+        other = ", or use scaler='standard'" if settings.scaler is None else ""
         warnings.warn(
             f"Training ended far worse than it began: the mean squared error of the "
             f"rows rose from {before:.3g} to {network.train_mse:.3g}, and r2_ is "
-            f"{network.train_r2:.3g}. {lower} {knob}.",
+            f"{network.train_r2:.3g}. Lower {knob}{other}.",
             ConvergenceWarning,
             stacklevel=7,
         )
@@ -249,14 +247,13 @@ def train_autoencoder(
         settings.corruption_of(rows.x),
     )
     scaling = time.perf_counter() - start
-    state = engine.State(weights, progress.optimizer)
     try:
         trained = engine.train(
             spec,
             rows,
             validation,
             schedule,
-            state,
+            engine.State(weights, progress.optimizer),
             training.seed,
             settings.engine,
             check,

@@ -79,7 +79,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Damage done to the inputs, afresh at every step, in scaled space, for instance
         ``GaussianNoise(0.2)``.
     callbacks : list or None, default=None
-        Keras callbacks, which are copied for each fit, or functions that return one.
+        Keras callbacks, copied shallowly for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
         Where networks are kept. With an int `random_state`, one that was trained before
         on the same rows with the same parameters is used again, across candidates of a

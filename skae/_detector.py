@@ -88,7 +88,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         noise of a strength that differs from row to row, 0.1 to 1 standard deviations
         of the columns, with a `DenseNetwork`; None with other networks.
     callbacks : list or None, default=None
-        Keras callbacks, which are copied for each fit, or functions that return one.
+        Keras callbacks, copied shallowly for each fit, or functions that return one.
     memory : str, Path, joblib.Memory or None, default=None
         Where networks, and the errors that follow from them, are kept and found again
         by candidates of a search, calls and processes; needs an int `random_state`. Not

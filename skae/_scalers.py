@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from numpy.typing import ArrayLike
+    from sklearn.preprocessing import StandardScaler
 
 # A column whose values differ by no more than some rounding is constant.
 _ROUNDINGS = 10
@@ -28,6 +29,10 @@ _ROUNDINGS = 10
 _TOO_LARGE = 1e100
 # Copies of the rows that are made for a transformer without weights, at most.
 _MOST_COPIES = 1000
+# Rounding in float32, as a share of the scale, with which rows say something still.
+_MOST_ROUNDING = 0.2
+# Numbers from which moments are learned at a time: larger arrays need little memory.
+_BLOCK_NUMBERS = 1 << 20
 
 
 def fitted_scaler(scaler: Any, X: np.ndarray, weight: np.ndarray | None = None) -> Any:
@@ -78,40 +83,72 @@ class _AffineScaler(BaseEstimator):
 
     center_: np.ndarray  # float64, as scale_
     scale_: np.ndarray
+    # For float32 rows: the center, rounded where nothing varies, and where float32 lost
+    # what varies in the float64 rows of fit, None for nowhere.
+    _center_in_float32: np.ndarray
+    _lost: np.ndarray | None
     # The axes of X that center_ has, and the words for their shape.
     _axes: slice
     _described: str
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """Return scaled rows, in X's float type."""
-        X, center, scale = self._checked(X)
-        with np.errstate(over="ignore"):  # absurd rows are infinitely far away
-            scaled = X - center
-            scaled /= scale
-        return scaled
+        """Return scaled rows, in X's float type; computed in float64."""
+        # So that float32 rows are scaled as their float64 copies are, to rounding:
+        # center and scale may have more digits, or be larger, than float32 holds.
+        X = self._checked(X)
+        if X.dtype == np.float64:
+            with np.errstate(over="ignore"):  # absurd rows are infinitely far away
+                scaled = X - self.center_[np.newaxis]  # no broadcasting of one row
+                scaled /= self.scale_[np.newaxis]
+            return scaled
+        if self._lost is not None:
+            raise self._rounding_error()
+        with np.errstate(over="ignore"):
+            scaled = X - self._center_in_float32[np.newaxis]
+            scaled /= self.scale_[np.newaxis]
+        return _rounded(scaled, X.dtype)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return rows in the original units, in X's float type."""
-        X, center, scale = self._checked(X)
+        X = self._checked(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            original = X * scale
-            original += center
-        return original
+            original = X * self.scale_[np.newaxis]
+            original += self.center_[np.newaxis]
+        return original if X.dtype == np.float64 else _rounded(original, X.dtype)
 
-    def _checked(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return X as floats, or raise, with center and scale in its type."""
-        X, center = np.asarray(with_nan(X)), self.center_
-        dtype = X.dtype
-        if dtype not in FLOAT_DTYPES:
-            X, dtype = X.astype(np.float64), FLOAT_DTYPES[0]
+    def _learn(
+        self, X: np.ndarray, center: np.ndarray, scale: np.ndarray, varies: np.ndarray
+    ) -> Self:
+        """Keep center and scale of rows, and what float32 rows would lose."""
+        self.center_, self.scale_ = center, scale
+        rounding = np.finfo(np.float32).eps * np.abs(center)
+        loses = (rounding > _MOST_ROUNDING * scale) & (X.dtype == np.float64)
+        self._lost = loses & varies if (loses & varies).any() else None
+        in_float32 = _rounded(center, FLOAT_DTYPES[1])
+        self._center_in_float32 = np.where(loses & ~varies, in_float32, center)
+        return self
+
+    def _rounding_error(self) -> ValueError:
+        """Return the error about float32 rows that lost what varies."""
+        lost = np.asarray(self._lost)
+        place = np.unravel_index(lost.argmax(), lost.shape)
+        scale = np.broadcast_to(self.scale_, lost.shape)[place]
+        return ValueError(
+            f"X is float32, which rounds values near {self.center_[place]:.9g} too "
+            f"much: the rows of fit, float64, differ by about {scale:.3g} there "
+            f"(at {', '.join(map(str, place))} of a row). Pass float64 rows, or "
+            "subtract a constant from both."
+        )
+
+    def _checked(self, X: ArrayLike) -> np.ndarray:
+        """Return X as floats, or raise."""
+        X, center = _as_float(X), self.center_
         if X.shape[self._axes] != center.shape or X.ndim < 2:
             raise ValueError(
                 f"X has shape {X.shape}, but this scaler was fitted on rows "
                 f"{self._described.format(center.shape)}. Pass rows of that shape."
             )
-        # As rows: with a single row of X, NumPy need not broadcast.
-        scale = self.scale_.astype(dtype, copy=False)[np.newaxis]
-        return X, center.astype(dtype, copy=False)[np.newaxis], scale
+        return X
 
 
 class ChannelScaler(_AffineScaler):
@@ -128,23 +165,16 @@ class ChannelScaler(_AffineScaler):
 
     def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Learn center and scale of rows of shape (n, *shape)."""
-        flat = X.reshape(-1, X.shape[-1])
         if self.kind == "minmax":
-            center, scale = _low_and_range(flat)
+            center, scale, varies = _low_and_range(X.reshape(-1, X.shape[-1]))
         else:
-            if sample_weight is not None:
-                sample_weight = np.repeat(sample_weight, len(flat) // len(X))
-            # Imported here: it takes far longer than scoring, which does not need it.
-            from sklearn.preprocessing import StandardScaler
-
-            with np.errstate(over="ignore", invalid="ignore"):
-                learned = StandardScaler().fit(flat, sample_weight=sample_weight)
+            learned = _standard_scaler(X, X.shape[-1], sample_weight)
             center = learned.mean_.astype(np.float64)
             # A constant column has scale 1 there; so has one whose variance overflows.
             scale = np.where(np.isfinite(learned.var_), learned.scale_, np.inf)
+            varies = learned.scale_ == np.sqrt(learned.var_)
         _check_size(self.kind, X, center, scale)
-        self.center_, self.scale_ = center, scale
-        return self
+        return self._learn(X, center, scale, varies)
 
 
 class CommonScaler(_AffineScaler):
@@ -159,12 +189,10 @@ class CommonScaler(_AffineScaler):
 
     def fit(self, X: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
         """Learn center and scale of rows of shape (n, *shape)."""
-        from sklearn.preprocessing import StandardScaler
-
-        flat, row_shape = X.reshape(len(X), -1), X.shape[1:]
+        row_shape = X.shape[1:]
         channels = tuple(range(X.ndim - 2)) if X.ndim > 2 else (0,)
+        learned = _standard_scaler(X, X[:1].size, sample_weight)
         with np.errstate(all="ignore"):
-            learned = StandardScaler().fit(flat, sample_weight=sample_weight)
             # There, a column whose deviation is mere rounding has another scale.
             deviations = np.sqrt(learned.var_)
             is_constant = np.isfinite(deviations) & (learned.scale_ != deviations)
@@ -175,8 +203,8 @@ class CommonScaler(_AffineScaler):
             usual = _mean_of_known(means, channels)
         center = np.where(np.isnan(means), usual, means)
         _check_size("common", X, center, scale)
-        self.center_, self.scale_ = center, np.where(scale > 0, scale, 1.0)
-        return self
+        scale = np.where(scale > 0, scale, 1.0)
+        return self._learn(X, center, scale, variances > 0)
 
 
 class TransformerScaler(BaseEstimator):
@@ -232,7 +260,7 @@ class TransformerScaler(BaseEstimator):
                 f"scaler {self.transformer!r} made NaN or infinity of finite values. "
                 "Use one that suits all values, or scaler='standard'."
             )
-        return rows.reshape(X.shape).astype(X.dtype, copy=False)
+        return _rounded(rows.reshape(X.shape), X.dtype)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return rows in the original units, in X's float type."""
@@ -242,7 +270,7 @@ class TransformerScaler(BaseEstimator):
         if lost.any():
             inside = np.clip(_flat_copy(X), self.low_, self.high_)
             rows = np.where(lost, self._invert(inside), rows)
-        return rows.reshape(X.shape).astype(X.dtype, copy=False)
+        return _rounded(rows.reshape(X.shape), X.dtype)
 
     def _copies(self, weight: np.ndarray) -> np.ndarray:
         """Return whole numbers that weights are, as multiples of 1 or the smallest."""
@@ -279,6 +307,34 @@ class TransformerScaler(BaseEstimator):
         return np.asarray(result.toarray() if hasattr(result, "toarray") else result)
 
 
+def _standard_scaler(
+    X: np.ndarray, n_columns: int, weight: np.ndarray | None
+) -> StandardScaler:
+    """Return scikit-learn's, fitted block by block: it copies what it is given."""
+    # Imported here: it takes far longer than scoring, which does not need it.
+    from sklearn.preprocessing import StandardScaler
+
+    learned, step = StandardScaler(), max(1, _BLOCK_NUMBERS // X[:1].size)
+    copies = None
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(X), step):
+            flat = X[start : start + step].reshape(-1, n_columns)
+            if weight is not None:
+                part = weight[start : start + step]
+                copies = np.repeat(part, len(flat) // len(part))
+            if start > 0:  # it makes NaN of columns that were wholly missing so far
+                unseen = np.broadcast_to(learned.n_samples_seen_ == 0, n_columns)
+                learned.mean_[unseen] = learned.var_[unseen] = 0.0
+            learned.partial_fit(flat, sample_weight=copies)
+    return learned
+
+
+def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return values in a float type, infinite where it does not hold them."""
+    with np.errstate(over="ignore"):
+        return values.astype(dtype, copy=False)
+
+
 def _as_float(X: ArrayLike) -> np.ndarray:
     """Return an array of float32 where X is float32, of float64 otherwise."""
     X = np.asarray(with_nan(X))
@@ -294,8 +350,8 @@ def _near_one(weight: np.ndarray) -> np.ndarray:
 
 
 def _flat_copy(X: np.ndarray) -> np.ndarray:
-    """Return flattened rows as a copy: a transformer may work in place."""
-    return np.array(X.reshape(len(X), -1))
+    """Return flattened rows as a float64 copy: a transformer may work in place."""
+    return np.array(X.reshape(len(X), -1), dtype=np.float64)
 
 
 def _mean_of_known(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
@@ -316,15 +372,16 @@ def _check_size(kind: Any, X: np.ndarray, *learned: np.ndarray) -> None:
     )
 
 
-def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's smallest value and range: 1 where it is constant."""
+def _low_and_range(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each column's smallest value, its range or 1, and whether it varies."""
     low, high = extremes(flat, axis=0)
     # Relative to the values: columns in tiny units are not constant.
     rounding = np.finfo(flat.dtype).eps * np.maximum(np.abs(low), np.abs(high))
     low = low.astype(np.float64)
     with np.errstate(over="ignore"):
         spread = high - low
-    return low, np.where(spread <= _ROUNDINGS * rounding, 1.0, spread)
+    varies = spread > _ROUNDINGS * rounding
+    return low, np.where(varies, spread, 1.0), varies
 
 
 # ------------------------------------- the choice between "common" and "standard"

@@ -296,6 +296,8 @@ def corrupt(
         In X's dtype.
     """
     X = with_nan(X)
+    if len(X) == 0:  # no draws, and no extremes
+        return X.copy()
     rows = X if training_rows is None else training_rows
     damaged = corruption.apply(X, NumpyDraw(np.random.default_rng(seed), rows))
     if has_missing(X, damaged):  # of another row, in the latter case

@@ -95,6 +95,20 @@ def test_float32_is_as_exact_as_float32_can_be(X):
     )
 
 
+@pytest.mark.parametrize("method", ["encode", "reconstruct"])
+def test_results_that_a_dtype_does_not_hold_raise(X, method):
+    if method == "reconstruct":
+        value, rows = made(1e41 * X), np.full((3, 7), 3e38, np.float32)
+        dtype, advice = "float32", "float64"
+    else:
+        value, rows = made(X, network=DenseNetwork((8,))), np.full((3, 7), 1e308)
+        value.weights[0][...] = 1e20
+        dtype, advice = "float64", "smaller"
+    message = rf"{dtype} does not hold the results of rows .* Pass {advice} values"
+    with pytest.raises(ValueError, match=message):
+        getattr(value, method)(rows)
+
+
 @pytest.mark.parametrize("shape", [(7,), (4, 3)])
 def test_it_computes_what_its_keras_model_does(shape):
     X = np.random.default_rng(0).normal(size=(20, *shape)).astype(np.float32)

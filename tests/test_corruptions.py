@@ -87,6 +87,18 @@ def test_shape_and_dtype_are_kept_and_the_rows_too(corruption, shape, place):
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS, ids=str)
+@pytest.mark.parametrize("shape", [(5,), (3, 4, 2)])
+@pytest.mark.parametrize("training_rows", [None, 6])
+def test_no_rows_are_damaged_to_no_rows(corruption, shape, training_rows):
+    X, known = np.empty((0, *shape), np.float32), None
+    if training_rows is not None:
+        known = np.ones((training_rows, *shape), np.float32)
+    damaged = corrupt(corruption, X, seed=0, training_rows=known)
+    assert damaged.shape == X.shape
+    assert damaged.dtype == X.dtype
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=str)
 def test_float64_stays_float64(X, corruption):
     assert corrupt(corruption, X, seed=0).dtype == np.float64
 

@@ -1,14 +1,18 @@
 """From settings and arrays to a trained autoencoder."""
 
+import tracemalloc
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
+from skae import AutoencoderTransformer, DenoisingRegressor
 from skae import _engine as engine
 from skae._autoencoder import Budget, Settings, Table, Training, Watching
 from skae._autoencoder._train import Progress, train_autoencoder
-from skae.corruptions import GaussianNoise
+from skae.corruptions import GaussianNoise, MaskingNoise
 from skae.networks import DenseNetwork
 
 SETTINGS = Settings(
@@ -61,7 +65,7 @@ def fit(table, validation=None, *, seed=0, progress=None, watching=None, **chang
     settings = replace(SETTINGS, **changes)
     watching = watching or Watching()
     training = Training(settings, table, validation, seed)
-    return train_autoencoder(training, watching, progress or Progress())
+    return train_autoencoder(training, watching, progress or Progress())[:2]
 
 
 # ---------------------------------------------------------------------- scaling
@@ -108,6 +112,37 @@ def test_values_too_large_for_float32(sign, X):
         fit(Table(X, y), scaler=None)
 
 
+@pytest.mark.parametrize("scaler", ["standard", "minmax", "common", None])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_fit_takes_little_memory_besides_its_rows(weighted, scaler, rng):
+    """One scaled copy, split or not, and blocks."""
+    X = rng.normal(size=(150_000, 40)).astype(np.float32)
+    weight = rng.uniform(0.5, 2, size=len(X)) if weighted else None
+    options = {"network": DenseNetwork(()), "epochs": 1, "batch_size": 8192}
+    fit(X[:100], validation_fraction=0.05, **options)  # what is imported
+    tracemalloc.start()
+    fit(Table(X, None, weight), validation_fraction=0.05, scaler=scaler, **options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * X.nbytes
+
+
+@pytest.mark.parametrize("scaler", ["standard", "minmax", "common"])
+def test_float32_rows_train_as_their_float64_copies(scaler, rng):
+    single = (50 + rng.normal(size=(60, 5)) * [1, 2, 3, 4, 5]).astype(np.float32)
+    one, other = (
+        fit(rows, scaler=scaler, validation_fraction=0.1)[0]
+        for rows in (single, single.astype(np.float64))
+    )
+    assert all(map(np.array_equal, one.weights, other.weights))
+    assert one.history == other.history
+
+
+def test_rounding_in_float64_moves_no_weight(X):
+    one, other = (fit(rows)[0] for rows in (X, X + 1e-12))
+    assert all(map(np.array_equal, one.weights, other.weights))
+
+
 # ---------------------------------------------------------- validation and weights
 
 
@@ -144,7 +179,7 @@ def test_given_validation_rows_leave_all_others_to_training(asked, X):
     _, rows, held, _, _, _ = asked[0]
     assert len(rows.x) == 40
     assert len(held.x) == 7
-    assert rows.weight is None  # equal ones
+    assert rows.weight is None  # equal ones change nothing
     np.testing.assert_allclose(held.weight, np.arange(1, 8) / 4)
     np.testing.assert_allclose(held.x[:, 0] - rows.x[:7, 0], 1 / X[:, 0].std(), 1e-4)
 
@@ -383,3 +418,51 @@ def test_the_explanation_names_the_knobs(X, monkeypatch):
         "X ranges from -1e+04 to 3e+05, y from -1e+04 to 2.5; lower the optimizer's "
         "learning rate (now 0.1)."
     )
+
+
+# ---------------------------------------------------- trainings that end far worse
+
+
+@pytest.mark.parametrize(
+    ("options", "knob"),
+    [
+        ({"learning_rate": 100.0}, r"learning_rate \(now 100\.0\)"),
+        ({"learning_rate": 30.0, "loss": "mae"}, r"learning_rate \(now 30\.0\)"),
+        ({"learning_rate": 100.0, "patience": 3}, r"learning_rate \(now 100\.0\)"),
+        ({"learning_rate": 100.0, "validation_fraction": 0.2}, "learning_rate"),
+        ({"learning_rate": 100.0, "corruption": GaussianNoise(0.1)}, "learning_rate"),
+    ],
+)
+def test_a_training_that_ends_far_worse_than_it_began_warns(options, knob, X):
+    transformer = AutoencoderTransformer(2, epochs=30, random_state=0, **options)
+    with pytest.warns(ConvergenceWarning, match=f"far worse .* Lower {knob}") as caught:
+        transformer.fit(X)
+    assert len(caught) == 1
+    assert transformer.r2_ < -1
+
+
+def test_a_pass_that_ends_far_worse_than_it_began_warns(X):
+    regressor = DenoisingRegressor(learning_rate=0.001, random_state=0)
+    regressor.partial_fit(X, X[:, :2])
+    regressor.set_params(learning_rate=100.0, batch_size=4)
+    with pytest.warns(ConvergenceWarning, match="ended far worse than it began"):
+        regressor.partial_fit(X, X[:, :2])
+
+
+@pytest.mark.parametrize("scaler", ["standard", "minmax", None])
+@pytest.mark.parametrize("fraction", [None, 0.9])
+@pytest.mark.parametrize("make", ["ordinary", "far", "constant", "sparse"])
+def test_short_and_poor_trainings_do_not_warn(make, fraction, scaler, X, rng):
+    X = {
+        "ordinary": X,
+        "far": X + 1000,
+        "constant": np.full_like(X, 3.0),
+        "sparse": (rng.uniform(size=X.shape) < 0.05).astype(float),
+    }[make]
+    corruption = None if fraction is None else MaskingNoise(fraction)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for epochs in (1, 100):
+            AutoencoderTransformer(
+                2, scaler=scaler, epochs=epochs, corruption=corruption, random_state=0
+            ).fit(X)

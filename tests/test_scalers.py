@@ -524,3 +524,78 @@ def test_the_choice_depends_on_copies_and_gaps_but_not_on_location_or_unit():
         assert share_a_unit(moved)
     assert not share_a_unit(np.ones((30, 40)))
     assert not share_a_unit(np.full((3, 40), 1e200) * table[:3])
+
+
+# ------------------------------------------------------------- float32 and float64
+
+KINDS = pytest.mark.parametrize("kind", ["standard", "minmax", "common", "transformer"])
+
+
+def fitted(kind, X, weight=None):
+    scaler = StandardScaler() if kind == "transformer" else kind
+    return fitted_scaler(scaler, X, weight)
+
+
+@KINDS
+@pytest.mark.parametrize("offset", [0, 50, 1e4])
+def test_float32_rows_are_scaled_as_their_float64_copies(kind, offset):
+    rng = np.random.default_rng(0)
+    single = (offset + rng.normal(size=(200, 5)) * [1, 2, 3, 4, 5]).astype(np.float32)
+    double = single.astype(np.float64)
+    expected = fitted(kind, double).transform(double)
+    for rows in (single, double):
+        found = fitted(kind, rows).transform(single)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected.astype(np.float32))
+    back = fitted(kind, double).inverse_transform(expected.astype(np.float32))
+    np.testing.assert_allclose(back, double, rtol=2e-7, atol=2e-6)
+
+
+@KINDS
+def test_float32_rows_are_scaled_where_float32_does_not_hold_the_center(kind):
+    X = 1e40 * (50 + np.random.default_rng(0).normal(size=(30, 3)))
+    single = np.array([[1.0, -2.0, 3e38]], np.float32)
+    scaler = fitted(kind, X)
+    expected = scaler.transform(single.astype(np.float64))
+    np.testing.assert_allclose(scaler.transform(single), expected, rtol=1e-6)
+    assert np.isfinite(expected).all()
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "common"])
+@pytest.mark.parametrize("shape", [(40, 3), (40, 2, 3)])
+def test_float32_rows_that_lost_what_varies_raise(kind, shape):
+    X = np.random.default_rng(0).normal(size=shape)
+    X[..., 1] += 1e9
+    scaler = fitted(kind, X)
+    message = r"X is float32, which rounds values near .* too much: the rows of fit"
+    with pytest.raises(ValueError, match=message):
+        scaler.transform(X.astype(np.float32))
+    single = X.astype(np.float32)  # what float32 rows were fitted on says enough
+    assert np.isfinite(fitted(kind, single).transform(single)).all()
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "common"])
+def test_constant_columns_stay_constant_in_float32(kind):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    X[:, 1] = 1.7e9 + 0.3
+    scaler = fitted(kind, X)
+    scaled = scaler.transform(X.astype(np.float32))
+    np.testing.assert_allclose(scaled, scaler.transform(X), atol=1e-5)
+    assert not scaled[:, 1].any()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["standard", "common"])
+def test_moments_are_learned_in_blocks(kind, weighted):
+    """Also those of a column that the first blocks do not show."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600_000, 2)) + [3, 4]
+    weight = rng.uniform(size=len(X)) if weighted else None
+    X[:-1000, 1] = np.nan
+    expected = StandardScaler().fit(X, sample_weight=weight)
+    found = fitted(kind, X, weight)
+    np.testing.assert_allclose(found.center_, expected.mean_, rtol=1e-9)
+    scale = expected.scale_
+    if kind == "common":
+        scale = np.sqrt(np.mean(scale**2))
+    np.testing.assert_allclose(found.scale_, scale, rtol=1e-9)

@@ -10,6 +10,8 @@ from skae import _engine as engine
 from skae._missing import extremes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from skae._autoencoder._settings import Settings
@@ -18,7 +20,9 @@ _RANGE_TOLERANCE = 1e-6
 
 
 def check_targets(
-    settings: Settings, targets: NDArray, allowed: tuple[float, float] | None
+    settings: Settings,
+    targets: Sequence[NDArray],
+    allowed: tuple[float, float] | None,
 ) -> None:
     """Raise a ValueError where the network or the loss cannot meet the targets."""
     network = settings.network
@@ -26,8 +30,8 @@ def check_targets(
     is_probability = engine.reads_probabilities(settings.loss)
     if not (is_bounded or is_probability):
         return
-    low, high = extremes(targets)
-    seen = float(low), float(high)
+    lows, highs = zip(*map(extremes, targets), strict=True)
+    seen = float(np.fmin.reduce(lows)), float(np.fmax.reduce(highs))
     if allowed is not None:
         _check_range(seen, allowed, f"network {network!r} gives values", settings)
     if not is_probability:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skae import _engine as engine
 from skae._autoencoder._settings import Passes, Settings, Table, Training, Watching
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 _MEASURED_ROWS = 10_000
 # Passes learn the scaler from so many rows, and keep it from then on.
 _FIRST_ROWS = 100
+# A training ended far worse than it began where the error of its rows is more than so
+# many times that of the first weights, and twice that of the mean row.
+_FAR_WORSE = 4.0
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,9 @@ def train(
         progress = Progress(
             begun, scalers=None if scalers is None else scalers(), built=built
         )
-        autoencoder, _ = train_autoencoder(one, watching, progress)
+        autoencoder, _, begun_with = train_autoencoder(one, watching, progress)
         if number == 0:
-            _measure(autoencoder, training.rows)
+            _measure(autoencoder, training.rows, begun_with, training.settings)
         if autoencoder.was_interrupted:
             raise TrainingInterrupted([*networks, autoencoder])  # memory keeps none
         return autoencoder
@@ -123,7 +128,7 @@ def train_pass(
         history = {"loss": []} if begun is None else begun.history
         progress = Progress(begun, optimizer, len(history["loss"]))
         training = Training(settings.for_one_pass(), rows, None, seed)
-        network, optimizer = train_autoencoder(training, watching, progress)
+        network, optimizer, begun_with = train_autoencoder(training, watching, progress)
         if network.was_interrupted:
             raise KeyboardInterrupt  # others have yet to make this pass
         network.history = {
@@ -132,7 +137,8 @@ def train_pass(
         }
         networks.append(network)
         optimizers.append(optimizer)
-    _measure(networks[0], rows)
+        if len(networks) == 1:
+            _measure(network, rows, begun_with, settings)
     if first is not None and len(first.X) >= _FIRST_ROWS:
         first = None
     return networks, Passes(passes.seed, optimizers, first)
@@ -154,12 +160,33 @@ def network_seeds(seed: int, n: int) -> list[int]:
     return [seed, *(int(rng.integers(2**31 - 1)) for rng in others)]
 
 
-def _measure(network: Autoencoder, rows: Table) -> None:
-    """Set how well a network reconstructs its training rows."""
+def _measure(
+    network: Autoencoder, rows: Table, first: list[NDArray], settings: Settings
+) -> None:
+    """Set how well a network reconstructs its rows; warn where it began far better."""
     n = len(rows.X)
     if n > _MEASURED_ROWS:
         rows = rows.take(np.linspace(0, n - 1, _MEASURED_ROWS).astype(int))
     network.train_mse, network.train_r2 = network.goodness(rows.X, rows.y, rows.weight)
+    if not network.train_r2 < -1:
+        return
+    begun = engine.TrainedNetwork(network.architecture, first, network.latent_shape)
+    scalers = network.scaler, network.target_scaler
+    before, _ = Autoencoder(begun, *scalers, {}, network.fill).goodness(
+        rows.X, rows.y, rows.weight
+    )
+    if network.train_mse > _FAR_WORSE * before:
+        knob = "the optimizer's learning rate"
+        if isinstance(settings.optimizer, str):
+            knob = f"learning_rate (now {settings.learning_rate!r})"
+        other = ", or use scaler='standard'" if settings.scaler is None else ""
+        warnings.warn(
+            f"Training ended far worse than it began: the mean squared error of the "
+            f"rows rose from {before:.3g} to {network.train_mse:.3g}, and r2_ is "
+            f"{network.train_r2:.3g}. Lower {knob}{other}.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
 
 
 # ----------------------------------------------------------------------- one network
@@ -167,8 +194,8 @@ def _measure(network: Autoencoder, rows: Table) -> None:
 
 def train_autoencoder(
     training: Training, watching: Watching, progress: Progress
-) -> tuple[Autoencoder, list[NDArray] | None]:
-    """Train one autoencoder; return it and the state of its optimizer."""
+) -> tuple[Autoencoder, list[NDArray] | None, list[NDArray]]:
+    """Return a trained autoencoder, its optimizer's state, and the first weights."""
     start = time.perf_counter()
     settings, table, known = training.settings, training.table, progress.autoencoder
     architecture = training.architecture
@@ -183,18 +210,20 @@ def train_autoencoder(
         weights, fill = known.weights, known.fill
         built = known.forward.fingerprint, None
 
-    rows, validation = _scaled(table, scalers), None
-    if settings.allow_nan and fill is None:
-        fill = mean_of_observed(rows.x, rows.weight)
-    check = functools.partial(check_targets, settings, rows.targets)
+    kept = held = None
+    if training.validation is None and settings.validation_fraction is not None:
+        n_rows, fraction = len(table.X), settings.validation_fraction
+        kept, held = _split(n_rows, fraction, training.seed)
+    rows, validation = _scaled(table, scalers, kept), None
+    targets = [rows.targets]
     if training.validation is not None:
         validation = _scaled(training.validation, scalers)
-    elif settings.validation_fraction is not None:
-        rows, validation = _split(rows, settings.validation_fraction, training.seed)
-    if rows.weight is not None:
-        rows = _normalised(rows, rows.weight)
-    if validation is not None and validation.weight is not None:
-        validation = _normalised(validation, validation.weight)
+    elif held is not None:
+        validation = _scaled(table, scalers, held)
+        targets.append(validation.targets)
+    check = functools.partial(check_targets, settings, targets)
+    if settings.allow_nan and fill is None:
+        fill = mean_of_observed(rows.x, rows.weight)
     if fill is not None:
         rows = _with_fill(rows, validation, fill)
 
@@ -228,7 +257,7 @@ def train_autoencoder(
             np.nanmean(np.square(difference), axis=1), weights=rows.weight
         )
         autoencoder.history["loss"].append(float(loss))
-        return autoencoder, None
+        return autoencoder, None, weights or []
     scaling = time.perf_counter() - start
     state = engine.State(weights, progress.optimizer, *built)
     try:
@@ -257,7 +286,7 @@ def train_autoencoder(
     restored = settings.patience is not None
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
     autoencoder.was_interrupted = trained.was_interrupted
-    return autoencoder, trained.state.optimizer
+    return autoencoder, trained.state.optimizer, trained.first_weights
 
 
 def _first_weights(
@@ -321,18 +350,23 @@ def fitted_scalers(settings: Settings, table: Table) -> tuple[Any, Any]:
     return scaler, fitted_scaler(settings.scaler, table.y, table.weight)
 
 
-def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
-    """Return a table's rows in scaled space, made block by block."""
+def _scaled(
+    table: Table, scalers: tuple[Any, Any], chosen: NDArray | None = None
+) -> engine.Rows:
+    """Return a table's rows, or the chosen ones, in scaled space, block by block."""
+    # Weights have mean 1, so that a loss is a weighted mean.
     parts: list[NDArray[np.float32]] = []
     for name, array, scaler in zip("Xy", (table.X, table.y), scalers, strict=True):
         if array is None:
             continue
-        scaled, is_good = engine.aligned_empty(array.shape), True
+        n_rows = len(array if chosen is None else chosen)
+        scaled, is_good = engine.aligned_empty((n_rows, *array.shape[1:])), True
         with np.errstate(over="ignore"):
-            for rows in blocks(len(array), max(1, array[:1].size)):
-                scaled[rows] = scaler.transform(array[rows])
+            for rows in blocks(n_rows, max(1, array[:1].size)):
+                given = array[rows if chosen is None else chosen[rows]]
+                scaled[rows] = scaler.transform(given)
                 finite = np.isfinite(scaled[rows])
-                is_good &= finite.all() or (finite | np.isnan(array[rows])).all()
+                is_good &= finite.all() or (finite | np.isnan(given)).all()
         if not is_good:
             low, high = extremes(array)
             raise ValueError(
@@ -340,28 +374,18 @@ def _scaled(table: Table, scalers: tuple[Any, Any]) -> engine.Rows:
                 f"{low:.3g} to {high:.3g}. Use scaler='standard', or rescale {name}."
             )
         parts.append(scaled)
-    return engine.Rows(parts[0], None if table.y is None else parts[1], table.weight)
+    weight = table.weight
+    if weight is not None:
+        weight = weight if chosen is None else weight[chosen]
+        weight = (weight / weight.mean(dtype=np.float64)).astype(np.float32)
+    return engine.Rows(parts[0], None if table.y is None else parts[1], weight)
 
 
-def _split(
-    rows: engine.Rows, fraction: float, seed: int
-) -> tuple[engine.Rows, engine.Rows]:
-    """Return (training, validation) rows, at least one of each."""
-    n = len(rows.x)
+def _split(n: int, fraction: float, seed: int) -> tuple[NDArray, NDArray]:
+    """Return the (training, validation) rows of n, at least one of each."""
     n_held = min(max(1, round(fraction * n)), n - 1)
     shuffled = stream(seed, "split").permutation(n)
-    table = Table(rows.x, rows.y, rows.weight)
-    kept, held = (
-        table.take(np.sort(shuffled[n_held:])),
-        table.take(np.sort(shuffled[:n_held])),
-    )
-    return engine.Rows(*vars(kept).values()), engine.Rows(*vars(held).values())
-
-
-def _normalised(rows: engine.Rows, weight: NDArray) -> engine.Rows:
-    """Return rows whose weights have mean 1, so that a loss is a weighted mean."""
-    mean = weight.mean(dtype=np.float64)
-    return replace(rows, weight=(weight / mean).astype(np.float32))
+    return np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
 
 
 def _with_fill(

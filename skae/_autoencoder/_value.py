@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skae import _engine as engine
-from skae._missing import goodness_of_observed, has_missing
+from skae._missing import extremes, goodness_of_observed, has_missing
 from skae._scalers import is_affine
 
 if TYPE_CHECKING:
@@ -246,9 +246,12 @@ class Autoencoder:
         results = np.empty((len(x), *shape), x.dtype)
 
         def one_block(rows: slice) -> None:
-            results[rows] = function(x[rows])
+            results[rows] = made = function(x[rows])
+            if not np.isfinite(made).all():
+                raise _overflow_error(x[rows])
 
-        self.in_blocks(one_block, x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.in_blocks(one_block, x)
         return results
 
     def in_blocks(
@@ -305,6 +308,16 @@ def blocks(n: int, row_size: int, block_size: int = BLOCK_SIZE) -> Iterator[slic
     step = max(32, block_size // row_size)
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
+
+
+def _overflow_error(x: NDArray) -> ValueError:
+    """Return the error about rows whose results are not finite."""
+    low, high = extremes(x)
+    advice = "Pass smaller values" if x.dtype == np.float64 else "Pass float64 values"
+    return ValueError(
+        f"{x.dtype} does not hold the results of rows that range from {low:.3g} to "
+        f"{high:.3g}. {advice}, or rescale the data and fit again."
+    )
 
 
 @functools.cache

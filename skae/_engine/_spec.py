@@ -136,6 +136,7 @@ class Trained:
     seconds: dict[str, float]  # building, tracing, validation, training
     latent_shape: Shape  # of one code, before it is flattened
     was_interrupted: bool = False  # by Ctrl-C, after at least one epoch
+    first_weights: list = field(default_factory=list)  # with which it began
 
 
 class TrainingDivergedError(ArithmeticError):

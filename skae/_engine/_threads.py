@@ -12,7 +12,9 @@ import contextvars
 import ctypes
 import functools
 import itertools
+import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any
@@ -22,8 +24,8 @@ from threadpoolctl import ThreadpoolController
 Task = Callable[[], Any]
 Control = tuple[Callable[[], int], Callable[[int], None]]  # get, and set
 
-_lock = threading.Lock()
-_n_inside = 0
+_lock = threading.RLock()
+_inside: list[int] = []  # the thread of each block that has begun
 _before: list[int] = []  # the libraries' numbers of threads outside of all blocks
 
 
@@ -35,22 +37,38 @@ class OneBlasThread:
     """
 
     def __enter__(self) -> None:
-        global _n_inside
         with _lock:
-            if _n_inside == 0:
+            if not _inside:
                 for get, set_to in _controls():
                     _before.append(get())
                     set_to(1)
-            _n_inside += 1
+            _inside.append(threading.get_ident())
 
     def __exit__(self, *exc: object) -> None:
-        global _n_inside
         with _lock:
-            _n_inside -= 1
-            if _n_inside == 0:
+            _inside.remove(threading.get_ident())
+            if not _inside:
                 for (_, set_to), number in zip(_controls(), _before, strict=True):
                     set_to(number)
                 _before.clear()
+
+
+def _forget_other_threads() -> None:
+    """End the blocks of the threads that a forked child lacks."""
+    this = threading.get_ident()
+    _inside[:] = [thread for thread in _inside if thread == this]
+    if not _inside and _before:
+        _inside.append(this)
+        OneBlasThread().__exit__()
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):  # all but Windows
+    os.register_at_fork(
+        before=_lock.acquire,
+        after_in_parent=_lock.release,
+        after_in_child=_forget_other_threads,
+    )
 
 
 @functools.cache
@@ -109,36 +127,41 @@ def allowed_threads() -> int:
 class Team:
     """Threads that do a list of tasks together.
 
-    A context: the threads end with it. The calling thread is one of the team.
+    A context: the threads end with it, or with the team, where an interrupt came in
+    between. The calling thread is one of the team.
     """
 
     def __init__(self, n_threads: int) -> None:
         self._inboxes: list[SimpleQueue] = [SimpleQueue() for _ in range(n_threads - 1)]
-        self._done: SimpleQueue = SimpleQueue()
+        self._process = os.getpid()
+        weakref.finalize(self, _dismiss, self._inboxes).atexit = False
 
     def __enter__(self) -> Team:
         for inbox in self._inboxes:
             context = contextvars.copy_context()  # NumPy's errstate is in it
-            work = functools.partial(context.run, self._serve, inbox)
+            work = functools.partial(context.run, _serve, inbox)
             threading.Thread(target=work, daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for inbox in self._inboxes:
-            inbox.put(None)
+        _dismiss(self._inboxes)
 
     def run(self, tasks: Sequence[Task]) -> list[Any]:
         """Call all tasks; return what they return, in their order."""
-        size = len(self._inboxes) + 1
+        # A forked child has none of the threads.
+        inboxes = self._inboxes if os.getpid() == self._process else []
+        size = len(inboxes) + 1
         shares = [tasks[i::size] for i in range(size)]
+        # Not the next run's, in case that an interrupt ends this one.
+        done: SimpleQueue = SimpleQueue()
         busy = 0
-        for inbox, share in zip(self._inboxes, shares[1:], strict=True):
+        for inbox, share in zip(inboxes, shares[1:], strict=True):
             if share:
-                inbox.put((busy + 1, share))
+                inbox.put((done, busy + 1, share))
                 busy += 1
         results = {0: _call(shares[0])}
         for _ in range(busy):
-            place, made = self._done.get()
+            place, made = done.get()
             results[place] = made
         failed = [made for made in results.values() if isinstance(made, BaseException)]
         if failed:
@@ -148,11 +171,19 @@ class Team:
             ordered[place::size] = made  # type: ignore[assignment]
         return ordered
 
-    def _serve(self, inbox: SimpleQueue) -> None:
-        """Work until there is nothing more to do."""
-        while (job := inbox.get()) is not None:
-            place, share = job
-            self._done.put((place, _call(share)))
+
+def _serve(inbox: SimpleQueue) -> None:
+    """Work until there is nothing more to do."""
+    # Without a reference to the team, which would keep it, and this thread.
+    while (job := inbox.get()) is not None:
+        done, place, share = job
+        done.put((place, _call(share)))
+
+
+def _dismiss(inboxes: list[SimpleQueue]) -> None:
+    """Let the threads of a team end."""
+    for inbox in inboxes:
+        inbox.put(None)
 
 
 def run_in_threads(tasks: Sequence[Task], n_threads: int | None = None) -> None:

@@ -90,12 +90,12 @@ def run(
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     arrays = training_arrays(spec, rows, validation, noise_seed)
     loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None)
-    weights = state.weights
-    if weights is None:
-        weights = trainer.fresh_weights(seed)
+    first = state.weights
+    if first is None:
+        first = trainer.fresh_weights(seed)
     one_cycle = spec.learning_rate == ONE_CYCLE
     trainer.load(
-        State(weights, state.optimizer),
+        State(first, state.optimizer),
         None if one_cycle else spec.learning_rate,
         stream(seed, "corruption", _LAYERS, schedule.first_epoch),
     )
@@ -121,7 +121,7 @@ def run(
     seconds = {"validation": loop.validation_seconds}
     trained = State(weights, trainer.optimizer_state(), state.fingerprint)
     shape, interrupted = trainer.latent_shape, loop.was_interrupted
-    return Trained(trained, history, seconds, shape, interrupted)
+    return Trained(trained, history, seconds, shape, interrupted, first)
 
 
 def training_arrays(

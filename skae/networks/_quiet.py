@@ -38,9 +38,21 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _holding = threading.RLock()
 
 
+# Whether this process was forked from one in which TensorFlow had run.
+_lost_tensorflow = False
+
+
 @functools.cache
 def import_quietly() -> None:
-    """Import TensorFlow and Keras once, silently; another backend is an ImportError."""
+    """Import TensorFlow and Keras once, silently; raise where they cannot run."""
+    if _lost_tensorflow:
+        raise RuntimeError(
+            "TensorFlow cannot run in this process: it was forked from one in which "
+            "TensorFlow had run, and would wait forever for threads that stayed there. "
+            "Start new processes instead, as joblib's backend 'loky' and "
+            "multiprocessing's methods 'spawn' and 'forkserver' do, or fork before "
+            "TensorFlow runs. What trains and scores in NumPy works here."
+        )
     # Raised before Keras is imported, where the environment says so.
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if "keras" not in sys.modules:
@@ -64,6 +76,23 @@ def keras_is_installed() -> bool:
         return all(map(importlib.util.find_spec, ("keras", "tensorflow")))
     except ImportError:
         return False
+
+
+def _note_fork() -> None:
+    """Note, in a forked child, whether TensorFlow had run before."""
+    global _lost_tensorflow
+    if "tensorflow" not in sys.modules:
+        return
+    # Imported alone, it has no threads yet. What cannot be seen counts as running.
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = getattr(eager, "_context", True)
+    _lost_tensorflow = getattr(context, "_context_handle", context) is not None
+    if _lost_tensorflow:
+        import_quietly.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # all but Windows
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def _check_backend(name: str) -> None:

@@ -1,6 +1,9 @@
 """Small data, small networks, and one way into the engine for its tests."""
 
+import os
+import signal
 import time
+import traceback
 
 import numpy as np
 import pytest
@@ -190,3 +193,27 @@ def keras():
     import keras
 
     return keras
+
+
+@pytest.fixture
+def in_fork():
+    """Return a function that calls a function in a forked child, which must end well.
+
+    The child is killed after half a minute: a wait for ever is a failure.
+    """
+    if not hasattr(os, "fork"):
+        pytest.skip("this system cannot fork")
+
+    def in_fork(function):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            try:
+                function()
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+
+    return in_fork

@@ -1,5 +1,7 @@
 """Keras callbacks in the engine's loop."""
 
+import copy
+import pickle
 import subprocess
 import sys
 import threading
@@ -161,11 +163,13 @@ def test_what_callbacks_add_to_the_logs_is_history(train, keras, tmp_path, X):
         np.testing.assert_allclose(table[name], values, rtol=1e-6)
 
 
-def test_a_users_history_is_not_ours(train, keras, X):
+def test_a_users_history_is_filled_and_is_not_ours(train, keras, X):
     used = keras.callbacks.History()
-    used.history = {"loss": [1.0, 2.0]}
-    assert train(X, callbacks=[used]).history == train(X).history
-    assert used.history == {"loss": [1.0, 2.0]}
+    histories = [train(X, callbacks=[used]).history for _ in range(2)]
+    assert histories == [train(X).history] * 2
+    # As in Keras, which forgets the epochs when a training begins, but not the losses.
+    assert used.history == {"loss": 2 * histories[0]["loss"]}
+    assert used.epoch == [0, 1, 2]
 
 
 LOADS = """
@@ -208,21 +212,119 @@ def test_a_checkpoint_holds_its_epochs_weights_and_loads_anywhere(
 # --------------------------------------------------------------------- our own
 
 
-def test_instances_are_copied_for_each_fit(train, keras, X):
+def test_instances_begin_anew_in_each_fit_and_are_told(train, keras, X):
     class Counter(keras.callbacks.Callback):
+        n_epochs = 0
+
         def __init__(self):
             super().__init__()
-            self.n_epochs = 0
+            self.n_batches = 0
+            self.all_losses = []
+
+        def on_train_begin(self, logs=None):
+            self.losses = []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.n_batches += 1
 
         def on_epoch_end(self, epoch, logs=None):
             self.n_epochs += 1
+            self.losses.append(logs["loss"])
+            self.all_losses.append(logs["loss"])
             self.model.stop_training = self.n_epochs == 2
 
     counter = Counter()
+    for callback in (counter, counter, copy.deepcopy(counter), counter):
+        trained = train(X, callbacks=[callback])
+        assert callback.losses == trained.history["loss"]
+        assert (callback.n_epochs, callback.n_batches) == (2, 8)
+        assert callback.model is None
+    pickle.loads(pickle.dumps(vars(counter)))
+    assert len(counter.all_losses) == 6  # what it held before is shared
+    counter.n_epochs = 1  # the user has a word, too
+    assert len(train(X, callbacks=[counter]).history["loss"]) == 1
+    assert counter.n_epochs == 2
+
+
+def test_what_a_callback_holds_is_the_users_own(train, keras, X):
+    class Trial:
+        """Has a lock, as a connection to a data base has."""
+
+        def __init__(self):
+            self.lock = threading.Lock()
+            self.reported = []
+
+        def report(self, value, step):
+            self.reported.append((step, value))
+
+    class PrunedError(Exception):
+        pass
+
+    class Pruning(keras.callbacks.Callback):
+        def __init__(self, trial):
+            super().__init__()
+            self.trial = trial
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.trial.report(logs["loss"], epoch)
+            self.last_epoch = epoch
+            if epoch == 1:
+                raise PrunedError
+
+    pruning = Pruning(Trial())
+    with pytest.raises(PrunedError):
+        train(X, callbacks=[pruning])
+    losses = train(X, epochs=2).history["loss"]
+    assert pruning.trial.reported == list(enumerate(losses))
+    assert pruning.last_epoch == 1
+
+
+def test_kerass_own_callbacks_begin_anew_and_are_told(train, keras, tmp_path, X):
+    stop = keras.callbacks.EarlyStopping(
+        monitor="loss", patience=1, min_delta=1e9, restore_best_weights=True
+    )
+    path = tmp_path / "best.weights.h5"
+    save = keras.callbacks.ModelCheckpoint(
+        path, monitor="loss", save_best_only=True, save_weights_only=True
+    )
     for _ in range(2):
-        assert len(train(X, callbacks=[counter]).history["loss"]) == 2
-    assert counter.n_epochs == 0
-    assert counter.model is None
+        trained = train(X, epochs=9, callbacks=[stop, save])
+        assert len(trained.history["loss"]) == 2
+        assert (stop.stopped_epoch, stop.best_epoch) == (1, 0)
+        for kept, weight in zip(stop.best_weights, trained.state.weights, strict=True):
+            assert np.array_equal(kept, weight)
+        assert save.best == trained.history["loss"][1]
+        path.unlink()  # written by each
+    pickle.loads(pickle.dumps(vars(stop)))
+
+
+def test_what_belongs_to_keras_stays_with_the_copy(train, keras, X):
+    class Keep(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.kept, self.many = self.model, {"one": [1], "model": self.model}
+            self.weights = self.model.get_weights()
+
+    keep = Keep()
+    trained = train(X, callbacks=[keep])
+    assert not {"kept", "many"} & vars(keep).keys()
+    for kept, weight in zip(keep.weights, trained.state.weights, strict=True):
+        assert np.array_equal(kept, weight)
+
+
+def test_a_callback_says_itself_how_it_is_copied(train, keras, X):
+    class Shared(keras.callbacks.Callback):
+        n_epochs = 0
+
+        def __copy__(self):
+            return self
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.n_epochs += 1
+
+    shared = Shared()
+    for _ in range(2):
+        train(X, callbacks=[shared])
+    assert shared.n_epochs == 6
 
 
 def test_functions_and_classes_make_callbacks(train, keras, make_recorder, X):
@@ -252,9 +354,8 @@ def test_wrong_callbacks(wrong, message, train, X):
 
 def test_a_callback_that_cannot_be_copied(train, keras, X):
     class Locked(keras.callbacks.Callback):
-        def __init__(self):
-            super().__init__()
-            self.lock = threading.Lock()
+        def __copy__(self):
+            raise TypeError("it is locked")
 
     with pytest.raises(TypeError, match="cannot be copied .* Pass a function that"):
         train(X, callbacks=[Locked()])

@@ -12,6 +12,7 @@ from skae.networks import (
     ConvNetwork,
     DenseNetwork,
     Network,
+    RecurrentNetwork,
     VariationalNetwork,
 )
 from skae.networks._base import Built
@@ -430,3 +431,29 @@ def test_code_that_fails_in_any_way_says_what_it_says(keras, train, X):
 
     with pytest.raises(RuntimeError, match="my own mistake"):
         train(X, network=UsersNetwork(Broken))
+
+
+# ---------------------------------------------------------------------- forks
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_forked_child_says_that_tensorflow_cannot_run(train, make_job, in_fork, X):
+    weights = train(X).state.weights  # TensorFlow runs
+    architecture = make_job(X)[0].architecture
+    series = engine.Architecture(RecurrentNetwork((2,)), (3, 2), (3, 2), None)
+    recurrent = engine.TrainedNetwork(series, [], (2,))
+    asked = {
+        "train": lambda: train(X),
+        "score": lambda: recurrent.encode(np.zeros((4, 3, 2), np.float32)),
+        "export": lambda: engine.keras_model(architecture, weights),
+        "draw": lambda: engine.initial_weights(architecture, seed=0),
+    }
+
+    def check():
+        for ask in asked.values():
+            with pytest.raises(RuntimeError, match="forked from one in which TensorF"):
+                ask()
+
+    in_fork(check)
+    in_fork(lambda: in_fork(check))
+    asked["train"]()

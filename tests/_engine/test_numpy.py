@@ -185,6 +185,36 @@ def test_a_last_batch_of_fewer_rows_than_workers(train_in_numpy, assert_close, X
     assert_close(cut, whole)
 
 
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 17, 21])  # the last batch has 1, 2, 3, 5
+@pytest.mark.parametrize("has_gaps", [False, True])
+@pytest.mark.parametrize(
+    "corruption",
+    [GaussianNoise((0.1, 1)), SaltAndPepperNoise(), SwapNoise(0.5), MaskingNoise()],
+    ids=lambda corruption: type(corruption).__name__,
+)
+@pytest.mark.parametrize("kind", ["dense", "convolutional"])
+def test_workers_without_rows_damage_none(
+    kind, corruption, has_gaps, n_rows, train_in_numpy, rng
+):
+    shape, network = (IMAGE, CONV) if kind == "convolutional" else ((6,), None)
+    rows = rng.uniform(size=(n_rows, *shape)).astype(np.float32)
+    options = {"network": network} if network else {}
+    fill = None
+    if has_gaps:
+        rows.reshape(n_rows, -1)[:, 0] = np.nan
+        fill = np.full(shape[-1], 0.5, np.float32)
+    weight = np.ones(n_rows, np.float32)
+    trained = train_in_numpy(
+        engine.Rows(rows, None, weight, fill),
+        corruption=corruption,
+        latent_dim=None,
+        n_workers=4,
+        n_threads=2,
+        **options,
+    )
+    assert np.isfinite(trained.history["loss"]).all()
+
+
 def test_an_error_in_a_thread_is_raised(train_in_numpy, X):
     class Broken(GaussianNoise):
         def apply(self, x, draw):

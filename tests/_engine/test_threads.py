@@ -1,5 +1,7 @@
 """Threads that share tasks, and BLAS's number of threads."""
 
+import gc
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -37,6 +39,144 @@ def test_a_team_returns_what_tasks_return_in_their_order(n_threads, n_tasks):
         for _ in range(3):
             found = team.run([lambda i=i: i**2 for i in range(n_tasks)])
             assert found == [i**2 for i in range(n_tasks)]
+
+
+def n_threads_after_a_wait(expected):
+    """Return how many threads there are, once those that end have had a second."""
+    for _ in range(100):
+        if threading.active_count() <= expected:
+            break
+        threading.Event().wait(0.01)
+    return threading.active_count()
+
+
+@pytest.mark.parametrize("when", ["entering", "running", "leaving"])
+def test_no_thread_stays_after_an_interrupt(when, monkeypatch):
+    before = threading.active_count()
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    def enter_and_run():
+        with _threads.Team(4) as team:
+            if when == "running":
+                team.run([interrupt] * 4)
+
+    if when == "leaving":
+        monkeypatch.setattr(_threads.Team, "__exit__", interrupt)
+    if when == "entering":
+        real, started = threading.Thread.start, []
+
+        def start(thread):
+            real(thread)
+            started.append(thread)
+            if len(started) == 2:
+                interrupt()
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        enter_and_run()
+    gc.collect()
+    assert n_threads_after_a_wait(before) <= before
+
+
+def test_an_interrupted_run_says_nothing_to_the_next():
+    go_on = threading.Event()
+
+    def wait():
+        go_on.wait(10)
+        return "late"
+
+    with _threads.Team(2) as team:
+        inbox = team._inboxes[0]
+        inbox.put((_threads.SimpleQueue(), 1, [wait]))  # of a run that nobody awaits
+        go_on.set()
+        assert team.run([lambda: 0, lambda: 1]) == [0, 1]
+
+
+# ---------------------------------------------------------------------- forks
+
+forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+
+@forks
+def test_a_child_has_the_blas_threads_that_other_threads_had_taken(in_fork):
+    before, inside, leave = blas_threads(), threading.Event(), threading.Event()
+
+    def hold():
+        with OneBlasThread():
+            inside.set()
+            leave.wait(60)
+
+    def check():
+        assert blas_threads() == before
+        with OneBlasThread():
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold)
+        inside.wait(60)
+        try:
+            assert set(blas_threads()) == {1}
+            in_fork(check)
+        finally:
+            leave.set()
+    assert blas_threads() == before
+
+
+@forks
+def test_a_child_ends_the_blocks_that_its_own_thread_began(in_fork):
+    before = blas_threads()
+    block = OneBlasThread()
+
+    def check():
+        assert set(blas_threads()) == {1}
+        block.__exit__()
+        assert blas_threads() == before
+
+    with block:
+        in_fork(check)
+    assert blas_threads() == before
+
+
+@forks
+def test_children_are_forked_while_other_threads_enter_and_leave(in_fork):
+    stop = threading.Event()
+
+    def enter_and_leave():
+        while not stop.is_set():
+            with OneBlasThread():
+                pass
+
+    def check():
+        before = blas_threads()
+        with OneBlasThread():
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(enter_and_leave)
+        try:
+            for _ in range(10):
+                in_fork(check)
+        finally:
+            stop.set()
+
+
+@forks
+def test_a_team_works_in_a_child_alone(in_fork):
+    with _threads.Team(3) as team:
+        in_fork(lambda: team.run([int] * 5) == [0] * 5 or pytest.fail("wrong"))
+
+
+@forks
+def test_a_child_trains_and_scores_in_numpy(train, assert_same, in_fork, rng):
+    X = rng.normal(size=(300, 70)).astype(np.float32)
+    options = {"network": DenseNetwork((90,)), "engine_name": "numpy"}
+    trained = train(X, **options)
+    in_fork(lambda: assert_same(train(X, **options), trained))
 
 
 # ----------------------------------------------------------------------- BLAS

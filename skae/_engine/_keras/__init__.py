@@ -36,6 +36,7 @@ def acquired(
 ) -> Iterator[tuple[KerasTrainer, dict[str, float]]]:
     """Give the block a trainer, and the seconds that building and tracing it took."""
     callbacks = [_own(callback) for callback in schedule.callbacks]
+    began = [dict(vars(callback)) for callback in callbacks]
     data = DataSpec.of(spec, rows, validation)
     key = None
     if not any(map(_may_keep_model, schedule.callbacks)):
@@ -67,6 +68,8 @@ def acquired(
         finally:
             trainer.callbacks = []
             trainer.release()
+            for given, *parts in zip(schedule.callbacks, callbacks, began, strict=True):
+                _tell(given, *parts)
 
 
 def _key(spec: TrainingSpec, data: DataSpec, known: Fingerprint | None) -> Any:
@@ -85,11 +88,21 @@ def _key(spec: TrainingSpec, data: DataSpec, known: Fingerprint | None) -> Any:
         return None  # the trainer is used once
 
 
+# A user's callback keeps here which attributes a training set, and what they were.
+_TOLD = "_told_by_skae"
+
+
 def _own(callback: Any) -> keras.callbacks.Callback:
-    """Return a copy of a callback, or what a function returns."""
+    """Return a shallow copy of a callback as it began, or what a function returns."""
     if isinstance(callback, keras.callbacks.Callback):
+        before, left = vars(callback).pop(_TOLD, ({}, {}))
+        for name, value in left.items():
+            if vars(callback).get(name, left) is value:  # the user has not set it since
+                del vars(callback)[name]
+                if name in before:
+                    vars(callback)[name] = before[name]
         try:
-            return copy.deepcopy(callback)
+            return copy.copy(callback)
         except TypeError as exc:
             raise TypeError(
                 f"callbacks holds {callback!r}, which cannot be copied ({exc}). Pass a "
@@ -107,6 +120,29 @@ def _own(callback: Any) -> keras.callbacks.Callback:
             "in callbacks must return a keras.callbacks.Callback."
         )
     return made
+
+
+def _tell(given: Any, own: keras.callbacks.Callback, began: dict[str, Any]) -> None:
+    """Set on a user's callback what a training set on its copy, but for models."""
+    if own is given or not isinstance(given, keras.callbacks.Callback):
+        return
+    left = {
+        name: value
+        for name, value in vars(own).items()
+        if began.get(name, began) is not value and not _holds_keras(value)
+    }
+    before = {name: began[name] for name in left if name in began}
+    vars(given).update({**left, _TOLD: (before, left)})
+
+
+def _holds_keras(value: Any) -> bool:
+    """Return whether a value is Keras's or TensorFlow's, or holds such values."""
+    parts = list(value.values()) if isinstance(value, dict) else value
+    return any(
+        kind.__module__.startswith(("keras.", "tensorflow."))
+        for one in (parts if isinstance(parts, (list, tuple)) else [value])
+        for kind in type(one).__mro__
+    )
 
 
 def _may_keep_model(callback: Any) -> bool:

@@ -88,11 +88,6 @@ def _can_sample(estimator: BaseAutoencoder) -> bool:
     )
 
 
-def _version() -> str:
-    """Return the version of skae."""
-    return sys.modules["skae"].__version__
-
-
 class BaseAutoencoder(BaseEstimator):
     """Base of the estimators; see their docstrings for the parameters."""
 
@@ -210,14 +205,17 @@ class BaseAutoencoder(BaseEstimator):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_skae_version": _version()}
+        return {
+            **super().__getstate__(),
+            "_skae_version": sys.modules["skae"].__version__,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        kept = state.get("_skae_version", "unknown")
-        if kept != _version():
+        kept, own = state.get("_skae_version"), sys.modules["skae"].__version__
+        if kept != own:
             warn = InconsistentVersionWarning(
                 estimator_name=type(self).__name__,
-                current_sklearn_version=f"{_version()} of skae",
+                current_sklearn_version=f"{own} of skae",
                 original_sklearn_version=f"{kept} of skae",
             )
             warnings.warn(warn, stacklevel=2)
@@ -302,18 +300,9 @@ class BaseAutoencoder(BaseEstimator):
         # A fold's training is within that of all rows, whose memory has warned.
         if self.memory is None or self.callbacks or self.warm_start:
             return None
-        # Few use it, and it needs packages.
-        from skae._autoencoder._memory import TrainingMemory
-        from skae._engine._fingerprint import fingerprint
+        from skae._autoencoder._memory import memory_of  # few use it
 
-        training.settings.network.check_portable()
-        parts = training.rows, training.validation
-        tables = [None if part is None else vars(part) for part in parts]
-        content = [vars(training.settings), *tables, training.seed]
-        build = partial(fingerprint, training.architecture, training.seed)
-        if within is not None:
-            return within.of_fold(content, build)
-        return TrainingMemory(self.memory, self.random_state, content, build)
+        return memory_of(training, self.memory, self.random_state, within)
 
     def _train(
         self,
@@ -343,7 +332,6 @@ class BaseAutoencoder(BaseEstimator):
                 f"Training was interrupted after {n_epochs} epochs of network "
                 f"{len(exc.networks)} of {n_networks}: this {type(self).__name__} "
                 "keeps what was learned until then.",
-                UserWarning,
                 stacklevel=4,  # the caller of a decorated fit
             )
             return exc.networks
@@ -379,8 +367,7 @@ class BaseAutoencoder(BaseEstimator):
         Returns
         -------
         model : keras.Model
-            A new model with ``encoder`` and ``decoder``. It takes and returns rows in
-            scaled space: ``model.predict(est.scaler_.transform(X))``.
+            A new model with ``encoder`` and ``decoder``, of rows in scaled space.
         """
         check_is_fitted(self)
         return self.autoencoder_.to_keras()
@@ -388,10 +375,9 @@ class BaseAutoencoder(BaseEstimator):
     def impute(self, X: ArrayLike) -> NDArray | pd.DataFrame:
         """Fill missing entries (NaN) in with the network's output.
 
-        One pass: the network gets the training mean where an entry is missing, and what
-        it puts there is taken over. Needs ``allow_nan=True``. A network that practised
-        this fills in better: train it with ``corruption=MaskingNoise(0.2)``, about the
-        share that is missing.
+        The network gets the training mean where an entry is missing. Needs
+        ``allow_nan=True``; a network trained with ``corruption=MaskingNoise(0.2)``,
+        about the share that is missing, fills in better.
 
         Parameters
         ----------
@@ -401,9 +387,8 @@ class BaseAutoencoder(BaseEstimator):
         Returns
         -------
         rows : ndarray of X's shape
-            Observed entries as they were, in X's units. A DataFrame with X's index and
-            columns where ``set_output`` or scikit-learn's configuration
-            ``transform_output`` says so, and X is 2-D.
+            Observed entries as they were, in X's units. A DataFrame where `set_output`
+            or scikit-learn's configuration says so, and X is 2-D.
 
         Raises
         ------
@@ -435,26 +420,19 @@ class BaseAutoencoder(BaseEstimator):
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.float64]:
-        """Draw new rows; only with a `VariationalNetwork`.
+        """Draw new rows, from standard normal codes; only with a `VariationalNetwork`.
 
         Parameters
         ----------
         n_samples : int, default=1
             Number of rows.
         random_state : int, RandomState instance or None, default=None
-            Determines the rows; None gives others every time.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
             float64, in the units of the training rows (a denoiser's: of its targets).
-            Their codes are standard normal.
 
-        Raises
-        ------
-        ValueError
-            Where n_samples is not a positive integer, or the fitted network is not
-            variational.
         """
         check_is_fitted(self)
         if not self.autoencoder_.architecture.network.can_sample:

@@ -113,6 +113,6 @@ def _member(payload: np.ndarray, start: int) -> tuple[np.ndarray, int]:
     )
     end = fields_end + n_name + n_more + size
     content = payload[end - size : end]
-    if signature != b"PK\3\4" or zlib.crc32(content) != checksum:
+    if signature != b"PK\3\4" or zlib.crc32(content.data) != checksum:
         raise ValueError("its checksum is that of other contents.")
     return content, end

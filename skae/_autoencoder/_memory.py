@@ -30,7 +30,7 @@ from skae._autoencoder._settings import Training
 from skae._autoencoder._train import fitted_scalers
 from skae._autoencoder._value import Autoencoder
 from skae._engine._digest import CannotDescribeError, digest, package_version
-from skae._engine._fingerprint import Fingerprint
+from skae._engine._fingerprint import Fingerprint, fingerprint
 from skae._scalers import scaler_of, scaler_state
 from skae.thresholds._calibration import Calibration
 
@@ -67,7 +67,7 @@ class TrainingMemory:
         # user's code; they are at hand for its training.
         self.built: tuple[Any, Any] = (None, None)
         self._random_state = random_state
-        self._folder = _folder_of(memory)
+        self._folder: Any = _folder_of(memory)  # a path, or None
         self._warned: set[str] = set()  # what was said; once is enough
         self._key: str | None = None
         if self._folder is not None:
@@ -266,6 +266,20 @@ class TrainingMemory:
             "is trained each time. Pass a folder that can be written to.",
             "folder",
         )
+
+
+def memory_of(
+    training: Training, memory: Any, random_state: Any, within: TrainingMemory | None
+) -> TrainingMemory:
+    """Return what keeps the networks of a training, and what follows from them."""
+    training.settings.network.check_portable()
+    parts = training.rows, training.validation
+    tables = [None if part is None else vars(part) for part in parts]
+    content = [vars(training.settings), *tables, training.seed]
+    build = partial(fingerprint, training.architecture, training.seed)
+    if within is not None:
+        return within.of_fold(content, build)
+    return TrainingMemory(memory, random_state, content, build)
 
 
 def _folder_of(memory: Any) -> Path | None:

@@ -211,7 +211,8 @@ class BaseAutoencoder(BaseEstimator):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        kept, own = state.get("_skae_version"), sys.modules["skae"].__version__
+        kept = state.get("_skae_version", "unknown")
+        own = sys.modules["skae"].__version__
         if kept != own:
             warn = InconsistentVersionWarning(
                 estimator_name=type(self).__name__,
@@ -222,7 +223,6 @@ class BaseAutoencoder(BaseEstimator):
         super().__setstate__({k: v for k, v in state.items() if k != "_skae_version"})
 
     def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.allow_nan
         return tags

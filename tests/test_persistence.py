@@ -69,7 +69,10 @@ def untrained(monkeypatch):
             for name, shape in layer.variables:
                 weights.append(spec.architecture.network.draw_weight(name, shape, rng))
         latent = spec.architecture.layers.latent_shape or (2,)
-        return engine.Trained(engine.State(weights), {"loss": [1.0]}, {}, latent)
+        first = {"first_weights": weights}
+        return engine.Trained(
+            engine.State(weights), {"loss": [1.0]}, {}, latent, **first
+        )
 
     monkeypatch.setattr(engine, "train", train)
 
@@ -89,7 +92,7 @@ def estimators(X, families=FAMILIES[:3]):
         yield DenoisingRegressor(scaler=scaler, **params).fit(X, X[:, :2])
     for noise in (GaussianNoise(), MaskingNoise(), SaltAndPepperNoise(), SwapNoise()):
         yield DenoisingRegressor(corruption=noise, **params).fit(X)
-    yield ReconstructionOutlierDetector(error="latent", **params).partial_fit(X)
+    yield ReconstructionOutlierDetector(error="nearest", **params).partial_fit(X)
     yield AutoencoderTransformer(allow_nan=True, **params).partial_fit(X)
     yield SlidingWindowDetector(ReconstructionOutlierDetector(**params), 8).fit(X)
 

@@ -25,17 +25,18 @@ if TYPE_CHECKING:
 #: ``trusted`` of ``skops.io.load``: none of them holds code. A `KerasNetwork` may, and
 #: so may a user's own loss, scaler or network: these are left out.
 SKOPS_TRUSTED = [
-    "skae._autoencoder._train.Passes",
+    "skae._autoencoder._settings.Passes",
+    "skae._autoencoder._settings.Table",
     "skae._autoencoder._value.Autoencoder",
     "skae._denoiser.DenoisingRegressor",
     "skae._detector.ReconstructionOutlierDetector",
     "skae._engine._network.TrainedNetwork",
     "skae._engine._spec.Architecture",
-    "skae._row_errors._neighbors.Neighbors",
-    "skae._row_errors._neighbors.WideNeighbors",
+    "skae._row_errors._learned.Neighbors",
+    "skae._row_errors._learned.Whitening",
     "skae._row_errors._scorer.ErrorKind",
-    "skae._row_errors._scorer.ErrorScorer",
-    "skae._row_errors._scorer.LatentScorer",
+    "skae._row_errors._scorer.Scorer",
+    "skae._row_errors._scorer.Window",
     "skae._scalers.ChannelScaler",
     "skae._scalers.CommonScaler",
     "skae._scalers.IdentityScaler",

@@ -130,7 +130,8 @@ def trainings(monkeypatch):
         weights = engine.initial_weights(spec.architecture, seed)
         state = engine.State(weights, state.optimizer)
         width = spec.architecture.latent_dim
-        return engine.Trained(state, {"loss": [1.0]}, {}, (width,))
+        first = {"first_weights": weights}
+        return engine.Trained(state, {"loss": [1.0]}, {}, (width,), **first)
 
     monkeypatch.setattr(engine, "train", train)
     return made

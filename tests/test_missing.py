@@ -156,7 +156,7 @@ class TestEveryEstimator:
             np.testing.assert_array_equal(values, others[name])
 
     def test_partial_fit(self, cls, X):
-        estimator = quick(cls).partial_fit(X[:40])
+        estimator = quick(cls).partial_fit(np.tile(X[:40], (3, 1)))
         before = estimator.autoencoder_.fill
         for name, values in outputs(estimator.partial_fit(X[40:]), X).items():
             assert np.isfinite(values).all(), name
@@ -308,7 +308,8 @@ def test_the_network_gets_the_training_mean(scaler, X):
     """Which differs from 0 in all scaled spaces but one."""
     if scaler is None:
         X = X / 1e3
-    transformer = quick(AutoencoderTransformer, scaler=scaler).fit(X)
+    options = {"scaler": scaler, "validation_fraction": None}
+    transformer = quick(AutoencoderTransformer, **options).fit(X)
     scaled = transformer.scaler_.transform(X)
     mean = np.nanmean(scaled, axis=0)
     np.testing.assert_allclose(transformer.autoencoder_.fill, mean, atol=1e-6)

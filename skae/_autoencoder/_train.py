@@ -171,19 +171,24 @@ def _measure(
     if not network.train_r2 < -1:
         return
     begun = engine.TrainedNetwork(network.architecture, first, network.latent_shape)
-    scalers = network.scaler, network.target_scaler
-    before, _ = Autoencoder(begun, *scalers, {}, network.fill).goodness(
-        rows.X, rows.y, rows.weight
-    )
-    if network.train_mse > _FAR_WORSE * before:
+    if begun.runs_in_numpy(rows.X.dtype):
+        scalers = network.scaler, network.target_scaler
+        before, _ = Autoencoder(begun, *scalers, {}, network.fill).goodness(
+            rows.X, rows.y, rows.weight
+        )
+        share = network.train_mse / before if before > 0 else np.inf
+    else:  # to build a user's model once more may take long
+        losses = network.history["loss"]
+        share = losses[-1] / losses[0] if losses[0] > 0 else np.inf
+    if share > _FAR_WORSE:
         knob = "the optimizer's learning rate"
         if isinstance(settings.optimizer, str):
             knob = f"learning_rate (now {settings.learning_rate!r})"
         other = ", or use scaler='standard'" if settings.scaler is None else ""
         warnings.warn(
-            f"Training ended far worse than it began: the mean squared error of the "
-            f"rows rose from {before:.3g} to {network.train_mse:.3g}, and r2_ is "
-            f"{network.train_r2:.3g}. Lower {knob}{other}.",
+            f"Training ended far worse than it began: the error of the rows is "
+            f"{share:.3g} times as large, and r2_ is {network.train_r2:.3g}. Lower "
+            f"{knob}{other}.",
             ConvergenceWarning,
             stacklevel=7,
         )

@@ -57,7 +57,8 @@ def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
 
 def series_colors(n_categories: int) -> Sequence[Any]:
     """Return that many of the ten colours of Petroff's accessible sequence."""
-    import matplotlib as mpl
+    with needs("matplotlib", "Drawing"):
+        import matplotlib as mpl
 
     return mpl.color_sequences["petroff10"][:n_categories]
 
@@ -84,7 +85,8 @@ def literal(text: Any, *, keep_math: bool = False) -> str:
     """Return text that is drawn as it is, dollars too; or mathtext that is valid."""
     text = str(text)
     if keep_math:
-        from matplotlib.mathtext import MathTextParser
+        with needs("matplotlib", "Drawing"):
+            from matplotlib.mathtext import MathTextParser
 
         with contextlib.suppress(ValueError):
             MathTextParser("path").parse(text)

@@ -12,8 +12,6 @@ from harness import jobs
 from harness.jobs import Bar
 from harness.rivals import PyODDetector
 
-from skae import ReconstructionOutlierDetector
-
 CHEAP = ["skae", "PCA", "IsolationForest", "LOF", "5-NN"]
 
 
@@ -100,33 +98,6 @@ def test_rare_outliers_are_kept(n_outliers, n_kept, expected):
 
 
 # ------------------------------------------------------------------------ contenders
-
-
-def test_other_places_follow_the_formula_of_the_default():
-    X = np.random.default_rng(0).normal(size=(150, 4)) @ np.diag([1, 2, 3, 4])
-    new = np.concatenate([X[:20], 3 * X[:20]])
-    settings = {"random_state": 0, "epochs": 3}
-    default = ReconstructionOutlierDetector(**settings).fit(X).score_samples(new)
-    same = contenders.OtherPlace(**settings).fit(X).score_samples(new)
-    np.testing.assert_allclose(same, default, rtol=1e-4)
-    other = contenders.OtherPlace("crowd", **settings).fit(X)
-    assert not np.allclose(other.score_samples(new), default, rtol=0.01)
-    assert (other.predict(X) == -1).mean() == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize(
-    ("n_rows", "n_copies", "expected"),
-    [(5_000, 1, 35), (100_000, 1, 10), (100, 1, 60), (100, 2, 30)],
-)
-def test_twice_the_steps_within_the_bounds_of_the_default(n_rows, n_copies, expected):
-    X = np.random.default_rng(0).normal(size=(n_rows // n_copies, 2))
-    X = np.concatenate([X] * n_copies)
-    detector = contenders.TwiceTheSteps(random_state=0)
-    assert detector.n_epochs(X) == expected
-    if n_rows == 100:  # as many as the default makes, which meets the same bound
-        default = ReconstructionOutlierDetector(random_state=0).fit(X)
-        assert detector.fit(X).detector_.n_iter_ == default.n_iter_ == expected
-        np.testing.assert_array_equal(detector.predict(X), default.predict(X))
 
 
 def test_contenders_that_are_not_installed_are_noted():

@@ -326,13 +326,9 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         training = Training(settings, rows, validation, seed_from(self.random_state))
         memory = self._memory_of(training)
 
-        def learn(training: Training, memory: Any, is_fold: bool = True) -> Scorer:
-            """Return the scorer of networks that are trained."""
-            networks = self._train(training, memory, n_networks, is_fold=is_fold)
-            folds = training.folds(n_networks)
-            return learn_scorer(kind, networks, training.rows, folds, memory=memory)
-
-        scorer = learn(training, memory, is_fold=False)
+        networks = self._train(training, memory, n_networks)
+        folds = training.folds(n_networks)
+        scorer = learn_scorer(kind, networks, rows, folds, memory=memory)
 
         def seen_by_rule() -> calibration.Calibration:
             """Return the errors that the rule sees."""
@@ -343,7 +339,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         def learn_part(rows: Table, seed: int) -> Scorer:
             """Return the scorer of networks that are trained without a fold."""
             part = replace(training, rows=rows, seed=seed)
-            return learn(part, self._memory_of(part, memory))
+            kept = self._memory_of(part, memory)
+            networks = self._train(part, kept, n_networks, is_fold=True)
+            folds = part.folds(n_networks)
+            return learn_scorer(kind, networks, rows, folds, memory=kept)
 
         tables = [one and vars(one) for one in (held, outliers)]
         name = ["errors", source, *kind, n_networks, *tables]

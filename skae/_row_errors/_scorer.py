@@ -140,6 +140,8 @@ class Scorer:
             chosen = np.ones(len(sources), dtype=bool)
             if unseen is not None and folds is not None:
                 chosen = folds[sources] != unseen
+                if not chosen.any():  # of an interrupted training, which has one
+                    chosen[:] = True
             whitening = Whitening.of(
                 residuals[chosen],
                 None if weight is None else weight[sources[chosen]],

@@ -43,6 +43,7 @@ from skae import (
 OURS = [str(Path(module.__file__).parent) for module in (skae, sklearn)]
 # Warnings that tell a user something; all others are leaks.
 WORDS = (
+    "Training ended far worse",
     "holds the labels",
     "valid feature names",
     "has feature names, but",

@@ -173,7 +173,8 @@ class ChannelScaler(_AffineScaler):
             center = learned.mean_.astype(np.float64)
             # A constant column has scale 1 there; so has one whose variance overflows.
             scale = np.where(np.isfinite(learned.var_), learned.scale_, np.inf)
-            varies = learned.scale_ == np.sqrt(learned.var_)
+            with np.errstate(invalid="ignore"):  # a variance that overflowed
+                varies = learned.scale_ == np.sqrt(learned.var_)
         _check_size(self.kind, X, center, scale)
         return self._learn(X, center, scale, varies)
 

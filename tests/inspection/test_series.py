@@ -67,7 +67,7 @@ def test_the_index_is_the_time_and_labels_are_marked(X):
     y = np.where(np.arange(N) == 11, -1, 1)
     display = SeriesDisplay.from_estimator(LinearSeriesDetector(), frame, y)
     assert (display.lines_[0].get_xdata() == times.to_numpy()).all()
-    assert display.ax_.get_ylabel() == "cost $x_{$"
+    assert display.ax_.get_ylabel() == r"cost \$x_{\$"
     assert len(display.label_marks_.get_offsets()) == 1
     display.figure_.canvas.draw()
     series = SeriesDisplay.from_estimator(LinearSeriesDetector(), frame.iloc[:, 0])

@@ -16,6 +16,9 @@ from skae import (
 
 PARAMS = {"latent_dim": 3, "epochs": 4, "random_state": 0}
 
+# Some learn too fast on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:Training ended far worse")
+
 
 @pytest.fixture(scope="module")
 def fitted(waves, labels):

@@ -12,7 +12,7 @@ from sklearn.metrics import fbeta_score
 
 from skae.thresholds import BestF, Conformal, FalseAlarmRate, Precision
 
-RULES = [BestF(), BestF(0.5), FalseAlarmRate(0.5), Precision(0.2)]
+RULES = [BestF(), BestF(0.5), FalseAlarmRate(0.5), Precision(0.05)]
 
 
 @st.composite

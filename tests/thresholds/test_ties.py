@@ -47,7 +47,7 @@ def repeated(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("error", ["latent", "mse", "mae", "standardized"])
+@pytest.mark.parametrize("error", ["nearest", "mse", "mae", "standardized"])
 @pytest.mark.parametrize("table", ["one row", "several rows"])
 def test_equal_rows_have_equal_labels(table, error, dtype):
     rng = np.random.default_rng(0)

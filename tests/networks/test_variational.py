@@ -91,7 +91,9 @@ def test_numpy_and_keras_agree(X):
         ("reconstruct", value.reconstruct_scaled(scaled)),
         ("terms", value.terms_scaled(scaled)),
     ):
-        theirs = _models.run(value.architecture, None, value.weights, part, scaled)
+        theirs = _models.run(
+            value.architecture, "key", None, value.weights, part, scaled
+        )
         if part == "terms":
             ours, theirs = ours["kl"], theirs["kl"]
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)

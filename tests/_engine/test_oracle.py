@@ -1,5 +1,6 @@
 """The oracle: ``keras.Model.fit``, from the same weights, in the same batch order."""
 
+import copy
 import itertools
 from dataclasses import replace
 from math import ceil
@@ -55,7 +56,7 @@ def assert_agree(keras, job, callbacks=()):
     spec, rows, validation, schedule, state, seed = job
     weights = engine.initial_weights(spec.architecture, seed)
     state = engine.State(weights)
-    schedule = replace(schedule, callbacks=list(callbacks))
+    schedule = replace(schedule, callbacks=copy.deepcopy(callbacks))
     # "auto" is NumPy where that can be. Keras comes last: it uses the callbacks up.
     by_engine = [
         engine.train(spec, rows, validation, schedule, state, seed, name)

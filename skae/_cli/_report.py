@@ -56,22 +56,6 @@ table{border-collapse:collapse;margin:1em 0;font-size:14px}
 th,td{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right}
 th:first-child,td:first-child,.columns td,.columns th{text-align:left}
 .wide{overflow-x:auto}svg{max-width:100%;height:auto}"""
-# Types that a model may hold besides those that skops knows; none of them runs code.
-TRUSTED = (
-    "skae._autoencoder._value.Autoencoder",
-    "skae._detector.ReconstructionOutlierDetector",
-    "skae._engine._network.TrainedNetwork",
-    "skae._engine._spec.Architecture",
-    "skae._row_errors._neighbors.Neighbors",
-    "skae._row_errors._neighbors.WideNeighbors",
-    "skae._row_errors._scorer.LatentScorer",
-    "skae._row_errors._scorer.Scorer",
-    "skae._scalers.IdentityScaler",
-    "skae.networks._dense.DenseNetwork",
-    "skae.thresholds._calibration.Calibration",
-    "skae.thresholds._rules.Contamination",
-    "skae.thresholds._rules.FixedThreshold",
-)
 
 
 @contextlib.contextmanager
@@ -316,7 +300,7 @@ def save_model(pipeline: Pipeline, plan: dict[str, Any], path: str) -> None:
 def load_model(path: str) -> tuple[Pipeline, Plan, dict[str, Any]]:
     """Return a saved pipeline, its plan, and how its file was read."""
     io_ = _skops()
-    trusted = getattr(skae, "SKOPS_TRUSTED", TRUSTED)
+    trusted = skae.SKOPS_TRUSTED
     try:
         unknown = set(io_.get_untrusted_types(file=path)) - set(trusted)
         if unknown:
@@ -324,7 +308,7 @@ def load_model(path: str) -> tuple[Pipeline, Plan, dict[str, Any]]:
                 f"{path!r} holds types that are not skae's and may run code: "
                 f"{', '.join(sorted(unknown))}. Pass a model that --save has written."
             )
-        content = io_.load(path, trusted=list(trusted))
+        content = io_.load(path, trusted=trusted)
         plan = json.loads(content["plan"])
         return content["pipeline"], Plan(**plan["plan"]), plan["reading"]
     except InputError:

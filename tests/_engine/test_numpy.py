@@ -475,7 +475,7 @@ def test_tensorflow_is_not_imported():
         networks.append(DenseNetwork((4,), **options))
         networks.append(ConvNetwork((2,), input_shape=(-1, 1), **options))
     for network in networks:
-        options = {"network": network, "scaler": None, "epochs": 1}
+        options = {"network": network, "scaler": None, "epochs": 1, "random_state": 0}
         ReconstructionOutlierDetector(2, **options).fit(X).predict(X)
     assert len(networks) > 30
     assert not {"tensorflow", "keras"} & set(sys.modules)

@@ -237,7 +237,7 @@ def train_autoencoder(
         epochs = settings.budget.n_epochs(rows.x, settings.batch_size)
     corruption = settings.corruption_of(rows.x)
     if weights is None and isinstance(settings.network, DenseNetwork):
-        weights = _first_weights(settings, rows, corruption)
+        weights = _first_weights(settings, rows, corruption, training.seed)
     schedule = engine.Schedule(
         epochs=epochs,
         batch_size=settings.batch_size,
@@ -295,10 +295,12 @@ def train_autoencoder(
 
 
 def _first_weights(
-    settings: Settings, rows: engine.Rows, corruption: Any
+    settings: Settings, rows: engine.Rows, corruption: Any, seed: int
 ) -> list[NDArray] | None:
     """Return what the network makes of the training rows; None draws weights."""
     x, weight = rows.x, rows.weight
+    if rows.targets[:1].size != x[:1].size:
+        return None
     if len(x) > _MEASURED_ROWS:
         some = np.linspace(0, len(x) - 1, _MEASURED_ROWS).astype(int)
         x, weight = x[some], None if weight is None else weight[some]
@@ -307,7 +309,7 @@ def _first_weights(
     noise = getattr(corruption, "mean_variance", 0.0)
     network = settings.network
     width = network.latent_width(x.shape[1:], settings.latent_dim)
-    return network.weights_from(x, weight, noise, width)
+    return network.weights_from(x, weight, noise, width, stream(seed, "weights"))
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:

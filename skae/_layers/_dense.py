@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skae._layers._activations import ACTIVATIONS
+from skae._layers._activations import ACTIVATIONS, LINEAR
 from skae._layers._base import (
     Array,
     Layer,
@@ -15,6 +15,8 @@ from skae._layers._base import (
     Out,
     Scratch,
     Weights,
+    buffer,
+    keras_output,
     seeded_start,
 )
 
@@ -83,6 +85,91 @@ class Dense(Layer):
         np.matmul(_ones(len(gradient)), gradient, out=own.gradients[1])
         if x_gradient is not None:
             np.matmul(gradient, own.weights[0].T, out=x_gradient)
+
+
+class WithLinearPath(Layer):
+    """Layers of rows, and beside them a linear map of the same rows, summed."""
+
+    def __init__(
+        self, name: str, inner: list[Layer], path: Dense, activation: str | None = None
+    ) -> None:
+        self.name, self.inner, self.path = name, inner, path
+        self.activation = ACTIVATIONS[activation or "linear"]
+        # In Keras's order, which is that of the distance to the sum.
+        self._parts = [*inner, path]
+        self.variables = tuple(
+            (f"{layer.name}/{variable}", shape)
+            for layer in self._parts
+            for variable, shape in layer.variables
+        )
+        self.n_products = sum(layer.n_products for layer in self._parts)
+        self.row_shape = path.row_shape
+        self.runs_in_numpy = all(layer.runs_in_numpy for layer in inner)
+        self.trains_in_numpy = all(layer.trains_in_numpy for layer in inner)
+
+    def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
+        """Return the sum of both ways."""
+        import keras
+
+        both = [keras_output(self.inner, x, made), self.path.keras(x, made)]
+        if self.activation is LINEAR:
+            return keras.layers.Add(name=self.name)(both)
+        total = keras.layers.Add(name=f"{self.name}_sum")(both)
+        return keras.layers.Activation(self.activation.name, name=self.name)(total)
+
+    def output_shape(self, n: int) -> tuple[int, ...]:
+        """Return the shape of n rows."""
+        return self.path.output_shape(n)
+
+    def linear(
+        self, x: Array, weights: Weights, out: Out = None, memory: Scratch = None
+    ) -> Array:
+        """Return the sum of both ways."""
+        *inner, (path, own) = self._with(weights)
+        made = path.linear(x, own, out)
+        for i, (layer, own) in enumerate(inner):
+            part = scratch = None
+            if memory is not None:
+                shape = layer.output_shape(len(x))
+                part = buffer(memory, f"output {i}", shape, x.dtype)
+                scratch = memory.setdefault(i, {})
+            x = layer.forward(x, own, part, scratch)
+        made += x
+        return made
+
+    def linear_backward(
+        self, x: Array, gradient: Array, own: Learned, x_gradient: Out
+    ) -> None:
+        """Write the gradients of both ways, and their sum for x."""
+        weights, slopes = self._with(own.weights), self._with(own.gradients)
+        parts = [
+            Learned(w, g, own.memory.setdefault(i, {}))
+            for i, ((_, w), (_, g)) in enumerate(zip(weights, slopes, strict=True))
+        ]
+        n, last = len(x), len(self.inner) - 1
+        self.path.linear_backward(x, gradient, parts[-1], x_gradient)
+        outputs = [
+            own.memory[f"output {i}", layer.output_shape(n)]
+            for i, layer in enumerate(self.inner)
+        ]
+        for i in range(last, -1, -1):
+            below = None
+            seen = x if i == 0 else outputs[i - 1]
+            if i > 0 or x_gradient is not None:
+                below = buffer(own.memory, f"gradient {i}", seen.shape, seen.dtype)
+            self.inner[i].backward(seen, outputs[i], gradient, parts[i], below)
+            gradient = below if below is not None else gradient
+        if x_gradient is not None:
+            x_gradient += gradient
+
+    def _with(self, arrays: Weights) -> list[tuple[Layer, Weights]]:
+        """Return the parts with their own of the arrays."""
+        pairs, first = [], 0
+        for layer in self._parts:
+            after = first + len(layer.variables)
+            pairs.append((layer, arrays[first:after]))
+            first = after
+        return pairs
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skae._layers._base import Layer, Reshape, with_weights
-from skae._layers._dense import Dense, TiedDense
+from skae._layers._dense import Dense, TiedDense, WithLinearPath
 from skae._layers._special import ActivityPenalty
 from skae._validation import StrOptions
 from skae.networks._base import ACTIVATION, LayeredNetwork, Network, Shape
@@ -64,6 +64,12 @@ class DenseNetwork(LayeredNetwork):
         :math:`s^2` PCA whose component of variance :math:`v` is multiplied by
         :math:`v / (v + s^2)`, Wiener's filter.
 
+    linear_path : bool, default=False
+        Whether code and output also get linear maps, of input and of code, beside the
+        hidden layers. Where outputs are as large as inputs, these maps begin as with
+        ``initial_weights="svd"`` and the last hidden kernels at zero: training begins
+        at PCA, if the loss is ``"mse"``.
+
     input_shape : tuple of int or None, default=None
         Shape of one row, of which one length may be -1. This network flattens its rows
         whatever their shape; it is here so that networks can be exchanged, and is
@@ -100,6 +106,7 @@ class DenseNetwork(LayeredNetwork):
         "hidden_units": [tuple, list],
         "activation": ACTIVATION,
         "tied_weights": ["boolean"],
+        "linear_path": ["boolean"],
         "initial_weights": [StrOptions({"glorot", "svd"})],
     }
     _sizes = "hidden_units"
@@ -115,6 +122,7 @@ class DenseNetwork(LayeredNetwork):
         normalization: str | None = None,
         activity_l1: float = 0.0,
         initial_weights: str = "glorot",
+        linear_path: bool = False,
         input_shape: tuple[int, ...] | None = None,
     ) -> None:
         self.hidden_units = hidden_units
@@ -126,6 +134,7 @@ class DenseNetwork(LayeredNetwork):
         self.normalization = normalization
         self.activity_l1 = activity_l1
         self.initial_weights = initial_weights
+        self.linear_path = linear_path
         self.input_shape = input_shape
 
     def latent_width(self, input_shape: Shape, latent_dim: int | None) -> int:
@@ -162,6 +171,17 @@ class DenseNetwork(LayeredNetwork):
                 f"{output_shape}. Use tied_weights=False."
             )
 
+        if self.linear_path and self.tied_weights:
+            raise ValueError(
+                "linear_path=True of DenseNetwork does not go with tied_weights=True, "
+                "which leaves the decoder no map of its own. Use tied_weights=False."
+            )
+        if self.initial_weights == "svd" and n_in != n_out:
+            raise ValueError(
+                "initial_weights='svd' of DenseNetwork needs outputs as large as the "
+                f"inputs, but rows of shape {input_shape} are to give rows of shape "
+                f"{output_shape}. Use initial_weights='glorot'."
+            )
         coding = self._stack([n_in, *units, width], "latent", self.latent_activation)
         penalty = [ActivityPenalty()] if self.activity_l1 else []
         encoder = [Reshape("flatten", (n_in,)), *coding, *penalty]
@@ -186,7 +206,12 @@ class DenseNetwork(LayeredNetwork):
         return untied, [array for own in known for array in own]
 
     def weights_from(
-        self, rows: np.ndarray, weight: np.ndarray | None, noise: float, width: int
+        self,
+        rows: np.ndarray,
+        weight: np.ndarray | None,
+        noise: float,
+        width: int,
+        rng: np.random.Generator,
     ) -> list[np.ndarray] | None:
         """Return the weights that training begins with, or None to draw them.
 
@@ -204,41 +229,51 @@ class DenseNetwork(LayeredNetwork):
         width : int
             Of the code.
 
+        rng : numpy.random.Generator
+            What the kernels of hidden layers are drawn from.
+
         Returns
         -------
         weights : list of float32 ndarray, or None
             Kernels and biases of encoder and decoder; None unless
-            ``initial_weights="svd"``.
+            ``initial_weights="svd"`` or ``linear_path=True``.
         """
-        if self.initial_weights != "svd":
+        rows = rows.reshape(len(rows), -1)
+        if self.linear_path and self.hidden_units:
+            return self._paths_from(_svd_weights(rows, weight, noise, width), rng)
+        if self.initial_weights != "svd" and not self.linear_path:
             return None
         functions = (self.latent_activation, self.output_activation)
         is_linear = all(one in (None, "linear") for one in functions)
         if self.hidden_units or self.tied_weights or not is_linear:
+            if self.initial_weights != "svd":
+                return None
             raise ValueError(
                 f"initial_weights='svd' is for linear networks, but network is "
                 f"{self!r}. Use hidden_units=() without tied weights and activations, "
                 "or initial_weights='glorot'."
             )
-        rows = rows.reshape(len(rows), -1).astype(np.float64)
-        share = np.ones(len(rows)) if weight is None else weight.astype(np.float64)
-        share = share / share.sum()
-        mean = share @ rows
-        rows = (rows - mean) * np.sqrt(share)[:, None]
-        # By the smaller of the two products of the rows with themselves.
-        is_wide = rows.shape[0] < rows.shape[1]
-        values, vectors = np.linalg.eigh(rows @ rows.T if is_wide else rows.T @ rows)
-        values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
-        is_kept = values > max(values[0], 0.0) * 1e-10
-        values, vectors = values[is_kept], vectors[:, is_kept]
-        if is_wide:
-            vectors = rows.T @ vectors / np.sqrt(values)
-        kernel = np.zeros((len(mean), width))
-        kernel[:, : len(values)] = vectors
-        gains = np.zeros(width)
-        gains[: len(values)] = values / (values + noise)
-        weights = [kernel, -mean @ kernel, gains[:, None] * kernel.T, mean]
-        return [array.astype(np.float32) for array in weights]
+        return _svd_weights(rows, weight, noise, width)
+
+    def _paths_from(
+        self, linear: list[np.ndarray], rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Return the weights of all layers, whose linear paths are known."""
+        n_values, width = linear[0].shape
+        shape = (n_values,)
+        parts = clone(self).set_params(input_shape=None).layers(shape, shape, width)
+        weights: list[np.ndarray] = []
+        known = iter(linear)
+        for layer in (layer for part in parts for layer in part):
+            for path, size in layer.variables:
+                if "_path/" in path:
+                    weights.append(next(known))
+                elif "_hidden/" in path:
+                    weights.append(np.zeros(size, np.float32))
+                else:
+                    name = f"{layer.name}/{path}"
+                    weights.append(self.draw_weight(name, size, rng))
+        return weights
 
     def _stack(
         self,
@@ -264,4 +299,38 @@ class DenseNetwork(LayeredNetwork):
                 layers.append(layer)
             else:
                 layers += self._followed(layer, self.activation)
-        return layers
+        if not (self.linear_path and n_hidden):
+            return layers
+        # The sum of both ways has the last activation.
+        layers[-1] = Dense(f"{last_name}_hidden", sizes[-2], sizes[-1])
+        path = Dense(f"{last_name}_path", sizes[0], sizes[-1])
+        return [WithLinearPath(last_name, layers, path, last_activation)]
+
+
+def _svd_weights(
+    rows: np.ndarray, weight: np.ndarray | None, noise: float, width: int
+) -> list[np.ndarray]:
+    """Return kernel and bias, of code and of output, of the best linear network."""
+    rows = rows.astype(np.float64)
+    share = np.ones(len(rows)) if weight is None else weight.astype(np.float64)
+    share = share / share.sum()
+    mean = share @ rows
+    rows = (rows - mean) * np.sqrt(share)[:, None]
+    # By the smaller of the two products of the rows with themselves.
+    is_wide = rows.shape[0] < rows.shape[1]
+    values, vectors = np.linalg.eigh(rows @ rows.T if is_wide else rows.T @ rows)
+    values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
+    is_kept = values > max(values[0], 0.0) * 1e-10
+    values, vectors = values[is_kept], vectors[:, is_kept]
+    if is_wide:
+        vectors = rows.T @ vectors / np.sqrt(values)
+    # Signs as in scikit-learn's PCA: a component's largest entry is positive.
+    vectors = vectors * np.sign(
+        vectors[np.abs(vectors).argmax(axis=0), range(len(values))]
+    )
+    kernel = np.zeros((len(mean), width))
+    kernel[:, : len(values)] = vectors
+    gains = np.zeros(width)
+    gains[: len(values)] = values / (values + noise)
+    weights = [kernel, -mean @ kernel, gains[:, None] * kernel.T, mean]
+    return [array.astype(np.float32) for array in weights]

@@ -133,4 +133,9 @@ class VariationalNetwork(LayeredNetwork):
         return DenseNetwork() if self.base is None else self.base
 
 
-_UNUSED = {"latent_activation": None, "tied_weights": False, "activity_l1": 0.0}
+_UNUSED = {
+    "latent_activation": None,
+    "tied_weights": False,
+    "activity_l1": 0.0,
+    "linear_path": False,
+}

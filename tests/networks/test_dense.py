@@ -203,6 +203,7 @@ def test_a_network_is_a_scikit_learn_object():
         "normalization": None,
         "activity_l1": 0.0,
         "initial_weights": "glorot",
+        "linear_path": False,
         "input_shape": None,
     }
     assert clone(network).get_params() == network.get_params()
@@ -215,13 +216,13 @@ def test_a_linear_network_begins_where_pca_is():
     X = rng.normal(size=(60, 4)) @ rng.normal(size=(4, 9)) + rng.normal(size=9)
     network = DenseNetwork((), initial_weights="svd")
     for rows in (X, X[:6]):  # more rows than columns, and fewer
-        kernel, bias, back, offset = network.weights_from(rows, None, 0.0, 3)
+        kernel, bias, back, offset = network.weights_from(rows, None, 0.0, 3, rng)
         found = (rows @ kernel + bias) @ back + offset
         pca = PCA(3).fit(rows)
         expected = pca.inverse_transform(pca.transform(rows))
         np.testing.assert_allclose(found, expected, atol=1e-5)
     weight = rng.integers(1, 4, 60).astype(float)
-    weighted = network.weights_from(X, weight, 0.5, 12)
+    weighted = network.weights_from(X, weight, 0.5, 12, rng)
     repeated = np.repeat(X, weight.astype(int), axis=0)
     kernel, _, back, offset = weighted
     np.testing.assert_allclose(offset, repeated.mean(axis=0), atol=1e-5)

@@ -638,7 +638,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         self, rule: Any, seen: calibration.Calibration, source: str | None = None
     ) -> None:
         """Fit the rule to errors; keep those of a fit by their source."""
-        self._calibration = seen  # also where the rule fails: another may be tried
+        self._calibration = seen
         if source is not None:
             self._calibrations[source] = seen
         self.threshold_rule_, self.calibration_errors_ = seen.fit(clone(rule))

@@ -9,6 +9,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from skae._autoencoder import Table, Training
 from skae._base import FLOATS, BaseAutoencoder
+from skae._dask import fit_context, takes_collections
 from skae._missing import (
     advising_allow_nan,
     counted_rows,
@@ -19,7 +20,6 @@ from skae._validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
-    fit_context,
 )
 from skae.corruptions import corrupt
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _SCORE_SEED = 0
 
 
+@takes_collections
 class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     """Denoising by an autoencoder.
 

@@ -282,7 +282,9 @@ def _sampled(tables: dict[str, Any], random_state: Any) -> dict[str, Any]:
     return sampled
 
 
-def _some_rows(tables: list[Any], random_state: Any) -> list[Any]:
+def _some_rows(
+    tables: list[Any], random_state: Any, most: int = _MOST_ROWS
+) -> list[Any]:
     """Return all rows of some tables in memory, or as many of each as are taken."""
     import dask
 
@@ -292,7 +294,7 @@ def _some_rows(tables: list[Any], random_state: Any) -> list[Any]:
         numbers = " and ".join(str(sum(one)) for one in lengths)
         raise ValueError(f"X and what belongs to it have {numbers} rows. Pass as many.")
     (n,) = n_rows
-    most = max(2, min(_MOST_ROWS, _MOST_NUMBERS // max(1, prod(tables[0].shape[1:]))))
+    most = max(2, min(most, _MOST_NUMBERS // max(1, prod(tables[0].shape[1:]))))
     if n <= most or not is_dask(tables[0]):
         return list(dask.compute(*tables))
     rng = stream(seed_from(random_state), "rows")

@@ -114,7 +114,7 @@ def score_by_workers(size: Size) -> Findings:
             }
         )
     bars = {("times faster than 1 worker", "2 workers"): Bar(">=", 1.7)}
-    points = [] if size.is_quick else [int(share * n) for share in SHARES]
+    points = [int(share * n) for share in (() if size.is_quick else SHARES)]
     curves = {
         f"{quantity}, {name}": [] for quantity in ("seconds", "MB") for name in names
     }
@@ -145,7 +145,7 @@ def fit_files(size: Size) -> Findings:
     process's resident memory, packages included.
     """
     n, n_columns = n_rows(size, TRAINED[0]), TRAINED[1]
-    points = [*() if size.is_quick else (int(share * n) for share in SHARES), n]
+    points = [int(share * n) for share in (() if size.is_quick else SHARES)] + [n]
     epochs = size.training().get("epochs", "auto")
     measured, curves = [], {}
     for kind in ("NumPy's files", "Parquet"):

@@ -132,7 +132,8 @@ def _mapped(estimator: Any, method: str, X: Any) -> Any:
             import pandas as pd
 
             empty = pd.DataFrame(empty, columns=columns)
-        return X.map_partitions(_of_partition, sent, method, empty, meta=empty)
+        # By name: a positional DataFrame would be aligned with the partitions.
+        return X.map_partitions(_of_partition, sent, method, empty=empty, meta=empty)
     X = _in_whole_rows(X)
     made = X.map_blocks(
         _of_block,

@@ -259,6 +259,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Noisy rows, or clean ones where `y` is None.
+            An iterator of blocks, or a Dask collection: block by block.
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target.
         sample_weight : array-like of shape (n_samples,), default=None

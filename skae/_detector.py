@@ -369,6 +369,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            An iterator of blocks, or a Dask collection: block by block.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
         sample_weight : array-like of shape (n_samples,), default=None

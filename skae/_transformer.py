@@ -248,6 +248,7 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            An iterator of blocks, or a Dask collection: block by block.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None

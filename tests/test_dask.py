@@ -160,6 +160,8 @@ def test_set_output(X):
     found = transformer.transform(lazy)
     assert list(found.columns) == list(expected.columns)
     pd.testing.assert_frame_equal(found.compute(), expected)
+    unknown = transformer.transform(lazy.clear_divisions()).compute()
+    pd.testing.assert_frame_equal(unknown, expected)
     assert found.dtypes.equals(expected.dtypes)
     pd.testing.assert_frame_equal(
         transformer.fit_transform(lazy).compute(), transformer.fit_transform(frame)
@@ -361,6 +363,8 @@ def network(tmp_path):
     Its class is local, as one from a notebook: no worker can import it.
     """
 
+    from skae._engine._threads import allowed_threads
+
     class CountingNetwork(DenseNetwork):
         def __init__(self, folder, hidden_units=(4,), is_deadly=False):
             super().__init__(hidden_units)
@@ -371,7 +375,7 @@ def network(tmp_path):
             if path.endswith("latent/kernel"):  # once per training
                 # One write, which the system does not mix with other processes' ones.
                 with open(os.path.join(self.folder, "trainings"), "a") as file:
-                    file.write(f"{os.getpid()}\n")
+                    file.write(f"{os.getpid()} {allowed_threads()}\n")
                 died = os.path.join(self.folder, "died")
                 if self.is_deadly and not os.path.exists(died):
                     open(died, "x").close()
@@ -381,10 +385,10 @@ def network(tmp_path):
     return CountingNetwork(str(tmp_path))
 
 
-def processes(folder):
-    """Return the process of each training so far, and forget them."""
+def trainings(folder):
+    """Return process and number of threads of each training, and forget them."""
     path = folder / "trainings"
-    lines = path.read_text().split()
+    lines = [tuple(line.split()) for line in path.read_text().splitlines()]
     path.unlink()
     return lines
 
@@ -458,7 +462,7 @@ def test_a_search_on_a_cluster_is_that_in_one_process(
         network=network, n_networks=2, memory=str(tmp_path / "one"), **QUICK
     )
     expected = searching(detector).fit(rows, labels)
-    n_trainings = len(processes(tmp_path))
+    n_trainings = len(trainings(tmp_path))
     assert n_trainings == 2 * (2 * 3 + 1)
     detector.set_params(memory=str(tmp_path / "all"), network__is_deadly=is_deadly)
     found = searching(detector)
@@ -468,9 +472,12 @@ def test_a_search_on_a_cluster_is_that_in_one_process(
         except FutureCancelledError:
             assert is_deadly
             found.fit(rows, labels)
-    by = processes(tmp_path)
-    assert len(by) == n_trainings + is_deadly
-    assert len(set(by) - {str(os.getpid())}) >= 1  # the refit is this process's
+    found_trainings = trainings(tmp_path)
+    assert len(found_trainings) == n_trainings + is_deadly
+    # The refit is this process's.
+    by_workers = [one for one in found_trainings if one[0] != str(os.getpid())]
+    assert len(by_workers) == n_trainings + is_deadly - 2
+    assert {threads for _, threads in by_workers} == {"1"}
     assert found.best_params_["latent_dim"] == expected.best_params_["latent_dim"]
     assert np.array_equal(scores_of(found), scores_of(expected))
     best = [one.best_estimator_.score_samples(X) for one in (found, expected)]

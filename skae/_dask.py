@@ -113,9 +113,8 @@ def _mapped(estimator: Any, method: str, X: Any) -> Any:
     meta = _without_rows(X)
     if method in _OF_CODES:
         codes = check_array(meta, dtype=FLOAT_DTYPES, ensure_min_samples=0)
-        rows = estimator._check_codes(
-            np.zeros_like(codes, shape=(1, codes.shape[1])), "X"
-        )
+        codes = np.zeros_like(codes, shape=(1, codes.shape[1]))
+        rows = estimator._check_codes(codes, "codes" if method == "decode" else "X")
     else:
         rows = estimator._check_X(meta, min_samples=0)
     shape, dtype = _returned(estimator, method, rows.dtype)

@@ -68,7 +68,7 @@ def n_rows(size: Size, full: int) -> int:
 # -------------------------------------------------------------------------- scoring
 
 
-@JOBS.job("score", one_value_per="repeat")
+@JOBS.job("score-generated", one_value_per="repeat")
 def score_generated(size: Size) -> list[Measurement]:
     """Scoring 20 GB that never exist at once, 25 million rows of 100 columns.
 
@@ -89,7 +89,7 @@ def score_generated(size: Size) -> list[Measurement]:
     return [*own, Measurement("peak MB", "skae, 1,000 rows", (idle,))]
 
 
-@JOBS.job("workers", one_value_per="repeat")
+@JOBS.job("score-by-workers", one_value_per="repeat")
 def score_by_workers(size: Size) -> Findings:
     """Scoring 10 million generated rows of 50 columns, by one worker and by two.
 
@@ -136,7 +136,7 @@ def score_by_workers(size: Size) -> Findings:
 # ------------------------------------------------------------------------- training
 
 
-@JOBS.job("fit", one_value_per="repeat")
+@JOBS.job("fit-files", one_value_per="repeat")
 def fit_files(size: Size) -> Findings:
     """Training a default detector on 50 million rows of 20 columns in files.
 
@@ -185,7 +185,7 @@ def write_files(kind: str, folder: Path, shape: tuple[int, int]) -> None:
             np.save(folder / f"{number:04}.npy", rows)
 
 
-@JOBS.job("tables", max_seeds=1)
+@JOBS.job("dask-tables", max_seeds=1)
 def compare_on_tables(size: Size) -> Findings:
     """A default detector that is fitted to a Dask array, beside one fitted to its rows.
 
@@ -225,7 +225,7 @@ def compare_on_tables(size: Size) -> Findings:
     )
 
 
-@JOBS.job("sample")
+@JOBS.job("dask-sample")
 def compare_on_many_rows(size: Size) -> list[Measurement]:
     """The same on a million generated rows, of which `fit` draws a quarter.
 

@@ -471,6 +471,7 @@ def test_a_search_on_a_cluster_is_that_in_one_process(
             found.fit(rows, labels)
         except FutureCancelledError:
             assert is_deadly
+            client.wait_for_workers(2)  # joblib starts none for a single one
             found.fit(rows, labels)
     found_trainings = trainings(tmp_path)
     assert len(found_trainings) == n_trainings + is_deadly

@@ -187,7 +187,7 @@ def write_files(kind: str, folder: Path, shape: tuple[int, int]) -> None:
 
 @JOBS.job("dask-tables", max_seeds=1)
 def compare_on_tables(size: Size) -> Findings:
-    """A default detector that is fitted to a Dask array, beside one fitted to its rows.
+    """A default detector fitted to a Dask array, beside one fitted to its rows.
 
     The tables of detection.py, split as there; chunks of 1,000 rows. `fit` takes all
     rows of a collection up to a quarter of a million, and trains on them as on an
@@ -227,8 +227,9 @@ def compare_on_tables(size: Size) -> Findings:
 
 @JOBS.job("dask-sample")
 def compare_on_many_rows(size: Size) -> list[Measurement]:
-    """The same on a million generated rows, of which `fit` draws a quarter.
+    """A default detector fitted to a quarter of a million rows, beside one on all rows.
 
+    A million generated rows, of which `fit` of a Dask array draws 262,144.
     Rows of 10 columns near a curved surface of three dimensions, in 50 groups whose
     sizes follow Zipf's law. The outliers are rows whose columns come from different
     rows, and rows with one column that is moved by a standard deviation.

@@ -12,6 +12,7 @@ from sklearn.base import OutlierMixin, clone
 
 from skae._autoencoder import Table, Training, detector_settings
 from skae._base import BaseAutoencoder
+from skae._dask import fit_context, takes_collections
 from skae._missing import counted_rows
 from skae._random import seed_from
 from skae._row_errors import Window, check_error, explanation_table, learn_scorer
@@ -20,7 +21,6 @@ from skae._validation import (
     StrOptions,
     check_is_fitted,
     check_parameters,
-    fit_context,
     normal_rows,
 )
 from skae.networks import DenseNetwork
@@ -42,6 +42,7 @@ _SOURCES = ("auto", "train", "out_of_fold", "validation", "cv")
 _constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
 
 
+@takes_collections
 class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
@@ -371,6 +372,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            An iterator of blocks, or a Dask collection: block by block.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
         sample_weight : array-like of shape (n_samples,), default=None

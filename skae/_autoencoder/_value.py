@@ -296,6 +296,11 @@ class Autoencoder:
         factor = 1 if is_numpy else _MORE_IN_KERAS
         return blocks(n, self._row_size, factor * self.block_size)
 
+    def rows_at_once(self, dtype: np.dtype) -> int:
+        """Return how many rows a block has, where there are as many."""
+        is_numpy = self.forward.runs_in_numpy(dtype)
+        return next(self._blocks(1 << 62, is_numpy)).stop
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C during a training, with the networks that there were by then."""

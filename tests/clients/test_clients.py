@@ -17,7 +17,9 @@ from skae import (
     AutoencoderTransformer,
     ConvNetwork,
     DenoisingRegressor,
+    DenseNetwork,
     ReconstructionOutlierDetector,
+    make_heartbeats,
     reconstruction_score,
 )
 
@@ -110,6 +112,42 @@ def test_tables_of_pyarrow_have_names():
     assert [*transformer.feature_names_in_] == NAMES
     with pytest.raises(ValueError, match="feature names should match"):
         transformer.transform(table.select(NAMES[::-1]))
+
+
+# ----------------------------------------------------------- series of aeon, sktime
+
+
+def beats(n_channels):
+    """Return series of so many channels, (n, time steps, channels)."""
+    made, _ = make_heartbeats(n_samples=40, random_state=0)
+    return np.stack([np.roll(made, 7 * i) for i in range(n_channels)], axis=-1)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 5])
+def test_time_as_the_last_axis_is_hinted_at(n_channels):
+    """Not where the network says what its rows are, or where they are in order."""
+    series = beats(n_channels)
+    turned = np.swapaxes(series, 1, 2)
+    message = (
+        f"Rows of shape \\({n_channels}, 140\\) are read as {n_channels} time steps of "
+        f"140 channels, but look like {n_channels} channels of 140 time steps, the "
+        "axes of aeon and sktime. If they are, pass np.swapaxes"
+    )
+    for method in ("fit", "partial_fit"):
+        with pytest.warns(UserWarning, match=message) as caught:
+            getattr(AutoencoderTransformer(2, **QUICK), method)(turned)
+        assert caught[0].filename == __file__
+        getattr(AutoencoderTransformer(2, **QUICK), method)(series)
+    network = DenseNetwork(input_shape=turned.shape[1:])
+    AutoencoderTransformer(2, network=network, **QUICK).fit(turned)
+
+
+def test_rows_that_only_may_be_series_are_taken_as_they_are():
+    """Noise, few steps of many channels, rows that change smoothly along both axes."""
+    noise = np.random.default_rng(0).normal(size=(40, 6, 40))
+    both = noise.cumsum(axis=1).cumsum(axis=2)
+    for rows in (noise, noise.cumsum(axis=1), both, noise[..., :12], 0 * noise):
+        AutoencoderTransformer(2, **QUICK).fit(rows)
 
 
 # ------------------------------------------------------------- searches and servers

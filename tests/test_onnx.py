@@ -24,6 +24,7 @@ from skae import (
     DenoisingRegressor,
     DenseNetwork,
     GaussianNoise,
+    KerasNetwork,
     ReconstructionOutlierDetector,
     RecurrentNetwork,
     VariationalNetwork,
@@ -31,7 +32,7 @@ from skae import (
 )
 from skae._layers._activations import ACTIVATIONS
 from skae._layers._base import Layer
-from skae._layers._special import Recurrent
+from skae._layers._special import KerasModel
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="needs skae[onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs skae[onnx]")
@@ -171,7 +172,7 @@ def test_targets_of_another_shape():
         assert_same_rows(denoiser.predict, denoiser, TABLE)
 
 
-def test_every_layer_that_runs_in_numpy_has_a_converter():
+def test_every_layer_of_skae_has_a_converter():
     from skae.onnx._nodes import linear
 
     def below(cls):
@@ -183,10 +184,10 @@ def test_every_layer_that_runs_in_numpy_has_a_converter():
         if cls.__module__.startswith("skae.")
         and linear.dispatch(cls) is linear.dispatch(object)
     }
-    # They run in Keras alone, or are no kind of layer.
-    assert without == {"Layer", "CodeLayer", "KerasModel", "Recurrent"}
-    with pytest.raises(NotImplementedError, match="Recurrent has no converter"):
-        linear(Recurrent("one", "lstm", 2, False, True), None, "x", [])
+    # Keras code, and what is no kind of layer.
+    assert without == {"Layer", "CodeLayer", "KerasModel"}
+    with pytest.raises(NotImplementedError, match="KerasModel has no converter"):
+        linear(KerasModel(lambda: None), None, "x", [])
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -241,6 +242,20 @@ def test_convolutions(options, X):
         assert_same_scores(
             detector(network=network, error=kind, scaler="minmax").fit(X), X
         )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "lstm", "normalization": "layer"},
+        {"cell": "gru", "bidirectional": True, "normalization": "batch"},
+    ],
+    ids=["LSTM", "GRU both ways"],
+)
+def test_recurrent_networks(options):
+    """Which skae runs in Keras, and onnxruntime in float32."""
+    network = RecurrentNetwork((4, 3), **options)
+    assert_same_scores(detector(network=network, error="mse").fit(SERIES), SERIES)
 
 
 def test_volumes_and_tables_read_as_series():
@@ -324,6 +339,21 @@ def test_any_number_of_rows():
     assert in_onnx(conv, SERIES[:1])[0].shape == (1, 1)
 
 
+@pytest.mark.parametrize("error", ["mse", "nearest"])
+def test_rows_that_skae_refuses_are_outliers(error):
+    """Those with missing entries, or with nothing else."""
+    fitted = detector(error=error).fit(TABLE)
+    gaps = TABLE[:20].copy()
+    gaps[np.arange(20), np.arange(20) % 8] = np.nan
+    with_gaps = detector(error=error, allow_nan=True).fit(TABLE)
+    for one, rows in ((fitted, gaps), (with_gaps, np.full((3, 8), np.nan))):
+        with pytest.raises(ValueError):
+            one.predict(rows)
+        label, scores = in_onnx(one, rows)
+        assert set(label.ravel()) == {-1}
+        assert not np.isfinite(scores).any()
+
+
 def test_float32_rows_that_lost_what_varies():
     """As in Python: float32 does not hold these rows, float64 does."""
     X = TABLE[:, :3] / 1e3 + 1e6
@@ -333,14 +363,21 @@ def test_float32_rows_that_lost_what_varies():
     np.testing.assert_array_equal(in_onnx(fitted, X)[0][:, 0], fitted.predict(X))
 
 
-def test_what_is_not_fitted_or_runs_in_keras_says_so():
+def test_what_is_not_fitted_or_keras_code_says_so():
     for estimator in (AutoencoderTransformer(), DenoisingRegressor(), detector()):
         with pytest.raises(ValueError, match="not fitted yet"):
             session(estimator, TABLE)
-    transformer = AutoencoderTransformer(2, network=RecurrentNetwork((2,)), epochs=1)
-    transformer.fit(SERIES)
-    with pytest.raises(NotImplementedError, match="runs in Keras and has no converter"):
-        session(transformer, SERIES)
+
+    def build(n_features):
+        import keras
+
+        layers = keras.layers
+        code, output = layers.Dense(2), layers.Dense(n_features)
+        return keras.Sequential([code]), keras.Sequential([output])
+
+    own = AutoencoderTransformer(network=KerasNetwork(build), **QUICK).fit(TABLE)
+    with pytest.raises(NotImplementedError, match="is Keras code, which has no conv"):
+        session(own, TABLE)
 
 
 def test_a_process_with_onnxruntime_alone_scores(tmp_path):

@@ -17,7 +17,7 @@ from skl2onnx.algebra.onnx_operator import OnnxSubEstimator
 from skl2onnx.common.data_types import DoubleTensorType
 
 from skae._layers._activations import _SELU_ALPHA, _SELU_SCALE, Activation
-from skae._layers._base import Layer, Unchanged, Weights, with_weights
+from skae._layers._base import Layer, Reshape, Unchanged, Weights, with_weights
 from skae._layers._dense import (
     _EPSILON,
     Dense,
@@ -26,7 +26,7 @@ from skae._layers._dense import (
     WithLinearPath,
 )
 from skae._layers._maps import Convolution, Pool, Repeat, ToMaps, ToRows
-from skae._layers._special import DrawnCode
+from skae._layers._special import DrawnCode, Recurrent
 from skae._layers._windows import Lengths
 
 # The first one in which all reductions take their axes as an input.
@@ -59,18 +59,19 @@ class Graph:
         of_type = np.empty(0, self.dtype if dtype is None else dtype)
         return self("Cast", x, to=numpy_helper.from_array(of_type).data_type)
 
-    def in_float32(self, kind: str, x: str, *weights: Any, **attributes: Any) -> str:
+    def in_float32(self, kind: str, x: str, *weights: Any, **attributes: Any) -> Any:
         """Add a node that onnxruntime has in float32 alone."""
         single = self.of(np.float32)
         if self.dtype == single.dtype:
             return self(kind, x, *weights, **attributes)
-        return self.cast(single(kind, single.cast(x), *weights, **attributes))
+        made = single(kind, single.cast(x), *weights, **attributes)
+        return self.cast(made) if isinstance(made, str) else [*map(self.cast, made)]
 
-    def reduced(self, kind: str, x: str) -> str:
-        """Return values reduced over axis 1, which stays."""
+    def reduced(self, kind: str, x: str, axis: int = 1) -> str:
+        """Return values reduced over an axis, which stays."""
         if kind == "ReduceSum" or self._container.target_opset >= _AXES_ARE_INPUTS:
-            return self(kind, x, [1], keepdims=1)
-        return self(kind, x, axes=[1], keepdims=1)
+            return self(kind, x, [axis], keepdims=1)
+        return self(kind, x, axes=[axis], keepdims=1)
 
     def converted(self, transformer: Any, x: str, n_columns: int) -> str:
         """Return rows of float64 after a transformer that skl2onnx knows."""
@@ -128,6 +129,11 @@ def _unchanged(layer: Unchanged, graph: Graph, x: str, weights: Weights) -> str:
     return x
 
 
+@linear.register
+def _reshape(layer: Reshape, graph: Graph, x: str, weights: Weights) -> str:
+    return graph("Reshape", x, [0, *layer.shape])
+
+
 @linear.register(Dense)
 @linear.register(TiedDense)
 def _dense(layer: Layer, graph: Graph, x: str, weights: Weights) -> str:
@@ -151,8 +157,9 @@ def _normalization(layer: Normalization, graph: Graph, x: str, weights: Weights)
         mean, variance = moments
         scale = gamma / np.sqrt(variance + _EPSILON)
         return graph("Add", graph("Mul", x, scale), beta - mean * scale)
-    x = graph("Sub", x, graph.reduced("ReduceMean", x))
-    squares = graph.reduced("ReduceMean", graph("Mul", x, x))
+    axis = 1 if layer.has_places else -1
+    x = graph("Sub", x, graph.reduced("ReduceMean", x, axis))
+    squares = graph.reduced("ReduceMean", graph("Mul", x, x), axis)
     x = graph("Div", x, graph("Sqrt", graph("Add", squares, _EPSILON)))
     return graph("Add", graph("Mul", x, gamma), beta)
 
@@ -160,6 +167,38 @@ def _normalization(layer: Normalization, graph: Graph, x: str, weights: Weights)
 @linear.register
 def _drawn_code(layer: DrawnCode, graph: Graph, x: str, weights: Weights) -> str:
     return graph("Slice", x, [0], list(layer.row_shape or ()), [1])
+
+
+@linear.register
+def _recurrent(layer: Recurrent, graph: Graph, x: str, weights: Weights) -> str:
+    """Return the states of every step, or the last one, (n[, n_steps], n_out)."""
+    # Keras has the gates of an LSTM in the order i, f, c, o; ONNX has i, o, f, c.
+    is_lstm, n, n_ways = layer.cell == "lstm", layer.n_units, len(weights) // 3
+    gates = [0, 3, 1, 2] if is_lstm else [0, 1, 2]
+    order = np.concatenate([np.arange(n) + n * gate for gate in gates])
+    kernels, recurrent_kernels, biases = (
+        np.stack([one[..., order] for one in weights[i::3]]) for i in range(3)
+    )
+    if is_lstm:  # which has one bias where ONNX adds two
+        biases = np.stack([biases, np.zeros_like(biases)], axis=1)
+    turned = (one.swapaxes(1, 2) for one in (kernels, recurrent_kernels))
+    how = {} if is_lstm else {"linear_before_reset": 1}
+    direction = "bidirectional" if n_ways == 2 else "forward"
+    steps, last, *_ = graph.in_float32(
+        layer.cell.upper(),
+        graph("Transpose", x, perm=[1, 0, 2]),
+        *turned,
+        biases.reshape(n_ways, -1),
+        hidden_size=n,
+        direction=direction,
+        n_outputs=2,
+        **how,
+    )
+    if not layer.in_steps:
+        last = graph("Transpose", last, perm=[1, 0, 2])
+        return graph("Reshape", last, [0, layer.n_out])
+    steps = graph("Transpose", steps, perm=[2, 0, 1, 3])
+    return graph("Reshape", steps, [0, 0, layer.n_out])
 
 
 @linear.register

@@ -18,6 +18,7 @@ from sklearn.preprocessing import (
 )
 
 from skae._layers._base import Layer, Weights, with_weights
+from skae._layers._special import KerasModel
 from skae._row_errors import _learned
 from skae._row_errors._scorer import _EPSILON, _FREEDOM
 from skae._scalers import TransformerScaler, is_affine
@@ -88,12 +89,12 @@ def stacks(autoencoder: Any) -> tuple[Stack, Stack]:
     """Return the layers of encoder and decoder with their weights."""
     network = autoencoder.forward
     layers = network.architecture.layers
-    if layers is None or not all(layer.runs_in_numpy for layer in layers.all):
+    if layers is None or any(isinstance(layer, KerasModel) for layer in layers.all):
         raise NotImplementedError(
-            f"{network.architecture.network!r} runs in Keras and has no converter to "
-            "ONNX. Keras exports the network alone, of rows in scaled space: "
+            f"{network.architecture.network!r} is Keras code, which has no converter "
+            "to ONNX. Keras exports the network alone, of rows in scaled space: "
             "estimator.to_keras().export('network.onnx', format='onnx'). For a whole "
-            "pipeline in ONNX, use a DenseNetwork or a ConvNetwork."
+            "pipeline in ONNX, use a network of skae."
         )
     pairs, n = with_weights(layers.all, network.weights), len(layers.encoder)
     return pairs[:n], pairs[n:]
@@ -116,7 +117,8 @@ def errors(graph: Graph, scorer: Any, x: str) -> str:
         encoder, decoder = stacks(network)
         statistics = run(graph, encoder[:-1], rows.inputs)
         code = run(graph, encoder[-1:], statistics)
-        output = wide.cast(run(graph, decoder, code))
+        output = graph("Reshape", run(graph, decoder, code), [0, p])
+        output = wide.cast(output)
         values = _values(wide, scorer, observed, output, rows.missing)
         if rows.missing is not None:
             values = wide("Where", rows.missing, 0.0, values)

@@ -6,6 +6,7 @@ import functools
 import pickle
 import tempfile
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,11 @@ def score_in_onnx(size: Size) -> Findings:
     measured = []
     for n_rows in (1, 5000):
         measured += _race_calls(contenders, X, min(n_rows, len(X)), size)
-    return Findings([*measured, *differences], notes())
+    words = notes()
+    if differences:
+        packages = (f"{name} {version(name)}" for name in ("skl2onnx", "onnxruntime"))
+        words += (f"With {' and '.join(packages)}.",)
+    return Findings([*measured, *differences], words)
 
 
 def _by_onnxruntime(detector: Any, X: np.ndarray) -> Callable:

@@ -24,7 +24,7 @@ test-oldest: .venv-oldest/.test
 	@.venv-oldest/$(BIN)/python -m pytest -n 2
 
 test-newest:
-	@sh .ci/venv .venv-newest/.test ".[tests]" --upgrade --upgrade-strategy eager
+	@sh .ci/venv .venv-newest/.test ".[tests,onnx]" --upgrade --upgrade-strategy eager
 	@.venv-newest/$(BIN)/python -m pytest -n 2
 
 benchmarks: .venv/.benchmarks
@@ -42,7 +42,7 @@ clean:
 	@sh .ci/venv $@ ".[benchmarks]"
 
 .venv/.test: pyproject.toml
-	@sh .ci/venv $@ ".[tests]"
+	@sh .ci/venv $@ ".[tests,onnx]"
 
 .venv-oldest/.test: pyproject.toml .ci/oldest.txt
 	@sh .ci/venv $@ ".[tests]" --constraint .ci/oldest.txt

@@ -363,7 +363,7 @@ def test_style(command):
     if not (repository / "pyproject.toml").exists():
         pytest.skip("not a checkout: the style is a matter of the repository")
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "skae", "tests", "benchmarks"],
+        [sys.executable, "-m", "ruff", *command, "skae", "tests", "benchmarks", "docs"],
         cwd=repository,
         capture_output=True,
         text=True,

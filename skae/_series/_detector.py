@@ -101,8 +101,8 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     See Also
     --------
     ReconstructionOutlierDetector : The detector for rows without an order.
-    skae.model_selection.BlockKFold : Folds for searches with series.
-    skae.inspection.SeriesDisplay : A picture of a series and its scores.
+    skae.BlockKFold : Folds for searches with series.
+    skae.SeriesDisplay : A picture of a series and its scores.
 
     Notes
     -----

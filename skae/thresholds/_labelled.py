@@ -66,7 +66,7 @@ class BestF(LabelledRule):
 
     See Also
     --------
-    skae.metrics.outlier_f1 : The same score, for a search.
+    skae.outlier_f1 : The same score, for a search.
 
     Notes
     -----

@@ -1,7 +1,6 @@
 """What the three estimators share: parameters, checks and the methods that train.
 
-The class is abstract: it has no ``__init__`` and no ``fit``. Its methods check the
-input and hand it to functions and values that trust it.
+The class has no ``__init__`` and no ``fit``; its methods check what others trust.
 """
 
 from __future__ import annotations
@@ -71,9 +70,10 @@ _KINDS = {
     "scaler": "a scikit-learn transformer such as StandardScaler()",
 }
 # The default objects for which None and "auto" stand.
-_OF_NONE = {"network": DenseNetwork, "corruption": GaussianNoise}
+_NETWORK = partial(DenseNetwork, linear_path=True)
+_OF_NONE = {"network": _NETWORK, "corruption": GaussianNoise}
 _OF_AUTO = {"corruption": partial(GaussianNoise, AUTO_NOISE)}
-# What a float32 can hold with room to spare: of rates, widths and the like.
+# What a float32 can hold with room to spare.
 _RATES = Interval(Real, 1e-30, 1e10, closed="both")
 _WIDTHS = Interval(Integral, 1, 2**31 - 1, closed="both")
 

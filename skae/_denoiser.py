@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from skae._autoencoder import Table, Training
+from skae._autoencoder import Settings, Table, Training
 from skae._base import FLOATS, BaseAutoencoder
 from skae._missing import (
     advising_allow_nan,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from skae.corruptions import Corruption
 
+# Width of a code that need not be narrow, at most.
+_WIDTH = 256
 # ``score(X)`` damages X the same way at every call.
 _SCORE_SEED = 0
 
@@ -43,12 +47,14 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     Parameters
     ----------
     latent_dim : int or None, default=None
-        Width of the code. None is the network's own: min(32, n_features) for a
-        `DenseNetwork`, 32 for a `RecurrentNetwork`, the map for a `ConvNetwork`.
+        Width of the code. None is min(256, n_features) for a `DenseNetwork` with a
+        linear path, the default, since noise restrains it enough; and otherwise the
+        network's own: min(32, n_features) for a `DenseNetwork`, 32 for a
+        `RecurrentNetwork`, the map for a `ConvNetwork`.
     network : network description, SciKeras wrapper or None, default=None
-        What to train. None is ``DenseNetwork()``; its parameters can be set and
-        searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
-        Keras model.
+        What to train. None is ``DenseNetwork(linear_path=True)``; its parameters can
+        be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
+        takes your own Keras model.
     scaler : {"standard", "minmax", "common"}, transformer or None, default="standard"
         Applied inside; network, loss and corruption work on the scaled values.
         "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D
@@ -335,6 +341,14 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
             )
         parts = [(slice(None), predicted)]
         return goodness_of_observed(targets, parts, weight)[1]
+
+    def _settings(self) -> Settings:
+        """Return the training parameters; a linear path has a wide code by default."""
+        settings = super()._settings()
+        network, width = settings.network, settings.latent_dim
+        if width is None and getattr(network, "linear_path", False):
+            width = min(_WIDTH, prod(self.input_shape_))
+        return replace(settings, latent_dim=width)
 
     def _restore_damaged(self, X: NDArray) -> NDArray:
         """Return predictions for X after the corruption, which acts in scaled space."""

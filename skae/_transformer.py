@@ -37,9 +37,9 @@ class AutoencoderTransformer(
         Width of the code. None is the network's own: min(32, n_features) for a
         `DenseNetwork`, 32 for a `RecurrentNetwork`, the map for a `ConvNetwork`.
     network : network description, SciKeras wrapper or None, default=None
-        What to train. None is ``DenseNetwork()``; its parameters can be set and
-        searched as ``network__hidden_units`` either way. `KerasNetwork` takes your own
-        Keras model.
+        What to train. None is ``DenseNetwork(linear_path=True)``; its parameters can
+        be set and searched as ``network__hidden_units`` either way. `KerasNetwork`
+        takes your own Keras model.
     scaler : {"standard", "minmax", "common"}, transformer or None, default="standard"
         Applied inside; network, loss and corruption work on the scaled values.
         "standard", "minmax": to each column of 2-D X or each channel (last axis) of n-D

@@ -434,7 +434,8 @@ def test_the_explanation_names_the_knobs(X, monkeypatch):
     ],
 )
 def test_a_training_that_ends_far_worse_than_it_began_warns(options, knob, X):
-    transformer = AutoencoderTransformer(2, epochs=30, random_state=0, **options)
+    options |= {"network": DenseNetwork(), "epochs": 30}
+    transformer = AutoencoderTransformer(2, random_state=0, **options)
     with pytest.warns(ConvergenceWarning, match=f"far worse .* Lower {knob}") as caught:
         transformer.fit(X)
     assert len(caught) == 1

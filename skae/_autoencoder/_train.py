@@ -43,8 +43,8 @@ _MEASURED_ROWS = 10_000
 # Passes learn the scaler from so many rows, and keep it from then on.
 _FIRST_ROWS = 100
 # A training ended far worse than it began where the error of its rows is more than so
-# many times that of the first weights, and twice that of the mean row.
-_FAR_WORSE = 4.0
+# many times that of the first weights, and that of the mean row.
+_FAR_WORSE = 10.0
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _measure(
     if n > _MEASURED_ROWS:
         rows = rows.take(np.linspace(0, n - 1, _MEASURED_ROWS).astype(int))
     network.train_mse, network.train_r2 = network.goodness(rows.X, rows.y, rows.weight)
-    if not network.train_r2 < -1:
+    if not 1 - network.train_r2 > _FAR_WORSE:
         return
     begun = engine.TrainedNetwork(network.architecture, first, network.latent_shape)
     if begun.runs_in_numpy(rows.X.dtype):
@@ -236,12 +236,14 @@ def train_autoencoder(
     if isinstance(epochs, str):  # "auto"
         epochs = settings.budget.n_epochs(rows.x, settings.batch_size)
     corruption = settings.corruption_of(rows.x)
+    learned = None
     if weights is None and isinstance(settings.network, DenseNetwork):
-        weights = _first_weights(settings, rows, corruption, training.seed)
+        weights = learned = _first_weights(settings, rows, corruption, training.seed)
     schedule = engine.Schedule(
         epochs=epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,
+        keeps_start=learned is not None,
         first_epoch=progress.n_passes,
         callbacks=list(watching.callbacks or []),
         verbose=watching.verbose,
@@ -288,7 +290,7 @@ def train_autoencoder(
         trained.latent_shape,
         trained.state.fingerprint,
     )
-    restored = settings.patience is not None
+    restored = settings.patience is not None and not trained.kept_start
     autoencoder = Autoencoder(forward, *scalers, trained.history, fill, restored)
     autoencoder.was_interrupted = trained.was_interrupted
     return autoencoder, trained.state.optimizer, trained.first_weights
@@ -298,18 +300,19 @@ def _first_weights(
     settings: Settings, rows: engine.Rows, corruption: Any, seed: int
 ) -> list[NDArray] | None:
     """Return what the network makes of the training rows; None draws weights."""
-    x, weight = rows.x, rows.weight
-    if rows.targets[:1].size != x[:1].size:
-        return None
+    x, y, weight = rows.x, rows.y, rows.weight
     if len(x) > _MEASURED_ROWS:
         some = np.linspace(0, len(x) - 1, _MEASURED_ROWS).astype(int)
-        x, weight = x[some], None if weight is None else weight[some]
+        x, y = x[some], None if y is None else y[some]
+        weight = None if weight is None else weight[some]
     if rows.fill is not None:
         x = np.where(np.isnan(x), rows.fill, x)
+        if y is not None and has_missing(y):
+            return None
     noise = getattr(corruption, "mean_variance", 0.0)
     network = settings.network
     width = network.latent_width(x.shape[1:], settings.latent_dim)
-    return network.weights_from(x, weight, noise, width, stream(seed, "weights"))
+    return network.weights_from(x, y, weight, noise, width, stream(seed, "weights"))
 
 
 def _check_same(known: engine.Architecture, asked: engine.Architecture) -> None:

@@ -110,6 +110,7 @@ class Schedule:
     epochs: int
     batch_size: int
     patience: int | None = None  # None trains through and keeps the last weights
+    keeps_start: bool = False  # whether the first weights may turn out to be the best
     first_epoch: int = 0  # number of earlier passes
     callbacks: list = field(default_factory=list)  # of Keras, or what makes them
     verbose: int = 0
@@ -137,6 +138,7 @@ class Trained:
     latent_shape: Shape  # of one code, before it is flattened
     was_interrupted: bool = False  # by Ctrl-C, after at least one epoch
     first_weights: list = field(default_factory=list)  # with which it began
+    kept_start: bool = False  # whether the first weights were the best ones
 
 
 class TrainingDivergedError(ArithmeticError):

@@ -89,7 +89,8 @@ def run(
     """Load a trainer, run its epochs, and copy the result out."""
     noise_seed = int(stream(seed, "corruption", _VALIDATION).integers(2**31))
     arrays = training_arrays(spec, rows, validation, noise_seed)
-    loop = EpochLoop(trainer, schedule, len(rows.x), validation is not None)
+    n_validation = 0 if validation is None else len(validation.x)
+    loop = EpochLoop(trainer, schedule, len(rows.x), n_validation)
     first = state.weights
     if first is None:
         first = trainer.fresh_weights(seed)
@@ -121,7 +122,9 @@ def run(
     seconds = {"validation": loop.validation_seconds}
     trained = State(weights, trainer.optimizer_state(), state.fingerprint)
     shape, interrupted = trainer.latent_shape, loop.was_interrupted
-    return Trained(trained, history, seconds, shape, interrupted, first)
+    return Trained(
+        trained, history, seconds, shape, interrupted, first, loop.kept_start
+    )
 
 
 def training_arrays(
@@ -193,17 +196,17 @@ class EpochLoop:
     """The loop over the epochs of one training, and its history."""
 
     def __init__(
-        self, trainer: Any, schedule: Schedule, n_rows: int, has_validation: bool
+        self, trainer: Any, schedule: Schedule, n_rows: int, n_validation: int
     ) -> None:
         self._trainer, self._schedule = trainer, schedule
-        self._has_validation = has_validation
+        self._n_validation = n_validation
         self._n_rows = n_rows
         self._n_steps = math.ceil(n_rows / schedule.batch_size)
         self._losses: dict[str, list[float]] = {name: [] for name in trainer.names}
-        if has_validation:
+        if n_validation:
             self._losses |= {f"val_{name}": [] for name in trainer.names}
         self.validation_seconds = 0.0
-        self.was_interrupted = False
+        self.was_interrupted = self.kept_start = False
 
     def run(
         self, seed: int, rates: Callable[[int], np.ndarray] | None
@@ -226,8 +229,10 @@ class EpochLoop:
             watching.on_train_begin()
         orders = batch_orders(seed, self._n_rows, schedule.first_epoch)
         noise = stream(seed, "corruption", _STEPS, schedule.first_epoch)
-        watched = "val_loss" if self._has_validation else "loss"
-        lowest, waited, best = math.inf, 0, None
+        watched = "val_loss" if self._n_validation else "loss"
+        lowest, waited, best, start = math.inf, 0, None, None
+        if schedule.keeps_start and schedule.patience and self._n_validation:
+            start = trainer.validate()[0], trainer.weights()
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._until_interrupted())
             show = None
@@ -255,6 +260,11 @@ class EpochLoop:
                         break
                 if watching is not None and trainer.model.stop_training:
                     break
+        # The first weights, which the rows determine, are left for a clear gain only:
+        # of few validation rows, some epoch seems better by chance. They have no part
+        # in patience, since the first steps often harm them.
+        if start is not None and start[0] * (1 - 1 / self._n_validation) <= lowest:
+            best, self.kept_start = start[1], True
         # Before the callbacks' last word, so that weights which they put in stay.
         trainer.finish(best)
         if watching is None or seen is None:
@@ -292,7 +302,7 @@ class EpochLoop:
     def _close_epoch(self, number: int, losses: list[float], watching: Any) -> None:
         """Validate, and add the epoch to the history; raise where it diverged."""
         trainer, validated = self._trainer, []
-        if self._has_validation:
+        if self._n_validation:
             if watching is not None:  # to callbacks, all rows are one batch
                 watching.on_test_begin()
                 watching.on_test_batch_begin(0)
@@ -310,7 +320,7 @@ class EpochLoop:
                 )
         for name, value in zip(self._losses, [*losses, *validated], strict=True):
             self._losses[name].append(value)
-        if self._has_validation and watching is not None:
+        if self._n_validation and watching is not None:
             named = dict(zip(trainer.names, validated, strict=True))
             watching.on_test_batch_end(0, named)
             watching.on_test_end(named)

@@ -14,6 +14,10 @@ from skae._layers._special import ActivityPenalty
 from skae._validation import StrOptions
 from skae.networks._base import ACTIVATION, LayeredNetwork, Network, Shape
 
+# Size of the hidden kernels' first values next to a linear path, as a share of others'.
+# With 0, the path would be at an optimum: Adam makes much of gradients of rounding.
+_HIDDEN_FACTOR = np.float32(0.01)
+
 
 class DenseNetwork(LayeredNetwork):
     r"""Fully connected encoder and decoder; the decoder mirrors the encoder.
@@ -62,13 +66,18 @@ class DenseNetwork(LayeredNetwork):
         network, ``hidden_units=()`` without activations, is the best linear one for the
         training rows and the strength of the corruption: PCA, or with noise of variance
         :math:`s^2` PCA whose component of variance :math:`v` is multiplied by
-        :math:`v / (v + s^2)`, Wiener's filter.
+        :math:`v / (v + s^2)`, Wiener's filter. For targets other than the inputs it is
+        ridge regression, each target's strength chosen by generalised cross-validation
+        [3]_; where the code is as wide as the rows, and targets have their shape, it
+        may shrink the change of the rows instead of the prediction.
 
     linear_path : bool, default=False
-        Whether code and output also get linear maps, of input and of code, beside the
-        hidden layers. Where outputs are as large as inputs, these maps begin as with
-        ``initial_weights="svd"`` and the last hidden kernels at zero: training begins
-        at PCA, if the loss is ``"mse"``.
+        Whether code and output also get linear maps, of input and of code, in addition
+        to the hidden layers. These maps begin as with ``initial_weights="svd"`` and the
+        last hidden kernels near zero: training begins at PCA, or ridge regression, and
+        returns there unless it lowers the loss of n validation rows by more than
+        1 / n of it. `AutoencoderTransformer` and `DenoisingRegressor` use it by
+        default.
 
     input_shape : tuple of int or None, default=None
         Shape of one row, of which one length may be -1. This network flattens its rows
@@ -93,6 +102,9 @@ class DenseNetwork(LayeredNetwork):
        deep feedforward neural networks. AISTATS, PMLR 9:249-256.
     .. [2] Baldi, P. and Hornik, K. (1989). Neural networks and principal component
        analysis. Neural Networks 2(1):53-58. doi:10.1016/0893-6080(89)90014-2
+    .. [3] Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation
+       as a method for choosing a good ridge parameter. Technometrics 21(2):215-223.
+       doi:10.1080/00401706.1979.10489751
 
     Examples
     --------
@@ -176,12 +188,6 @@ class DenseNetwork(LayeredNetwork):
                 "linear_path=True of DenseNetwork does not go with tied_weights=True, "
                 "which leaves the decoder no map of its own. Use tied_weights=False."
             )
-        if self.initial_weights == "svd" and n_in != n_out:
-            raise ValueError(
-                "initial_weights='svd' of DenseNetwork needs outputs as large as the "
-                f"inputs, but rows of shape {input_shape} are to give rows of shape "
-                f"{output_shape}. Use initial_weights='glorot'."
-            )
         coding = self._stack([n_in, *units, width], "latent", self.latent_activation)
         penalty = [ActivityPenalty()] if self.activity_l1 else []
         encoder = [Reshape("flatten", (n_in,)), *coding, *penalty]
@@ -208,6 +214,7 @@ class DenseNetwork(LayeredNetwork):
     def weights_from(
         self,
         rows: np.ndarray,
+        targets: np.ndarray | None,
         weight: np.ndarray | None,
         noise: float,
         width: int,
@@ -219,6 +226,9 @@ class DenseNetwork(LayeredNetwork):
         ----------
         rows : ndarray of shape (n, *input_shape)
             Training rows, scaled, without missing entries.
+
+        targets : ndarray of shape (n, *output_shape) or None
+            What the network shall return, scaled; None is `rows`.
 
         weight : ndarray of shape (n,) or None
             Their weights.
@@ -238,41 +248,49 @@ class DenseNetwork(LayeredNetwork):
             Kernels and biases of encoder and decoder; None unless
             ``initial_weights="svd"`` or ``linear_path=True``.
         """
-        rows = rows.reshape(len(rows), -1)
-        if self.linear_path and self.hidden_units:
-            return self._paths_from(_svd_weights(rows, weight, noise, width), rng)
-        if self.initial_weights != "svd" and not self.linear_path:
-            return None
         functions = (self.latent_activation, self.output_activation)
         is_linear = all(one in (None, "linear") for one in functions)
-        if self.hidden_units or self.tied_weights or not is_linear:
-            if self.initial_weights != "svd":
+        has_path = self.linear_path and self.hidden_units
+        if has_path or (is_linear and not self.hidden_units and not self.tied_weights):
+            if not (self.linear_path or self.initial_weights == "svd"):
                 return None
+            rows = rows.reshape(len(rows), -1)
+            if targets is None:
+                linear = _svd_weights(rows, weight, noise, width)
+            else:
+                targets = targets.reshape(len(rows), -1)
+                linear = _ridge_weights(rows, targets, weight, width)
+            return self._paths_from(linear, rng) if has_path else linear
+        if self.initial_weights == "svd":
             raise ValueError(
                 f"initial_weights='svd' is for linear networks, but network is "
                 f"{self!r}. Use hidden_units=() without tied weights and activations, "
                 "or initial_weights='glorot'."
             )
-        return _svd_weights(rows, weight, noise, width)
+        return None
 
     def _paths_from(
         self, linear: list[np.ndarray], rng: np.random.Generator
     ) -> list[np.ndarray]:
         """Return the weights of all layers, whose linear paths are known."""
         n_values, width = linear[0].shape
-        shape = (n_values,)
-        parts = clone(self).set_params(input_shape=None).layers(shape, shape, width)
+        shapes = (n_values,), linear[3].shape
+        parts = clone(self).set_params(input_shape=None).layers(*shapes, width)
         weights: list[np.ndarray] = []
         known = iter(linear)
         for layer in (layer for part in parts for layer in part):
             for path, size in layer.variables:
                 if "_path/" in path:
                     weights.append(next(known))
-                elif "_hidden/" in path:
-                    weights.append(np.zeros(size, np.float32))
+                    if size == (n_values, width):  # what is 0 would stay so
+                        unused = ~weights[-1].any(axis=0)
+                        drawn = self.draw_weight(f"{layer.name}/{path}", size, rng)
+                        weights[-1][:, unused] = drawn[:, unused]
                 else:
                     name = f"{layer.name}/{path}"
-                    weights.append(self.draw_weight(name, size, rng))
+                    drawn = self.draw_weight(name, size, rng)
+                    factor = _HIDDEN_FACTOR if "_hidden/" in path else 1
+                    weights.append(factor * drawn)
         return weights
 
     def _stack(
@@ -311,26 +329,90 @@ def _svd_weights(
     rows: np.ndarray, weight: np.ndarray | None, noise: float, width: int
 ) -> list[np.ndarray]:
     """Return kernel and bias, of code and of output, of the best linear network."""
-    rows = rows.astype(np.float64)
-    share = np.ones(len(rows)) if weight is None else weight.astype(np.float64)
-    share = share / share.sum()
-    mean = share @ rows
-    rows = (rows - mean) * np.sqrt(share)[:, None]
-    # By the smaller of the two products of the rows with themselves.
-    is_wide = rows.shape[0] < rows.shape[1]
-    values, vectors = np.linalg.eigh(rows @ rows.T if is_wide else rows.T @ rows)
-    values, vectors = values[::-1][:width], vectors[:, ::-1][:, :width]
-    is_kept = values > max(values[0], 0.0) * 1e-10
-    values, vectors = values[is_kept], vectors[:, is_kept]
-    if is_wide:
-        vectors = rows.T @ vectors / np.sqrt(values)
+    rows, _, mean, _ = _centred(rows, rows, weight)
+    values, vectors = _components(rows)
+    values, vectors = values[:width], vectors[:, :width]
     # Signs as in scikit-learn's PCA: a component's largest entry is positive.
     vectors = vectors * np.sign(
         vectors[np.abs(vectors).argmax(axis=0), range(len(values))]
     )
-    kernel = np.zeros((len(mean), width))
-    kernel[:, : len(values)] = vectors
-    gains = np.zeros(width)
-    gains[: len(values)] = values / (values + noise)
-    weights = [kernel, -mean @ kernel, gains[:, None] * kernel.T, mean]
+    gains = values / (values + noise)
+    return _map_weights(vectors, gains[:, None] * vectors.T, mean, mean, width)
+
+
+def _ridge_weights(
+    rows: np.ndarray, targets: np.ndarray, weight: np.ndarray | None, width: int
+) -> list[np.ndarray]:
+    """Return those of ridge regression, whose strength cross-validation chooses."""
+    # Towards 0, or, where targets are rows, towards them: they may need little change.
+    # Generalised cross-validation: Golub, Heath and Wahba (1979).
+    # doi:10.1080/00401706.1979.10489751
+    n = len({row.tobytes() for row in rows})  # copies say nothing new
+    rows, targets, mean, target_mean = _centred(rows, targets, weight)
+    values, vectors = _components(rows)
+    strengths = np.logspace(-8, 2, 41) * (values[0] if len(values) else 1.0)
+    damping = 1 / (values[:, None] + strengths)  # (m, strengths)
+    n_free = np.maximum(n - 1 - values @ damping, 1e-9)
+    explained = (damping * (2 - values[:, None] * damping)).T
+    can_keep = rows.shape == targets.shape and width == rows.shape[1]
+    products, risks = [], []
+    for wanted in [targets, targets - rows] if can_keep else [targets]:
+        product = vectors.T @ (rows.T @ wanted)
+        left = np.square(wanted).sum(axis=0) - explained @ np.square(product)
+        floor = np.finfo(float).tiny
+        risks.append(np.log(np.maximum(left, floor)) - 2 * np.log(n_free)[:, None])
+        products.append(product)
+    # Each target has its own strength, but the others have as much weight as its rows.
+    risk = np.concatenate(risks)
+    best = (risk + risk.mean(axis=1, keepdims=True)).argmin(axis=0)
+    keeps = best >= len(strengths)
+    product = np.where(keeps, products[-1], products[0])
+    inner = product / (values[:, None] + strengths[best % len(strengths)])
+    if keeps.any():
+        kernel = np.diag(keeps.astype(float)) + vectors @ inner
+        return _map_weights(np.eye(width), kernel, mean, target_mean, width)
+    # What the code has no place for is the part of the smallest predicted variance.
+    predicted = np.sqrt(values)[:, None] * inner
+    directions = np.linalg.svd(predicted, full_matrices=False)[2][:width].T
+    kernel = vectors @ (inner @ directions)
+    return _map_weights(kernel, directions.T, mean, target_mean, width)
+
+
+def _centred(
+    rows: np.ndarray, targets: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows and targets less their means, times roots of shares; the means."""
+    rows, targets = rows.astype(np.float64), targets.astype(np.float64)
+    share = np.ones(len(rows)) if weight is None else weight.astype(np.float64)
+    share = share / share.sum()
+    means = share @ rows, share @ targets
+    root = np.sqrt(share)[:, None]
+    return (rows - means[0]) * root, (targets - means[1]) * root, *means
+
+
+def _components(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return variances, not 0 and falling, and directions (p, m) of centred rows."""
+    # By the smaller of the two products of the rows with themselves.
+    is_wide = rows.shape[0] < rows.shape[1]
+    values, vectors = np.linalg.eigh(rows @ rows.T if is_wide else rows.T @ rows)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    is_kept = values > max(values[0], 0.0) * 1e-10
+    values, vectors = values[is_kept], vectors[:, is_kept]
+    if is_wide:
+        vectors = rows.T @ vectors / np.sqrt(values)
+    return values, vectors
+
+
+def _map_weights(
+    kernel: np.ndarray,
+    back: np.ndarray,
+    mean: np.ndarray,
+    target_mean: np.ndarray,
+    width: int,
+) -> list[np.ndarray]:
+    """Return the weights of a linear network, codes that it does not need at 0."""
+    n_more = width - kernel.shape[1]
+    kernel = np.pad(kernel, ((0, 0), (0, n_more)))
+    back = np.pad(back, ((0, n_more), (0, 0)))
+    weights = [kernel, -mean @ kernel, back, target_mean]
     return [array.astype(np.float32) for array in weights]

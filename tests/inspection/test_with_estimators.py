@@ -6,6 +6,7 @@ import pytest
 from skae import (
     AutoencoderTransformer,
     DenoisingRegressor,
+    DenseNetwork,
     ErrorHistogramDisplay,
     FeatureErrorDisplay,
     LatentSpaceDisplay,
@@ -56,6 +57,7 @@ def test_no_epoch_is_marked_after_partial_fit(waves, fits_before, validation_fra
         latent_dim=3,
         epochs=60,
         patience=3,
+        network=DenseNetwork(),
         learning_rate=0.03,  # so large that the losses soon rise again
         validation_fraction=validation_fraction,
         random_state=0,

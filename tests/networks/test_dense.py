@@ -216,13 +216,13 @@ def test_a_linear_network_begins_where_pca_is():
     X = rng.normal(size=(60, 4)) @ rng.normal(size=(4, 9)) + rng.normal(size=9)
     network = DenseNetwork((), initial_weights="svd")
     for rows in (X, X[:6]):  # more rows than columns, and fewer
-        kernel, bias, back, offset = network.weights_from(rows, None, 0.0, 3, rng)
+        kernel, bias, back, offset = network.weights_from(rows, None, None, 0.0, 3, rng)
         found = (rows @ kernel + bias) @ back + offset
         pca = PCA(3).fit(rows)
         expected = pca.inverse_transform(pca.transform(rows))
         np.testing.assert_allclose(found, expected, atol=1e-5)
     weight = rng.integers(1, 4, 60).astype(float)
-    weighted = network.weights_from(X, weight, 0.5, 12, rng)
+    weighted = network.weights_from(X, None, weight, 0.5, 12, rng)
     repeated = np.repeat(X, weight.astype(int), axis=0)
     kernel, _, back, offset = weighted
     np.testing.assert_allclose(offset, repeated.mean(axis=0), atol=1e-5)

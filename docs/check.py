@@ -85,7 +85,7 @@ def public_objects():
                     continue
                 if is_method or isinstance(member, property):
                     yield f"{whole}.{name}"
-        elif inspect.isfunction(value):
+        elif callable(value):  # functions and scorers
             yield whole
 
 

@@ -47,6 +47,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 # Docstrings.
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
@@ -58,7 +59,7 @@ html_title = f"skae {version}"
 html_show_sourcelink = False
 html_theme_options = {
     "github_url": REPOSITORY,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "navbar_align": "left",
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],

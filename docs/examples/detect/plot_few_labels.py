@@ -37,6 +37,7 @@ from skae import (
 )
 
 settings = {"epochs": 50, "random_state": 0}
+results = {}
 detectors = {
     "no labels": ReconstructionOutlierDetector(
         threshold=Contamination(0.05), **settings
@@ -49,6 +50,7 @@ detectors = {
 for name, detector in detectors.items():
     precision = outlier_average_precision_score(y_new, detector.score_samples(X_new))
     f1 = outlier_f1_score(y_new, detector.predict(X_new))
+    results[f"detector, {name}"] = precision, f1
     print(f"detector, {name:11} average precision {precision:.3f}, F1 {f1:.3f}")
 
 # %%
@@ -60,7 +62,20 @@ for name, labels in {"20 labels": y, "all labels": truth}.items():
     scores = classifier.predict_proba(X_new)[:, 1]  # of the class +1, normal
     precision = outlier_average_precision_score(y_new, scores)
     f1 = outlier_f1_score(y_new, classifier.predict(X_new))
+    results[f"classifier, {name}"] = precision, f1
     print(f"classifier, {name:11} average precision {precision:.3f}, F1 {f1:.3f}")
+
+# %%
+# A picture
+# ---------
+import matplotlib.pyplot as plt
+import pandas as pd
+
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+table = pd.DataFrame(results, index=["average precision", "F1"]).T
+table.plot.barh(ax=axes)
+axes.set(xlim=(0, 1))
+axes.invert_yaxis()
 
 # %%
 # What to take away

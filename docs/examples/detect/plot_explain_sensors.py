@@ -70,7 +70,7 @@ detector.explain(faults, top_k=2).round(2)
 from skae import FeatureErrorDisplay
 
 FeatureErrorDisplay.from_estimator(detector, faults, row=1)
-FeatureErrorDisplay.from_estimator(detector, pd.concat([run(20), faults]), row=None)
+FeatureErrorDisplay.from_estimator(detector, pd.concat([run(7), faults]), row=None)
 
 # %%
 # What to take away

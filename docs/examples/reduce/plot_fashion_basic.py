@@ -74,7 +74,7 @@ for name, output in outputs.items():
 # --------------------------
 from skae import ReconstructionDisplay
 
-ReconstructionDisplay.from_estimator(tutorial, X_test, max_samples=8)
+ReconstructionDisplay.from_estimator(tutorial, X_test, max_samples=5)
 
 # %%
 # The loss

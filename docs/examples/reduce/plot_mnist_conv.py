@@ -59,7 +59,7 @@ for name, network in networks.items():
 # --------------------------
 from skae import ReconstructionDisplay
 
-ReconstructionDisplay.from_estimator(fitted["convolutions"], X_test, max_samples=8)
+ReconstructionDisplay.from_estimator(fitted["convolutions"], X_test, max_samples=5)
 
 # %%
 # What to take away

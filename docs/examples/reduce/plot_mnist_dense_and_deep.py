@@ -63,7 +63,7 @@ for number, (name, transformer) in enumerate(fitted.items()):
 # Digits and reconstructions
 # --------------------------
 # By three layers:
-ReconstructionDisplay.from_estimator(fitted["three layers"], X_test, max_samples=8)
+ReconstructionDisplay.from_estimator(fitted["three layers"], X_test, max_samples=5)
 
 # %%
 # What to take away

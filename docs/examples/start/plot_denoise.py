@@ -48,7 +48,7 @@ print(f"noisy rows as they are   mean squared error {np.mean(noise[test] ** 2):.
 # ------
 import matplotlib.pyplot as plt
 
-figure, axes = plt.subplots(figsize=(7, 3))
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 axes.plot(X_noisy[1000], color="0.7", label="noisy")
 axes.plot(X[1000], color="black", label="clean")
 axes.plot(from_clean.predict(X_noisy[[1000]])[0], color="C1", label="predicted")

@@ -30,7 +30,7 @@ print(
 from skae import ReconstructionDisplay
 
 ReconstructionDisplay.from_estimator(
-    transformer, X_test, max_samples=6, row_shape=(8, 8)
+    transformer, X_test, max_samples=4, row_shape=(8, 8)
 )
 
 # %%

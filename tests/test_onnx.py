@@ -286,6 +286,30 @@ def as_transformer(detector):
     return transformer
 
 
+IN_PIPELINES = {
+    **{kind: {"error": kind} for kind in KINDS},
+    "conv 1-D": {"network": ConvNetwork((3,), input_shape=(-1, 1))},
+    "conv 2-D": {"network": ConvNetwork((3,), input_shape=(2, 4, 1))},
+    "tied": {"network": DenseNetwork((6,), tied_weights=True)},
+    "recurrent": {"network": RecurrentNetwork((3,), input_shape=(4, 2))},
+}
+
+
+@pytest.mark.parametrize("parameters", IN_PIPELINES.values(), ids=IN_PIPELINES)
+def test_every_kind_in_a_pipeline(parameters):
+    """After a scaler that gives frames; of float32 rows."""
+    X = TABLE.astype(np.float32)
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    pipe = make_pipeline(StandardScaler(), detector(**parameters))
+    pipe.set_output(transform="pandas").fit(frame)
+    label, decision = in_onnx(pipe, X)
+    expected = pipe.decision_function(frame)
+    tolerance = 1e-5 * pipe[-1].threshold_
+    np.testing.assert_allclose(decision[:, 0], expected, 1e-5, tolerance)
+    clear = np.abs(expected) > tolerance
+    np.testing.assert_array_equal(label[clear, 0], pipe.predict(frame)[clear])
+
+
 @pytest.mark.parametrize("opset", [17, 18, 21])
 def test_pipelines(opset):
     """After a scaler, frames between the steps, and before a classifier."""

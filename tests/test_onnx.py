@@ -209,8 +209,10 @@ CONV = {
     "pooled": {"down": "max_pool", "up": "upsample", "activation": "gelu"},
     "one": {"kernel_size": 1},
     "even": {"kernel_size": 4, "output_activation": "softmax"},
-    "batch": {"normalization": "batch", "kernel_size": 5},
-    "layer": {"normalization": "layer"},
+}
+NORMALIZED = {
+    "batch": (IMAGES, {"normalization": "batch", "kernel_size": 5}),
+    "layer": (SERIES, {"normalization": "layer"}),
 }
 
 
@@ -227,34 +229,26 @@ def test_dense_networks(options):
 @pytest.mark.parametrize("X", [SERIES, IMAGES], ids=["series", "images"])
 def test_convolutions(options, X):
     """Odd lengths, spatial codes and narrow ones."""
+    both = {"network": ConvNetwork((4, 3), **options), "scaler": "minmax"}
+    fitted = DenoisingRegressor(corruption=GaussianNoise(0.1), **both, **QUICK).fit(X)
+    assert_same_rows(fitted.predict, fitted, X)
+    codes = AutoencoderTransformer(4, **both, **QUICK).fit(X)
+    assert_same_rows(codes.transform, codes, X)
+    kind = "standardized" if X is IMAGES else "whitened"
+    assert_same_scores(detector(error=kind, **both).fit(X), X)
+
+
+@pytest.mark.parametrize(("X", "options"), NORMALIZED.values(), ids=NORMALIZED)
+def test_normalized_convolutions(X, options):
+    """Which train in Keras; differences of nearly equal channels are rounded."""
     network = ConvNetwork((4, 3), **options)
-    fitted = DenoisingRegressor(None, network=network, corruption=GaussianNoise(0.1))
-    fitted.set_params(**QUICK, scaler="minmax").fit(X)
-    # Where the channels of a place are nearly equal, their differences are rounded.
-    rtol = 1e-5 if options.get("normalization") == "layer" else 1e-6
-    assert_same_rows(fitted.predict, fitted, X, rtol)
-    if not options.get("normalization"):
-        codes = AutoencoderTransformer(
-            4, network=network, scaler="minmax", **QUICK
-        ).fit(X)
-        assert_same_rows(codes.transform, codes, X)
-        kind = "standardized" if X is IMAGES else "whitened"
-        assert_same_scores(
-            detector(network=network, error=kind, scaler="minmax").fit(X), X
-        )
+    fitted = DenoisingRegressor(network=network, **QUICK).fit(X, X)
+    assert_same_rows(fitted.predict, fitted, X, 1e-5)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"cell": "lstm", "normalization": "layer"},
-        {"cell": "gru", "bidirectional": True, "normalization": "batch"},
-    ],
-    ids=["LSTM", "GRU both ways"],
-)
-def test_recurrent_networks(options):
+def test_recurrent_networks():
     """Which skae runs in Keras, and onnxruntime in float32."""
-    network = RecurrentNetwork((4, 3), **options)
+    network = RecurrentNetwork((4, 3), "lstm", normalization="layer")
     assert_same_scores(detector(network=network, error="mse").fit(SERIES), SERIES)
 
 
@@ -284,6 +278,34 @@ def as_transformer(detector):
         {name: getattr(detector, name) for name in ("autoencoder_", "input_shape_")}
     )
     return transformer
+
+
+IN_PIPELINES = {
+    **{kind: {"error": kind} for kind in KINDS},
+    "conv 1-D": {"network": ConvNetwork((3,), input_shape=(-1, 1))},
+    "conv 2-D": {"network": ConvNetwork((3,), input_shape=(2, 4, 1))},
+    "tied": {"network": DenseNetwork((6,), tied_weights=True)},
+    "recurrent": {
+        "network": RecurrentNetwork(
+            (3,), "gru", bidirectional=True, normalization="batch", input_shape=(4, 2)
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("parameters", IN_PIPELINES.values(), ids=IN_PIPELINES)
+def test_every_kind_in_a_pipeline(parameters):
+    """After a scaler that gives frames; of float32 rows."""
+    X = TABLE.astype(np.float32)
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    pipe = make_pipeline(StandardScaler(), detector(**parameters))
+    pipe.set_output(transform="pandas").fit(frame)
+    label, decision = in_onnx(pipe, X)
+    expected = pipe.decision_function(frame)
+    tolerance = 1e-5 * pipe[-1].threshold_
+    np.testing.assert_allclose(decision[:, 0], expected, 1e-5, tolerance)
+    clear = np.abs(expected) > tolerance
+    np.testing.assert_array_equal(label[clear, 0], pipe.predict(frame)[clear])
 
 
 @pytest.mark.parametrize("opset", [17, 18, 21])

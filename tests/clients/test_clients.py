@@ -194,7 +194,8 @@ def test_threads_of_a_server_share_a_detector(parameters):
 
 @pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")  # MLflow's own models
 def test_a_model_of_mlflow_in_cloudpickle(tmp_path, detector):
-    sklearn_models = pytest.importorskip("mlflow.sklearn", reason="in skae[clients]")
+    reason = "mlflow is in skae[clients]"
+    sklearn_models = pytest.importorskip("mlflow.sklearn", reason=reason)
     sklearn_models.save_model(
         detector,
         tmp_path / "model",

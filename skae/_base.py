@@ -395,6 +395,17 @@ class BaseAutoencoder(BaseEstimator):
         ------
         ValueError
             Where the network's output has another shape than X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> X[::10, 2] = np.nan
+        >>> filler = AutoencoderTransformer(2, epochs=2, allow_nan=True).fit(X)
+        >>> bool(np.isnan(filler.impute(X)).any())
+        False
         """
         check_is_fitted(self)
         adapter = container_adapter("transform", self)
@@ -428,11 +439,22 @@ class BaseAutoencoder(BaseEstimator):
         n_samples : int, default=1
             Number of rows.
         random_state : int, RandomState instance or None, default=None
+            Draws the codes.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
-            float64, in the units of the training rows (a denoiser's: of its targets).
+            Drawn rows, float64, in the units of the training rows (a denoiser's: of
+            its targets).
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer, VariationalNetwork
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> vae = AutoencoderTransformer(2, network=VariationalNetwork(), epochs=1)
+        >>> vae.fit(X).sample(5, random_state=0).shape
+        (5, 4)
         """
         check_is_fitted(self)
         if not self.autoencoder_.architecture.network.can_sample:

@@ -11,6 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from skae._autoencoder import Settings, Table, Training
 from skae._base import FLOATS, BaseAutoencoder
+from skae._dask import fit_context, takes_collections
 from skae._missing import (
     advising_allow_nan,
     counted_rows,
@@ -21,7 +22,6 @@ from skae._validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
-    fit_context,
 )
 from skae.corruptions import corrupt
 
@@ -38,11 +38,16 @@ _WIDTH = 256
 _SCORE_SEED = 0
 
 
+@takes_collections
 class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     """Denoising by an autoencoder.
 
     Learns to turn noisy rows into clean ones, from pairs ``fit(X_noisy, X_clean)`` or
     from clean rows alone and a kind of noise, ``fit(X_clean)`` with `corruption`.
+
+    Read more in the :doc:`User Guide </guide/denoiser>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -233,6 +238,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
 
         Raises
         ------
@@ -264,6 +270,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Noisy rows, or clean ones where `y` is None.
+            An iterator of blocks, or a Dask collection: block by block.
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -272,6 +279,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first)
@@ -296,6 +304,17 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         y : ndarray of shape (n_samples,) or (n_samples, *target_shape)
             With as many dimensions as the `y` of ``fit``, in its units; float32 for
             float32 X, else float64.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import DenoisingRegressor, GaussianNoise
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> denoiser = DenoisingRegressor(
+        ...     corruption=GaussianNoise(0.1), epochs=2, random_state=0
+        ... ).fit(X)
+        >>> denoiser.predict(X).shape
+        (150, 4)
         """
         check_is_fitted(self)
         return self._as_targets(self.autoencoder_.reconstruct(self._check_X(X)))
@@ -326,6 +345,17 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         score : float
             1 is perfect, 0 is as good as the mean; no unit. Where nothing varies, as in
             a single row, it is 1 if all is predicted exactly, else 0.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import DenoisingRegressor, GaussianNoise
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> denoiser = DenoisingRegressor(
+        ...     corruption=GaussianNoise(0.1), epochs=2, random_state=0
+        ... ).fit(X)
+        >>> denoiser.score(X) <= 1
+        True
         """
         check_is_fitted(self)
         X = self._check_X(X)

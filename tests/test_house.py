@@ -27,6 +27,7 @@ HOUSE = {
     "_series": (7, {"sklearn", "pandas"}),
     "_detector": (6, {"sklearn", "joblib", "pandas"}),
     "_base": (5, {"sklearn", "keras", "pandas"}),
+    "_dask": (5, {"sklearn", "dask", "pandas"}),
     "_autoencoder": (4, {"sklearn", "joblib", "filelock"}),
     "_row_errors": (4, {"sklearn", "pandas"}),
     "_engine": (3, {"keras", "tensorflow", "tqdm", "threadpoolctl"}),
@@ -47,7 +48,15 @@ HOUSE = {
 ESTIMATORS = {"_transformer", "_denoiser", "_detector", "_series"}
 # Packages that are slow to import or seldom needed: inside functions only, but in the
 # engine's own modules, which are themselves imported inside functions.
-INSIDE_FUNCTIONS = {"keras", "tensorflow", "matplotlib", "pooch", "tqdm", "pandas"}
+INSIDE_FUNCTIONS = {
+    "keras",
+    "tensorflow",
+    "matplotlib",
+    "pooch",
+    "tqdm",
+    "pandas",
+    "dask",
+}
 
 
 def room_of(path):
@@ -115,14 +124,23 @@ def test_every_room_is_in_the_house():
 
 
 def test_few_rooms_at_the_top():
-    assert len({room_of(path) for path in FILES}) <= 25
+    assert len({room_of(path) for path in FILES}) <= 27
+
+
+def lines_of_docstrings(tree):
+    """Return how many lines the docstrings of a file have."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    holders = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    docs = [node.body[0] for node in holders if ast.get_docstring(node) is not None]
+    return sum(doc.end_lineno - doc.lineno + 1 for doc in docs)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_readable(path):
-    lines = path.read_text().splitlines()
-    # An estimator holds three long docstrings and signatures.
-    assert len(lines) <= (650 if room_of(path) in ESTIMATORS else 450)
+    """Of code: a docstring is as long as its readers need."""
+    text = path.read_text()
+    n_lines = len(text.splitlines()) - lines_of_docstrings(ast.parse(text))
+    assert n_lines <= 420
 
 
 def test_no_fragments():
@@ -364,7 +382,7 @@ def test_style(command):
     if not (repository / "pyproject.toml").exists():
         pytest.skip("not a checkout: the style is a matter of the repository")
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "skae", "tests", "benchmarks"],
+        [sys.executable, "-m", "ruff", *command, "skae", "tests", "benchmarks", "docs"],
         cwd=repository,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ BLOCKED = """
 
     sys.meta_path.insert(0, Missing())
 """
-OPTIONAL = ["tensorflow", "keras", "scikeras", "pandas", "matplotlib", "pooch"]
+OPTIONAL = ["tensorflow", "keras", "scikeras", "pandas", "matplotlib", "pooch", "dask"]
 
 
 def run(code, *arguments, packages=OPTIONAL):

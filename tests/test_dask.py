@@ -294,7 +294,7 @@ def test_partial_fit_takes_blocks(kind, X, y, tmp_path):
     partitions = dd.from_map(lambda block: frame[block], blocks)
     streams = [
         (da.from_array(X, chunks=(sizes, 4)), da.from_array(y, chunks=500)),
-        (da.from_array(X, chunks=(sizes, 6)), y),
+        (da.from_array(X, chunks=(sizes, 6)), y.tolist()),
         (partitions, dd.from_map(lambda block: pd.Series(y)[block], blocks)),
         (((mapped[block], y[block]) for block in blocks),),
     ]
@@ -319,6 +319,21 @@ def test_a_stream_that_fails_changes_nothing(X):
         transformer.partial_fit(iter([X]), np.ones(N))
     with pytest.raises(ValueError, match="X has no rows"):
         transformer.partial_fit(iter([X[:0]]))
+    lazy = da.from_array(X, chunks=700)
+    for y, text in (
+        (np.ones(900), "1400 or more and 900"),
+        (np.ones(N + 1), "2500 and"),
+    ):
+        with pytest.raises(ValueError, match=f"belongs to it have {text}"):
+            transformer.partial_fit(lazy, y)
+    unknown = lazy[lazy[:, 0] > 0]
+    with pytest.raises(
+        ValueError, match="X has 4 blocks, but what belongs to it has 2"
+    ):
+        transformer.partial_fit(unknown, da.ones(2500, chunks=1250))
+    with pytest.raises(ValueError, match="the size of its rows is not known"):
+        transformer.fit(lazy[:, lazy[0] > 0])
+    assert not hasattr(transformer, "autoencoder_")
 
 
 def test_dask_is_imported_when_a_collection_comes_in():

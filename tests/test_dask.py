@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 from skae import (
     AutoencoderTransformer,
@@ -27,6 +28,7 @@ from skae import (
     outlier_f1,
 )
 from skae._dask import _some_rows
+from skae._engine._threads import allowed_threads
 
 dask = pytest.importorskip("dask", reason="skae[dask] is not installed")
 da = pytest.importorskip("dask.array")
@@ -206,6 +208,26 @@ def test_a_later_fit_does_not_change_lazy_scores(X):
     assert np.array_equal(lazy.compute(), expected)
 
 
+class Watched(ReconstructionOutlierDetector):
+    """Notes with how many threads it scores."""
+
+    threads = []
+
+    def score_samples(self, X):
+        if isinstance(X, np.ndarray):
+            self.threads.append(allowed_threads())
+        return super().score_samples(X)
+
+
+def test_a_block_is_scored_by_one_thread(X):
+    """Dask has as many blocks at work as there are cores."""
+    detector = Watched(**QUICK).fit(X)
+    with threadpool_limits(4):
+        detector.score_samples(X)
+        detector.score_samples(da.from_array(X, chunks=1250)).compute()
+        assert Watched.threads == [allowed_threads(), 1, 1]
+
+
 def test_score(fitted, X):
     transformer = fitted["transformer"]
     for lazy in (da.from_array(X, chunks=700), dd.from_pandas(pd.DataFrame(X))):
@@ -378,8 +400,6 @@ def network(tmp_path):
     Its class is local, as one from a notebook: no worker can import it.
     """
 
-    from skae._engine._threads import allowed_threads
-
     class CountingNetwork(DenseNetwork):
         def __init__(self, folder, hidden_units=(4,), is_deadly=False):
             super().__init__(hidden_units)
@@ -443,8 +463,6 @@ def test_a_cluster_gets_an_estimator_once_per_worker(client, X, tmp_path):
                 file.write(f"{os.getpid()}\n")
 
         def score_samples(self, X):
-            from skae._engine._threads import allowed_threads
-
             if isinstance(X, np.ndarray):
                 with open(self.folder, "a") as file:
                     file.write(f"{allowed_threads()} threads\n")

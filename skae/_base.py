@@ -35,6 +35,7 @@ from skae._autoencoder import (
 from skae._missing import advising_allow_nan
 from skae._random import seed_from
 from skae._row_errors import feature_names
+from skae._scalers._units import hint_at_axes
 from skae._validation import (
     HasMethods,
     Interval,
@@ -183,8 +184,7 @@ class BaseAutoencoder(BaseEstimator):
             network = given.network
             loss = loss if given.loss is None else given.loss
             optimizer = optimizer if given.optimizer is None else given.optimizer
-        # A copy: what the user sets later does not reach the fitted estimator.
-        network = clone(network)
+        network = clone(network)  # what the user sets later does not reach it
         check_parameters(network)
         if not (self.corruption is None or isinstance(self.corruption, str)):
             check_parameters(self.corruption)
@@ -264,6 +264,7 @@ class BaseAutoencoder(BaseEstimator):
             )
         if reset:
             self.input_shape_ = X.shape[1:]
+            hint_at_axes(X, self.network)
         else:
             self._check_row_shape(X.shape[1:])
         return X
@@ -394,6 +395,17 @@ class BaseAutoencoder(BaseEstimator):
         ------
         ValueError
             Where the network's output has another shape than X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> X[::10, 2] = np.nan
+        >>> filler = AutoencoderTransformer(2, epochs=2, allow_nan=True).fit(X)
+        >>> bool(np.isnan(filler.impute(X)).any())
+        False
         """
         check_is_fitted(self)
         adapter = container_adapter("transform", self)
@@ -427,12 +439,22 @@ class BaseAutoencoder(BaseEstimator):
         n_samples : int, default=1
             Number of rows.
         random_state : int, RandomState instance or None, default=None
+            Draws the codes.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
-            float64, in the units of the training rows (a denoiser's: of its targets).
+            Drawn rows, float64, in the units of the training rows (a denoiser's: of
+            its targets).
 
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer, VariationalNetwork
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> vae = AutoencoderTransformer(2, network=VariationalNetwork(), epochs=1)
+        >>> vae.fit(X).sample(5, random_state=0).shape
+        (5, 4)
         """
         check_is_fitted(self)
         if not self.autoencoder_.architecture.network.can_sample:

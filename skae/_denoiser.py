@@ -45,6 +45,10 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     Learns to turn noisy rows into clean ones, from pairs ``fit(X_noisy, X_clean)`` or
     from clean rows alone and a kind of noise, ``fit(X_clean)`` with `corruption`.
 
+    Read more in the :doc:`User Guide </guide/denoiser>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     latent_dim : int or None, default=None
@@ -234,6 +238,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
 
         Raises
         ------
@@ -274,6 +279,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first)
@@ -298,6 +304,17 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         y : ndarray of shape (n_samples,) or (n_samples, *target_shape)
             With as many dimensions as the `y` of ``fit``, in its units; float32 for
             float32 X, else float64.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import DenoisingRegressor, GaussianNoise
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> denoiser = DenoisingRegressor(
+        ...     corruption=GaussianNoise(0.1), epochs=2, random_state=0
+        ... ).fit(X)
+        >>> denoiser.predict(X).shape
+        (150, 4)
         """
         check_is_fitted(self)
         return self._as_targets(self.autoencoder_.reconstruct(self._check_X(X)))
@@ -328,6 +345,17 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         score : float
             1 is perfect, 0 is as good as the mean; no unit. Where nothing varies, as in
             a single row, it is 1 if all is predicted exactly, else 0.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import DenoisingRegressor, GaussianNoise
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> denoiser = DenoisingRegressor(
+        ...     corruption=GaussianNoise(0.1), epochs=2, random_state=0
+        ... ).fit(X)
+        >>> denoiser.score(X) <= 1
+        True
         """
         check_is_fitted(self)
         X = self._check_X(X)

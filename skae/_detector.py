@@ -49,6 +49,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     Trained on normal rows, the network reconstructs them well and others badly; a
     `threshold` rule on the errors turns scores into labels, +1 inlier, -1 outlier.
 
+    Read more in the :doc:`User Guide </guide/detector>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     latent_dim : int, "auto" or None, default="auto"
@@ -175,9 +179,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     with :math:`z` the p residuals divided by their deviations and multiplied by the
     inverse root of their correlations, shrunken as Ledoit and Wolf do [3]_ (not where
     there are fewer residuals than p, or more than 1,024 values); d the distance to the
-    nearest of up to 1,024 other training rows and D the root mean squared one to the
-    nearest tenth of 512 of them, with medians m and M; copies of the row do not count.
-    D finds small groups. Scales and correlations come from rows out of fold.
+    nearest of up to 512 other training rows, and D the root mean square of those to the
+    nearest ones of random groups of 16 of them [5]_, with medians m and M; copies of
+    the row do not count. D finds outliers that training rows resemble. Scales and
+    correlations come from rows out of fold.
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
     ratio [4]_ along the rows is below 0.5, and below 1 once they are standardised, and
@@ -198,6 +203,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
        large-dimensional covariance matrices. doi:10.1016/S0047-259X(03)00096-4
     .. [4] von Neumann, J. (1941). Distribution of the ratio of the mean square
        successive difference to the variance. doi:10.1214/aoms/1177731677
+    .. [5] Sugiyama, M. and Borgwardt, K. (2013). Rapid distance-based outlier detection
+       via sampling. NeurIPS 26.
 
     Examples
     --------
@@ -291,6 +298,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Rows to learn from.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` train neither network nor scaler, and are shown only
             to rules that need labels; all others, whatever their label, are normal.
@@ -302,6 +310,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
         """
         rule = self._check_rule()
         check_error(self.error, self.loss, self.network)
@@ -378,6 +387,17 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, _ = make_heartbeats(n_samples=400, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(n_networks=1, random_state=0)
+        >>> for chunk in (X[:200], X[200:]):
+        ...     detector = detector.partial_fit(chunk)
+        >>> detector.predict(X).shape
+        (400,)
         """
         rule = self._check_rule()
         check_error(self.error, self.loss, self.network)
@@ -430,6 +450,18 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         self : object
+            The fitted estimator.
+
+        Examples
+        --------
+        >>> from skae import Contamination, ReconstructionOutlierDetector
+        >>> from skae import make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> before = detector.threshold_
+        >>> detector = detector.set_params(threshold=Contamination(0.01))
+        >>> detector.fit_threshold().threshold_ > before
+        True
         """
         check_is_fitted(self)
         rule = self._check_rule()
@@ -451,12 +483,14 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Rows to learn from.
         y, **fit_params : object
             What ``fit`` takes.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            +1 for inliers, -1 for outliers.
         """
         return self.fit(X, y, **fit_params).predict(X)
 
@@ -466,10 +500,20 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to score.
 
         Returns
         -------
         scores : float64 ndarray of shape (n_samples,)
+            High is normal, low is an outlier.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> detector.score_samples(X).shape
+        (200,)
         """
         check_is_fitted(self)
         return -self._scorer.errors(self._check_X(X))
@@ -480,10 +524,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to score.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
+            Negative for outliers.
         """
         return self.score_samples(X) - self.offset_
 
@@ -493,10 +539,22 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to label.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            +1 for inliers, -1 for outliers.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> labels = detector.predict(X)
+        >>> is_low = detector.score_samples(X) < detector.offset_
+        >>> bool(((labels == -1) == is_low).all())
+        True
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
@@ -511,12 +569,24 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to judge.
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
             As `skae.conformal_p_values` defines them; small for outliers.
             `skae.benjamini_hochberg` selects the outliers of a batch.
+
+        Examples
+        --------
+        >>> from skae import Conformal, ReconstructionOutlierDetector, make_heartbeats
+        >>> X, _ = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(
+        ...     threshold=Conformal(0.1), epochs=2, random_state=0
+        ... ).fit(X)
+        >>> p_values = detector.p_values(X)
+        >>> bool(((p_values <= 0.1) == (detector.predict(X) == -1)).all())
+        True
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -531,10 +601,22 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to explain.
 
         Returns
         -------
         errors : float64 ndarray of X's shape
+            0 where an entry is missing.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> import numpy as np
+        >>> errors = detector.feature_errors(X)
+        >>> np.allclose(errors.sum(axis=1), -detector.score_samples(X))
+        True
         """
         check_is_fitted(self)
         return self._scorer.feature_errors(self._check_X(X))
@@ -545,6 +627,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to explain, flagged ones for instance.
         top_k : int, default=5
             Number of features per row, largest error first.
 
@@ -554,6 +637,17 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
             Columns ``row`` (X's index), ``rank`` (from 1), ``feature``, ``value`` and
             ``reconstruction`` (in X's units), ``error`` (the feature's part, in scaled
             space) and ``share`` of the row's error.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> table = detector.explain(X[:3], top_k=2)
+        >>> table.columns.tolist()
+        ['row', 'rank', 'feature', 'value', 'reconstruction', 'error', 'share']
+        >>> table["row"].tolist()
+        [0, 0, 1, 1, 2, 2]
         """
         check_is_fitted(self)
         rows = self._check_X(X, min_samples=0)  # perhaps no row was flagged
@@ -572,10 +666,20 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to reconstruct.
 
         Returns
         -------
         rows : ndarray of X's shape
+            What the network expects in their place.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> detector.reconstruct(X).shape
+        (200, 140)
         """
         check_is_fitted(self)
         return self.autoencoder_.reconstruct(self._check_X(X))
@@ -586,10 +690,21 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to encode.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, width)
+            Codes of the first network.
+
+        Examples
+        --------
+        >>> from skae import ReconstructionOutlierDetector, make_heartbeats
+        >>> X, y = make_heartbeats(n_samples=200, random_state=0)
+        >>> detector = ReconstructionOutlierDetector(epochs=2, random_state=0).fit(X)
+        >>> codes = detector.encode(X)
+        >>> detector.decode(codes).shape
+        (200, 140)
         """
         check_is_fitted(self)
         return self.autoencoder_.encode(self._check_X(X))
@@ -600,10 +715,12 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         codes : array-like of shape (n_samples, width)
+            Codes, as ``encode`` returns them.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
+            Rows of the decoder of the first network.
         """
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(codes, "codes"))

@@ -33,6 +33,10 @@ class AutoencoderTransformer(
     ``inverse_transform`` brings them back. Use it where linear components waste
     dimensions on curved data.
 
+    Read more in the :doc:`User Guide </guide/transformer>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     latent_dim : int or None, default=None
@@ -211,6 +215,7 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
+            Rows to learn from.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -223,6 +228,7 @@ class AutoencoderTransformer(
         Returns
         -------
         self : object
+            The fitted estimator.
         """
         X = self._check_X(X, reset=True, min_samples=2)
         table = Table(X, None, self._check_weight(sample_weight, X))
@@ -257,6 +263,7 @@ class AutoencoderTransformer(
         Returns
         -------
         self : object
+            The fitted estimator.
         """
         first = not hasattr(self, "autoencoder_")
         X = self._check_X(X, reset=first)
@@ -271,11 +278,21 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to encode.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components_)
-            float32 for float32 X, else float64.
+            Codes, float32 for float32 X, else float64.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
+        >>> transformer.transform(X).shape
+        (150, 2)
         """
         check_is_fitted(self)
         return self.autoencoder_.encode(self._check_X(X))
@@ -292,6 +309,15 @@ class AutoencoderTransformer(
         -------
         rows : ndarray of shape (n_samples, *input_shape_)
             In the units of the training rows.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
+        >>> transformer.inverse_transform([[0.0, 0.0]]).shape
+        (1, 4)
         """
         check_is_fitted(self)
         return self.autoencoder_.decode(self._check_codes(X, "X"))
@@ -302,11 +328,21 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to reconstruct.
 
         Returns
         -------
         rows : ndarray of X's shape
             In X's units.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
+        >>> transformer.reconstruct(X).shape
+        (150, 4)
         """
         check_is_fitted(self)
         return self.autoencoder_.reconstruct(self._check_X(X))
@@ -317,11 +353,21 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to score.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            float64, in X's units squared; high is well reconstructed.
+            Errors as float64, in X's units squared; high is well reconstructed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
+        >>> transformer.score_samples(X).shape
+        (150,)
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -344,6 +390,7 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, *input_shape_)
+            Rows to score.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -353,6 +400,15 @@ class AutoencoderTransformer(
         -------
         score : float
             Minus the mean squared error; high is good.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> transformer = AutoencoderTransformer(2, epochs=2, random_state=0).fit(X)
+        >>> bool(transformer.score(X) == transformer.score_samples(X).mean())
+        True
         """
         scores = self.score_samples(X)
         weight = self._check_weight(sample_weight, scores)

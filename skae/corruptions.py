@@ -99,6 +99,10 @@ class GaussianNoise(Corruption):
 
     The noise of the denoising tutorials, and the one to begin with.
 
+    Read more in the :doc:`User Guide </guide/denoiser>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     std : float or tuple of two floats, default=0.1
@@ -155,7 +159,20 @@ class GaussianNoise(Corruption):
         return (high**2 - low**2) / (2 * log(high / low)) if high > low else low**2
 
     def apply(self, x: Any, draw: Any) -> Any:
-        """Return ``x`` with noise added."""
+        """Return ``x`` with noise added.
+
+        Parameters
+        ----------
+        x : array or tensor of shape (n, *shape)
+            Rows in scaled space.
+        draw : object
+            What randomness comes from, as in `Corruption`.
+
+        Returns
+        -------
+        damaged : array or tensor of shape (n, *shape)
+            Rows in x's dtype.
+        """
         # Python's floats: they keep x's dtype, which NumPy's would not.
         if isinstance(self.std, (tuple, list)):
             low, high = map(log, self.std)
@@ -171,6 +188,10 @@ class MaskingNoise(Corruption):
 
     Zero in scaled space is the mean under ``scaler="standard"``. The corruption of the
     first denoising autoencoders [1]_.
+
+    Read more in the :doc:`User Guide </guide/denoiser>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -198,12 +219,29 @@ class MaskingNoise(Corruption):
         self.fraction = fraction
 
     def apply(self, x: Any, draw: Any) -> Any:
-        """Return ``x`` with entries set to zero."""
+        """Return ``x`` with entries set to zero.
+
+        Parameters
+        ----------
+        x : array or tensor of shape (n, *shape)
+            Rows in scaled space.
+        draw : object
+            What randomness comes from, as in `Corruption`.
+
+        Returns
+        -------
+        damaged : array or tensor of shape (n, *shape)
+            Rows in x's dtype.
+        """
         return draw.where(draw.uniform(x) < float(self.fraction), 0.0, x)
 
 
 class SaltAndPepperNoise(Corruption):
     """Set entries to the smallest or the largest value of their feature.
+
+    Read more in the :doc:`User Guide </guide/denoiser>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -233,7 +271,20 @@ class SaltAndPepperNoise(Corruption):
         self.fraction = fraction
 
     def apply(self, x: Any, draw: Any) -> Any:
-        """Return ``x`` with entries set to an extreme."""
+        """Return ``x`` with entries set to an extreme.
+
+        Parameters
+        ----------
+        x : array or tensor of shape (n, *shape)
+            Rows in scaled space.
+        draw : object
+            What randomness comes from, as in `Corruption`.
+
+        Returns
+        -------
+        damaged : array or tensor of shape (n, *shape)
+            Rows in x's dtype.
+        """
         u, fraction = draw.uniform(x), float(self.fraction)
         extreme = draw.where(u < fraction / 2, draw.low, draw.high)
         return draw.where(u < fraction, extreme, x)
@@ -244,6 +295,10 @@ class SwapNoise(Corruption):
 
     The corruption for tables: every damaged value is one that the feature really takes.
     The other row is drawn uniformly.
+
+    Read more in the :doc:`User Guide </guide/denoiser>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -266,7 +321,20 @@ class SwapNoise(Corruption):
         self.fraction = fraction
 
     def apply(self, x: Any, draw: Any) -> Any:
-        """Return ``x`` with entries taken from other rows."""
+        """Return ``x`` with entries taken from other rows.
+
+        Parameters
+        ----------
+        x : array or tensor of shape (n, *shape)
+            Rows in scaled space.
+        draw : object
+            What randomness comes from, as in `Corruption`.
+
+        Returns
+        -------
+        damaged : array or tensor of shape (n, *shape)
+            Rows in x's dtype.
+        """
         return draw.where(draw.uniform(x) < float(self.fraction), draw.other_rows(x), x)
 
 

@@ -21,6 +21,7 @@ HOUSE = {
     "__init__": (8, set()),
     "__main__": (8, set()),
     "_cli": (8, {"sklearn", "pandas", "tqdm", "matplotlib"}),
+    "onnx": (8, {"sklearn", "onnx", "skl2onnx"}),
     "_transformer": (6, {"sklearn", "joblib"}),
     "_denoiser": (6, {"sklearn", "joblib"}),
     "_series": (7, {"sklearn", "pandas"}),
@@ -123,14 +124,23 @@ def test_every_room_is_in_the_house():
 
 
 def test_few_rooms_at_the_top():
-    assert len({room_of(path) for path in FILES}) <= 26
+    assert len({room_of(path) for path in FILES}) <= 27
+
+
+def lines_of_docstrings(tree):
+    """Return how many lines the docstrings of a file have."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    holders = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    docs = [node.body[0] for node in holders if ast.get_docstring(node) is not None]
+    return sum(doc.end_lineno - doc.lineno + 1 for doc in docs)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_readable(path):
-    lines = path.read_text().splitlines()
-    # An estimator holds three long docstrings and signatures.
-    assert len(lines) <= (650 if room_of(path) in ESTIMATORS else 450)
+    """Of code: a docstring is as long as its readers need."""
+    text = path.read_text()
+    n_lines = len(text.splitlines()) - lines_of_docstrings(ast.parse(text))
+    assert n_lines <= 420
 
 
 def test_no_fragments():
@@ -372,7 +382,7 @@ def test_style(command):
     if not (repository / "pyproject.toml").exists():
         pytest.skip("not a checkout: the style is a matter of the repository")
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "skae", "tests", "benchmarks"],
+        [sys.executable, "-m", "ruff", *command, "skae", "tests", "benchmarks", "docs"],
         cwd=repository,
         capture_output=True,
         text=True,

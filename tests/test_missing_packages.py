@@ -88,3 +88,19 @@ def test_the_command_names_a_missing_package(package):
         f"skae: error: the package {package} is not installed. "
         f"Install it: pip install {package}\n"
     )
+
+
+@pytest.mark.parametrize("package", ["onnx", "skl2onnx"])
+def test_onnx_names_its_extra(package):
+    code = """
+        import skae
+        from skae import *
+
+        skae.AutoencoderTransformer()
+        import skae.onnx
+    """
+    done = run(code, packages=[package])
+    assert done.stderr.splitlines()[-1] == (
+        f"ImportError: skae.onnx needs the package skae[onnx], but the module "
+        f"{package!r} is not installed. Install it: pip install skae[onnx]"
+    )

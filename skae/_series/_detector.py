@@ -61,6 +61,10 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     of the windows that hold it; a threshold rule on these errors turns scores into
     labels, +1 inlier, -1 outlier.
 
+    Read more in the :doc:`User Guide </guide/series>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     detector : ReconstructionOutlierDetector or None, default=None
@@ -101,8 +105,8 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
     See Also
     --------
     ReconstructionOutlierDetector : The detector for rows without an order.
-    skae.model_selection.BlockKFold : Folds for searches with series.
-    skae.inspection.SeriesDisplay : A picture of a series and its scores.
+    skae.BlockKFold : Folds for searches with series.
+    skae.SeriesDisplay : A picture of a series and its scores.
 
     Notes
     -----
@@ -187,6 +191,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         self : object
+            The detector.
         """
         if params.get("detector", self.detector) is None and any(
             name.startswith("detector__") for name in params
@@ -216,6 +221,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         self : object
+            The fitted estimator.
 
         Raises
         ------
@@ -270,6 +276,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         self : object
+            The fitted estimator.
         """
         with unchanged_by_failure(self):
             detector, rule, _ = self._check_detector()
@@ -327,11 +334,24 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         self : object
+            The fitted estimator.
 
         Raises
         ------
         ValueError
             Where y is given without X, or the rule needs errors that fit did not keep.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import SlidingWindowDetector
+        >>> X = np.sin(np.arange(300) / 5).reshape(-1, 1)
+        >>> detector = SlidingWindowDetector(width=8, random_state=0)
+        >>> detector = detector.set_params(detector__epochs=1).fit(X)
+        >>> from skae import Contamination
+        >>> rule = Contamination(0.01)
+        >>> detector.set_params(detector__threshold=rule).fit_threshold().threshold_ > 0
+        True
         """
         check_is_fitted(self)
         _, rule, source = self._check_detector()
@@ -370,6 +390,7 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_timesteps,)
+            +1 for inliers, -1 for outliers.
         """
         return self.fit(X, y, groups).predict(X, groups)
 
@@ -379,12 +400,14 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_timesteps, n_channels), or Series
+            Time steps in order.
         groups : array-like of shape (n_timesteps,), default=None
             Which series a step belongs to.
 
         Returns
         -------
         errors : float64 ndarray of shape (n_timesteps, n_channels)
+            Parts of the errors of time steps.
         """
         return self._over_windows(self._parts_by, X, groups)
 
@@ -394,12 +417,14 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_timesteps, n_channels), or Series
+            Time steps in order.
         groups : array-like of shape (n_timesteps,), default=None
             Which series a step belongs to.
 
         Returns
         -------
         scores : float64 ndarray of shape (n_timesteps,)
+            High is normal, low is an outlier.
         """
         return -self._over_windows(self._errors_by, X, groups, 1)[:, 0]
 
@@ -411,12 +436,14 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_timesteps, n_channels), or Series
+            Time steps in order.
         groups : array-like of shape (n_timesteps,), default=None
             Which series a step belongs to.
 
         Returns
         -------
         decision : ndarray of shape (n_timesteps,)
+            Negative for outliers.
         """
         return self.score_samples(X, groups) - self.offset_
 
@@ -428,12 +455,24 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_timesteps, n_channels), or Series
+            Time steps in order.
         groups : array-like of shape (n_timesteps,), default=None
             Which series a step belongs to.
 
         Returns
         -------
         labels : ndarray of shape (n_timesteps,)
+            +1 for inliers, -1 for outliers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import SlidingWindowDetector
+        >>> X = np.sin(np.arange(300) / 5).reshape(-1, 1)
+        >>> detector = SlidingWindowDetector(width=8, random_state=0)
+        >>> detector = detector.set_params(detector__epochs=1).fit(X)
+        >>> detector.predict(X).shape
+        (300,)
         """
         return np.where(self.decision_function(X, groups) >= 0, 1, -1)
 
@@ -443,12 +482,14 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_timesteps, n_channels), or Series
+            Time steps in order.
         groups : array-like of shape (n_timesteps,), default=None
             Which series a step belongs to.
 
         Returns
         -------
         rows : ndarray of shape (n_timesteps, n_channels)
+            In X's units, the mean over windows.
         """
         return self._over_windows(lambda detector: detector.reconstruct, X, groups)
 
@@ -472,6 +513,16 @@ class SlidingWindowDetector(OutlierMixin, BaseEstimator):
             Columns ``time`` (X's index), ``rank`` (from 1), ``channel``, ``value`` and
             ``reconstruction`` (in X's units), ``error`` (the channel's part, in scaled
             space) and ``share`` of the step's error.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import SlidingWindowDetector
+        >>> X = np.sin(np.arange(300) / 5).reshape(-1, 1)
+        >>> detector = SlidingWindowDetector(width=8, random_state=0)
+        >>> detector = detector.set_params(detector__epochs=1).fit(X)
+        >>> detector.explain(X[:50], top_k=1).shape[0]
+        50
         """
         errors = self.feature_errors(X, groups)
         table = explanation_table(

@@ -37,6 +37,10 @@ class FeatureErrorDisplay:
     Look at it to learn why a row was called an outlier. Make it with
     :meth:`from_estimator`; all parameters are stored as attributes.
 
+    Read more in the :doc:`User Guide </guide/explaining>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     errors : array-like of shape (n_features,), (n_timesteps, n_channels) or \
@@ -161,13 +165,17 @@ class FeatureErrorDisplay:
         row : int or None, default=0
             Position of the row in `X`; a negative one counts from the end. `None` draws
             all rows, as a table.
+        kind : {"auto", "bars", "line", "image", "table"}, default="auto"
+            As in :meth:`plot`; with ``row=None``, "auto" is "table".
+        top_k : int, default=10
+            Number of bars, or of features of a table: those with the largest errors.
         feature_names : list of str, default=None
             Names of the features; `None` takes the columns of `X`, or those that the
             detector saw in `fit`.
         row_shape : tuple of int, default=None
             Shape to give the row for drawing, such as (28, 28) for a flattened image.
-        ax, kind, top_k
-            As in :meth:`plot`; with ``row=None``, "auto" is "table".
+        ax : matplotlib Axes, default=None
+            Axes to draw on; `None` makes a new figure.
 
         Returns
         -------

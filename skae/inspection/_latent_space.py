@@ -41,6 +41,10 @@ class LatentSpaceDisplay:
     not trained to separate: classes, or outliers. Make it with
     :meth:`from_estimator`; all parameters are stored as attributes.
 
+    Read more in the :doc:`User Guide </guide/explaining>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     codes : array-like of shape (n_samples, 2) or (n_samples, 1)
@@ -198,8 +202,10 @@ class LatentSpaceDisplay:
             Principal components are those of the rows drawn.
         random_state : int, RandomState instance or None, default=None
             Chooses the rows where there are more than `max_samples`.
-        ax, scatter_kwargs
-            As in :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; `None` makes a new figure.
+        scatter_kwargs : dict, default=None
+            Keywords for matplotlib's `scatter`, such as `{"s": 4}`.
 
         Returns
         -------

@@ -46,6 +46,10 @@ class LossCurveDisplay:
     network overfits: then the validation loss rises while the training loss falls. It
     is best made with :meth:`from_estimator`; all parameters are stored as attributes.
 
+    Read more in the :doc:`User Guide </guide/explaining>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     history : dict of list of float
@@ -175,8 +179,14 @@ class LossCurveDisplay:
         ----------
         estimator : fitted estimator
             Any of skae's estimators.
-        ax, log, name, color
-            As in :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            Where to draw, as in :meth:`plot`.
+        log : bool or "auto", default="auto"
+            Whether the losses have a logarithmic axis.
+        name : str, default=None
+            A name to put before the legend's entries.
+        color : matplotlib color, default=None
+            Colour of the curves.
 
         Returns
         -------
@@ -194,6 +204,10 @@ class ErrorHistogramDisplay:
     With labels it shows how far the errors of inliers and outliers overlap, and on
     which side of the threshold they fall. Make it with :meth:`from_estimator`; all
     parameters are stored as attributes.
+
+    Read more in the :doc:`User Guide </guide/explaining>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -344,8 +358,14 @@ class ErrorHistogramDisplay:
             Rows to score; `None` takes the training errors that the detector keeps.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, +1 for inliers and -1 for outliers.
-        ax, bins, log, normalize
-            As in :meth:`plot`.
+        ax : matplotlib Axes, default=None
+            Where to draw, as in :meth:`plot`.
+        bins : int, array-like or "auto", default="auto"
+            Number or edges of the bins, as in :meth:`plot`.
+        log : bool or "auto", default="auto"
+            Whether the errors have a logarithmic axis.
+        normalize : bool, default=False
+            Whether to draw the share of each class instead of the number of rows.
 
         Returns
         -------

@@ -42,6 +42,10 @@ class ReconstructionDisplay:
     pictures with a heat map of the error. Make it with :meth:`from_estimator`; all
     parameters are stored as attributes.
 
+    Read more in the :doc:`User Guide </guide/explaining>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), (n_samples, n_timesteps, \
@@ -206,13 +210,17 @@ class ReconstructionDisplay:
         feature_names : list of str, default=None
             Names of the features; `None` takes the columns of `X`, or those that the
             estimator saw in `fit`.
-        ax, kind, row_shape
-            As in :meth:`plot`.
+        kind : {"auto", "line", "image"}, default="auto"
+            How to draw a row, as in :meth:`plot`.
+        row_shape : tuple of int, default=None
+            Shape to give the rows for drawing, such as (28, 28) for flattened images.
         with_error : bool or "auto", default="auto"
             Whether to draw the error; `"auto"` does, but of a denoiser without `y`.
         scaled : bool, default=False
             Whether to draw the rows after the estimator's `scaler_`: for tables whose
             columns have different units. Titles stay the same.
+        ax : matplotlib Axes or array-like of them, default=None
+            Axes to draw on; `None` makes a new figure.
 
         Returns
         -------

@@ -28,6 +28,10 @@ class SeriesDisplay:
     Spans that are flagged, where the error is above the threshold, are shaded. Make it
     with :meth:`from_estimator`; all parameters are stored as attributes.
 
+    Read more in the :doc:`User Guide </guide/series>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     X : array-like of shape (n_timesteps, n_channels)

@@ -37,6 +37,10 @@ def outlier_f1_score(
     The harmonic mean of precision and recall of the class -1: it judges the errors and
     the threshold.
 
+    Read more in the :doc:`User Guide </guide/searching>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
@@ -92,6 +96,10 @@ def outlier_average_precision_score(
     The area under the precision-recall curve of the class -1: compares detectors
     whatever their threshold, above all where outliers are rare.
 
+    Read more in the :doc:`User Guide </guide/searching>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
@@ -140,6 +148,10 @@ def outlier_roc_auc_score(
 
     The probability that an outlier has a lower score than a normal row, whatever the
     threshold and the share of outliers.
+
+    Read more in the :doc:`User Guide </guide/searching>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -222,6 +234,121 @@ outlier_average_precision = make_scorer(
     outlier_average_precision_score, response_method=_NORMALITY
 )
 outlier_roc_auc = make_scorer(outlier_roc_auc_score, response_method=_NORMALITY)
+outlier_f1.__doc__ = """Score by the F1 of the outliers: a scorer for searches.
+
+Pass the object as ``scoring=outlier_f1``. It judges labels, and so the threshold,
+too. The ``"f1"`` of scikit-learn scores the normal rows.
+
+Read more in the :doc:`User Guide </guide/searching>`.
+
+Parameters
+----------
+estimator : object
+    A fitted detector, or a classifier of +1 and -1.
+X : array-like of shape (n_samples, ...)
+    Rows to score.
+y_true : array-like of shape (n_samples,)
+    True labels, +1 (normal) and -1 (outlier).
+sample_weight : array-like of shape (n_samples,), default=None
+    Weights >= 0; k means k copies.
+**kwargs : dict
+    Other metadata, as all scorers of scikit-learn take them.
+
+Returns
+-------
+score : float
+    That of `outlier_f1_score`.
+
+See Also
+--------
+skae.outlier_f1_score : The same, of true labels and predictions.
+
+Examples
+--------
+>>> from sklearn.ensemble import IsolationForest
+>>> from skae import make_heartbeats, outlier_f1
+>>> X, y = make_heartbeats(n_samples=100, random_state=0)
+>>> forest = IsolationForest(random_state=0).fit(X)
+>>> 0 <= outlier_f1(forest, X, y) <= 1
+True
+"""
+outlier_average_precision.__doc__ = """Score by the average precision of the outliers.
+
+Pass the object as ``scoring=outlier_average_precision``. It judges the ranking of
+rows, whatever the threshold, above all where outliers are rare.
+
+Read more in the :doc:`User Guide </guide/searching>`.
+
+Parameters
+----------
+estimator : object
+    A fitted detector, or a classifier of +1 and -1.
+X : array-like of shape (n_samples, ...)
+    Rows to score.
+y_true : array-like of shape (n_samples,)
+    True labels, +1 (normal) and -1 (outlier).
+sample_weight : array-like of shape (n_samples,), default=None
+    Weights >= 0; k means k copies.
+**kwargs : dict
+    Other metadata, as all scorers of scikit-learn take them.
+
+Returns
+-------
+score : float
+    That of `outlier_average_precision_score`.
+
+See Also
+--------
+skae.outlier_average_precision_score : The same, of true labels and predictions.
+
+Examples
+--------
+>>> from sklearn.ensemble import IsolationForest
+>>> from skae import make_heartbeats, outlier_average_precision
+>>> X, y = make_heartbeats(n_samples=100, random_state=0)
+>>> forest = IsolationForest(random_state=0).fit(X)
+>>> 0 <= outlier_average_precision(forest, X, y) <= 1
+True
+"""
+outlier_roc_auc.__doc__ = """Score by the ROC AUC of the outliers: a scorer.
+
+Pass the object as ``scoring=outlier_roc_auc``. It judges the ranking of rows,
+whatever the threshold. With labels 0 and 1, the ``"roc_auc"`` of scikit-learn prefers
+the worst detector.
+
+Read more in the :doc:`User Guide </guide/searching>`.
+
+Parameters
+----------
+estimator : object
+    A fitted detector, or a classifier of +1 and -1.
+X : array-like of shape (n_samples, ...)
+    Rows to score.
+y_true : array-like of shape (n_samples,)
+    True labels, +1 (normal) and -1 (outlier).
+sample_weight : array-like of shape (n_samples,), default=None
+    Weights >= 0; k means k copies.
+**kwargs : dict
+    Other metadata, as all scorers of scikit-learn take them.
+
+Returns
+-------
+score : float
+    That of `outlier_roc_auc_score`.
+
+See Also
+--------
+skae.outlier_roc_auc_score : The same, of true labels and predictions.
+
+Examples
+--------
+>>> from sklearn.ensemble import IsolationForest
+>>> from skae import make_heartbeats, outlier_roc_auc
+>>> X, y = make_heartbeats(n_samples=100, random_state=0)
+>>> forest = IsolationForest(random_state=0).fit(X)
+>>> 0 <= outlier_roc_auc(forest, X, y) <= 1
+True
+"""
 
 
 def reconstruction_score(
@@ -231,10 +358,14 @@ def reconstruction_score(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Minus the mean squared reconstruction error: a scorer for unlabelled data.
+    """Return minus the mean squared error: a scorer for unlabelled data.
 
     Use it to choose an autoencoder without labels, or to compare it with PCA of the
     same width. It cannot choose a width: a wider code reconstructs better.
+
+    Read more in the :doc:`User Guide </guide/searching>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -308,6 +439,10 @@ def smallest_within_one_se(cv_results: Mapping[str, Any]) -> int:
 
     A ``refit=`` function for searches over ``latent_dim``: it takes the narrowest code
     whose mean score is within one standard error of the best.
+
+    Read more in the :doc:`User Guide </guide/searching>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -23,6 +23,10 @@ class BlockKFold(BaseCrossValidator):
     over random folds would train on what it tests. Here each test fold is a block of
     consecutive rows, and the rows next to it do not train.
 
+    Read more in the :doc:`User Guide </guide/series>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     n_splits : int, default=5

@@ -57,6 +57,10 @@ def compare_detectors(
     Every detector is cloned, trained on the same normal rows and judged on the same
     other rows, which hold outliers, too.
 
+    Read more in the :doc:`User Guide </guide/comparing>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     detectors : dict of str to estimator

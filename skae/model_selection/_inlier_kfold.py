@@ -21,6 +21,10 @@ class InlierKFold(BaseCrossValidator):
     Use it to search a detector on labelled data. The folds are those of
     ``StratifiedKFold``, with the outliers taken out of the training rows.
 
+    Read more in the :doc:`User Guide </guide/searching>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     n_splits : int, default=5

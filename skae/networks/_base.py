@@ -26,7 +26,7 @@ Layers = list[Layer]
 class Built:
     """What a network's ``build`` returns: untrained Keras models.
 
-    Attributes
+    Parameters
     ----------
     encoder : keras.Model
         From rows of ``input_shape`` to codes of any shape.
@@ -120,7 +120,7 @@ class Network(ABC, BaseEstimator):
         Returns
         -------
         values : ndarray of this shape
-            float32.
+            Values, float32.
 
         References
         ----------
@@ -249,12 +249,36 @@ class LayeredNetwork(Network):
     def build(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> Built:
-        """Return untrained Keras models of the layers."""
+        """Return untrained Keras models of the layers.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        built : Built
+            Encoder, decoder, and the model that trains, where it is more than both.
+        """
         encoder, decoder = self.layers(input_shape, output_shape, latent_dim)
         return build_layers(encoder, decoder, input_shape)
 
     def terms(self, output_shape: Shape) -> dict[str, float]:
-        """Return the weight of the code's activity, where it is penalised."""
+        """Return the weight of the code's activity, where it is penalised.
+
+        Parameters
+        ----------
+        output_shape : tuple of int
+            Shape of one row of targets.
+
+        Returns
+        -------
+        terms : dict of str to float
+            Weight of each term, by the name that ``history_`` has for it.
+        """
         return {"activity": float(self.activity_l1)} if self.activity_l1 else {}
 
     def _inner_shapes(

@@ -25,6 +25,10 @@ class ConvNetwork(LayeredNetwork):
     stage of the encoder halves all lengths, rounding up; the decoder mirrors it. Sizes
     that do not divide evenly work.
 
+    Read more in the :doc:`User Guide </guide/networks>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     filters : tuple of int, default=(32, 16)
@@ -148,7 +152,20 @@ class ConvNetwork(LayeredNetwork):
     def layers(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[list[Layer], list[Layer]]:
-        """Return the layers; the code is a map without ``latent_dim``."""
+        """Return the layers; the code is a map without ``latent_dim``.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        encoder, decoder : list of layer
+            From rows to codes, and from codes to rows.
+        """
         inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
         _check_ranks(inner_input, inner_output)
         if self.input_shape is None:

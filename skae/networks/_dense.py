@@ -25,6 +25,10 @@ class DenseNetwork(LayeredNetwork):
     The first choice for tables, and for images and series that are small enough to be
     flattened: rows of any shape go in and come out, the network sees them flat.
 
+    Read more in the :doc:`User Guide </guide/networks>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     hidden_units : tuple of int, default=(768,)
@@ -170,7 +174,20 @@ class DenseNetwork(LayeredNetwork):
     def layers(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[list[Layer], list[Layer]]:
-        """Return the layers of encoder and decoder, of rows that may have any shape."""
+        """Return the layers of encoder and decoder, of rows that may have any shape.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        encoder, decoder : list of layer
+            From rows to codes, and from codes to rows.
+        """
         if self.input_shape is not None:  # raises where it does not fit
             self._inner_shapes(input_shape, output_shape)
         n_in, n_out = prod(input_shape), prod(output_shape)
@@ -201,7 +218,20 @@ class DenseNetwork(LayeredNetwork):
         return encoder, [*decoder, Reshape("unflatten", output_shape)]
 
     def exported(self, weights: list[np.ndarray]) -> tuple[Network, list[np.ndarray]]:
-        """Return a network without tied weights, and weights, that do the same."""
+        """Return a network without tied weights, and weights, that do the same.
+
+        Parameters
+        ----------
+        weights : list of ndarray
+            In the order of the Keras model's ``weights``.
+
+        Returns
+        -------
+        network : Network
+            This one, or one of other parameters.
+        weights : list of ndarray
+            Its weights.
+        """
         if not self.tied_weights:
             return self, weights
         # Sizes do not matter to the order of weights.

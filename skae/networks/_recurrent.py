@@ -20,6 +20,10 @@ class RecurrentNetwork(LayeredNetwork):
     step, from which the decoder writes the rows. Training takes longer than that of the
     other networks, in proportion to the number of steps.
 
+    Read more in the :doc:`User Guide </guide/networks>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     units : tuple of int, default=(64,)
@@ -120,7 +124,20 @@ class RecurrentNetwork(LayeredNetwork):
     def layers(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[list[Layer], list[Layer]]:
-        """Return the layers for rows (timesteps, channels), which run in Keras."""
+        """Return the layers for rows (timesteps, channels), which run in Keras.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        encoder, decoder : list of layer
+            From rows to codes, and from codes to rows.
+        """
         inner_input, inner_output = self._inner_shapes(input_shape, output_shape)
         _check_ranks(inner_input, inner_output)
         n_steps, n_channels = inner_output

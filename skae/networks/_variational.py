@@ -21,6 +21,10 @@ class VariationalNetwork(LayeredNetwork):
     drawn: `AutoencoderTransformer.sample`. While training, codes are drawn from each
     row's distribution; ``transform`` and all that follows training use its mean.
 
+    Read more in the :doc:`User Guide </guide/networks>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     base : DenseNetwork, ConvNetwork, RecurrentNetwork or None, default=None
@@ -106,7 +110,20 @@ class VariationalNetwork(LayeredNetwork):
     def layers(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> tuple[list[Layer], list[Layer]]:
-        """Return the base's layers, with a code that is drawn while training."""
+        """Return the base's layers, with a code that is drawn while training.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        encoder, decoder : list of layer
+            From rows to codes, and from codes to rows.
+        """
         width = latent_dim
         width = min(32, prod(input_shape)) if latent_dim is None else int(latent_dim)
         base, shapes = self._base(), (input_shape, output_shape)
@@ -121,11 +138,37 @@ class VariationalNetwork(LayeredNetwork):
     def draw_weight(
         self, path: str, shape: Shape, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return fresh values of a variable, as the base draws them."""
+        """Return fresh values of a variable, as the base draws them.
+
+        Parameters
+        ----------
+        path : str
+            Keras's ``variable.path``, for instance "latent/kernel".
+        shape : tuple of int
+            Shape of the variable.
+        rng : numpy.random.Generator
+            What the values are drawn from.
+
+        Returns
+        -------
+        values : ndarray of this shape
+            Values, float32.
+        """
         return self._base().draw_weight(path, shape, rng)
 
     def terms(self, output_shape: Shape) -> dict[str, float]:
-        """Return the weight of the Kullback-Leibler term of a mean of n values."""
+        """Return the weight of the Kullback-Leibler term of a mean of n values.
+
+        Parameters
+        ----------
+        output_shape : tuple of int
+            Shape of one row of targets.
+
+        Returns
+        -------
+        terms : dict of str to float
+            Weight of each term, by the name that ``history_`` has for it.
+        """
         return {"kl": self.beta / prod(output_shape)}
 
     def _base(self) -> Network:

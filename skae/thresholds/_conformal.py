@@ -27,6 +27,10 @@ class Conformal(ThresholdRule):
     on average. It needs the errors of normal rows that neither trained the network nor
     chose its epoch, and a detector passes it no others.
 
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     alpha : float, default=0.05
@@ -118,6 +122,10 @@ def conformal_p_values(
 ) -> NDArray[np.float64]:
     r"""Return the conformal p-values of reconstruction errors.
 
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     errors : array-like of shape (n_samples,)
@@ -166,6 +174,10 @@ def benjamini_hochberg(p_values: ArrayLike, alpha: float = 0.1) -> NDArray[np.bo
 
     The right choice when a batch of rows is inspected together, and the share of false
     alarms among the alarms matters. Whether a row is selected depends on the others.
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -53,6 +53,10 @@ class BestF(LabelledRule):
     The right rule when outliers are known that are like those to come, and as common.
     On new rows, the score is lower than in the fit.
 
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     beta : float, default=1.0
@@ -66,7 +70,7 @@ class BestF(LabelledRule):
 
     See Also
     --------
-    skae.metrics.outlier_f1 : The same score, for a search.
+    skae.outlier_f1 : The same score, for a search.
 
     Notes
     -----
@@ -103,6 +107,10 @@ class FalseAlarmRate(LabelledRule):
 
     The right rule when outliers are known, perhaps few, and the rate of false alarms
     must hold: of fresh normal rows, at most a share `rate` is flagged on average.
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -166,6 +174,10 @@ class Precision(LabelledRule):
 
     The right rule when every alarm costs an inspection: most of the flagged rows should
     be outliers. It needs known outliers that are like those to come, and as common.
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

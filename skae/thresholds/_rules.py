@@ -70,6 +70,10 @@ class FixedThreshold(ThresholdRule):
     specification, or a value found on other data. A plain number given to a detector
     means this rule.
 
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     value : float
@@ -106,6 +110,10 @@ class Quantile(ThresholdRule):
     The right rule when the training rows are all normal and a rate of false alarms
     can be named: about ``1 - q`` of fresh normal rows are flagged, more where the
     network overfits.
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -150,6 +158,10 @@ class Contamination(ThresholdRule):
 
     The right rule when the training rows contain outliers and their share is roughly
     known. On purely normal training rows, `fraction` is the rate of false alarms.
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -199,6 +211,10 @@ class MeanStd(ThresholdRule):
     errors without a heavy tail. For normally distributed errors, the rate of false
     alarms is 16 % at ``n_std=1``, 2.3 % at 2 and 0.13 % at 3; in general, at most
     ``1 / (1 + n_std**2)`` (Cantelli's inequality).
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -250,6 +266,10 @@ class MAD(ThresholdRule):
     Reconstruction errors are skewed, so that more normal rows are flagged than the
     0.13 % of a normal distribution at ``n_mad=3``.
 
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     n_mad : float, default=3.0
@@ -293,6 +313,10 @@ class IQR(ThresholdRule):
     Tukey's fence, the upper whisker of a box plot. The right rule when up to a
     quarter of the training rows may be outliers. For a normal distribution it flags
     0.35 % of the normal rows at ``k=1.5``, for skewed errors more.
+
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

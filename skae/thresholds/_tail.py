@@ -29,6 +29,10 @@ class PeaksOverThreshold(ThresholdRule):
     errors, `Conformal` promises that without a model. It needs the errors of normal
     rows that did not train the network, and a detector passes it no others.
 
+    Read more in the :doc:`User Guide </guide/thresholds>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     risk : float, default=0.001

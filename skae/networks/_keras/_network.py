@@ -45,6 +45,10 @@ _returned: weakref.WeakSet[Any] = weakref.WeakSet()
 class KerasNetwork(Network):
     """A Keras model of your own, as it is.
 
+    Read more in the :doc:`User Guide </guide/own_models>`.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     model : object
@@ -147,7 +151,18 @@ class KerasNetwork(Network):
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; names that the function lacks are an error at fit."""
+        """Set parameters; names that the function lacks are an error at fit.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : object
+            This network.
+        """
         for name, value in params.items():
             owner, _, inner = name.partition("__")
             held: Any = self.get_params(deep=False).get(owner)
@@ -193,7 +208,20 @@ class KerasNetwork(Network):
     def build(
         self, input_shape: Shape, output_shape: Shape, latent_dim: int | None
     ) -> Built:
-        """Return the user's encoder and decoder, and model where it does more."""
+        """Return the user's encoder and decoder, and model where it does more.
+
+        Parameters
+        ----------
+        input_shape, output_shape : tuple of int
+            Shapes of one row of inputs and of targets.
+        latent_dim : int or None
+            Width of the code; None is the network's own.
+
+        Returns
+        -------
+        built : Built
+            Encoder, decoder, and the model that trains, where it is more than both.
+        """
         import keras
 
         shapes = input_shape, output_shape, latent_dim

@@ -35,7 +35,7 @@ MOST_MEGABYTES = Bar("<", 1500)
 # Rows and columns that are scored, float64: 20 GB in one process, and 4 GB by workers.
 SCORED, SCORED_BY_WORKERS = (25_000_000, 100), (10_000_000, 50)
 # Rows and columns of files, float32: 4 GB, and rows in each file.
-TRAINED, ROWS_PER_FILE = (50_000_000, 20), 500_000
+TRAINED, ROWS_PER_FILE = (50_000_000, 20), 100_000
 QUICK_ROWS = 3_000
 # The shares of the rows for which a curve is measured, in addition to all of them.
 SHARES = (0.01, 0.1)

@@ -151,7 +151,7 @@ def _mapped(estimator: Any, method: str, X: Any) -> Any:
 def _without_rows(X: Any) -> Any:
     """Return a collection's rows in memory, but none of them."""
     if not _is_array(X):
-        return X._meta
+        return getattr(X, "_meta", X)
     if any(map(isnan, X.shape[1:])):
         raise ValueError(
             f"X has shape {X.shape}: the size of its rows is not known. Call "
@@ -288,11 +288,11 @@ def _some_rows(
     """Return all rows of some tables in memory, or as many of each as are taken."""
     import dask
 
+    _without_rows(tables[0])  # or raises
     lengths = [_lengths(one) if is_dask(one) else [num_samples(one)] for one in tables]
     n_rows = {sum(one) for one in lengths}
     if len(n_rows) > 1:
-        numbers = " and ".join(str(sum(one)) for one in lengths)
-        raise ValueError(f"X and what belongs to it have {numbers} rows. Pass as many.")
+        raise ValueError(_lengths_differ([sum(one) for one in lengths]))
     (n,) = n_rows
     most = max(2, min(most, _MOST_NUMBERS // max(1, prod(tables[0].shape[1:]))))
     if n <= most or not is_dask(tables[0]):
@@ -345,22 +345,36 @@ def _blocks_of_tables(X: Any, *others: Any) -> Iterator[tuple[Any, ...]]:
         yield dask.compute(X, *others)
         return
     blocks, start = _delayed(X), 0
-    parts = [_delayed(one, like=X) if is_dask(one) else one for one in others]
-    for number, block in enumerate(blocks):
-        with_block = [one[number] if isinstance(one, list) else None for one in parts]
-        rows, *tables = dask.compute(block, *with_block)
-        places = np.arange(start, start + len(rows))
-        start += len(rows)
-        if len(rows):
-            yield (
-                rows,
-                *(
-                    one
-                    if isinstance(part, list) or part is None
-                    else safe_indexing(part, places)
-                    for one, part in zip(tables, parts, strict=True)
-                ),
+    lazy = {i: _delayed(one, X) for i, one in enumerate(others) if is_dask(one)}
+    for one in lazy.values():
+        if len(one) != len(blocks):
+            raise ValueError(
+                f"X has {len(blocks)} blocks, but what belongs to it has {len(one)}. "
+                "Pass collections with the same chunks."
             )
+    known = {
+        i: one for i, one in enumerate(others) if i not in lazy and one is not None
+    }
+    for number, block in enumerate(blocks):
+        given = dask.compute(block, *(one[number] for one in lazy.values()))
+        tables = dict(zip([-1, *lazy], given, strict=True))
+        stop = start + len(given[0])
+        is_last = number == len(blocks) - 1
+        for i, one in known.items():
+            n = num_samples(one)
+            if n < stop or (is_last and n > stop):
+                more = "" if is_last else " or more"
+                raise ValueError(_lengths_differ([f"{stop}{more}", n]))
+            tables[i] = safe_indexing(one, np.arange(start, stop))
+        if stop > start:
+            yield tuple(tables.get(i) for i in range(-1, len(others)))
+        start = stop
+
+
+def _lengths_differ(numbers: list[Any]) -> str:
+    """Return the message about tables of different lengths."""
+    rows = " and ".join(map(str, numbers))
+    return f"X and what belongs to it have {rows} rows. Pass as many of each."
 
 
 def _delayed(table: Any, like: Any = None) -> list[Any]:
@@ -381,9 +395,12 @@ def _lengths(table: Any) -> list[int]:
 
     if _is_array(table) and not isnan(table.shape[0]):
         return list(table.chunks[0])
+    blocks = _delayed(table)
     if table.ndim > 1 and not _is_array(table):
-        table = table[list(table.columns[:1])]  # a file need not be read for the others
-    return list(dask.compute(*map(dask.delayed(len), _delayed(table))))
+        # A file need not be read for the other columns; Dask may join small blocks.
+        short = _delayed(table[list(table.columns[:1])])
+        blocks = short if len(short) == len(blocks) else blocks
+    return list(dask.compute(*map(dask.delayed(len), blocks)))
 
 
 def _is_array(table: Any) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 from skae import (
     AutoencoderTransformer,
@@ -27,6 +28,7 @@ from skae import (
     outlier_f1,
 )
 from skae._dask import _some_rows
+from skae._engine._threads import allowed_threads
 
 dask = pytest.importorskip("dask", reason="skae[dask] is not installed")
 da = pytest.importorskip("dask.array")
@@ -206,6 +208,26 @@ def test_a_later_fit_does_not_change_lazy_scores(X):
     assert np.array_equal(lazy.compute(), expected)
 
 
+class Watched(ReconstructionOutlierDetector):
+    """Notes with how many threads it scores."""
+
+    threads = []
+
+    def score_samples(self, X):
+        if isinstance(X, np.ndarray):
+            self.threads.append(allowed_threads())
+        return super().score_samples(X)
+
+
+def test_a_block_is_scored_by_one_thread(X):
+    """Dask has as many blocks at work as there are cores."""
+    detector = Watched(**QUICK).fit(X)
+    with threadpool_limits(4):
+        detector.score_samples(X)
+        detector.score_samples(da.from_array(X, chunks=1250)).compute()
+        assert Watched.threads == [allowed_threads(), 1, 1]
+
+
 def test_score(fitted, X):
     transformer = fitted["transformer"]
     for lazy in (da.from_array(X, chunks=700), dd.from_pandas(pd.DataFrame(X))):
@@ -294,7 +316,7 @@ def test_partial_fit_takes_blocks(kind, X, y, tmp_path):
     partitions = dd.from_map(lambda block: frame[block], blocks)
     streams = [
         (da.from_array(X, chunks=(sizes, 4)), da.from_array(y, chunks=500)),
-        (da.from_array(X, chunks=(sizes, 6)), y),
+        (da.from_array(X, chunks=(sizes, 6)), y.tolist()),
         (partitions, dd.from_map(lambda block: pd.Series(y)[block], blocks)),
         (((mapped[block], y[block]) for block in blocks),),
     ]
@@ -319,6 +341,21 @@ def test_a_stream_that_fails_changes_nothing(X):
         transformer.partial_fit(iter([X]), np.ones(N))
     with pytest.raises(ValueError, match="X has no rows"):
         transformer.partial_fit(iter([X[:0]]))
+    lazy = da.from_array(X, chunks=700)
+    for y, text in (
+        (np.ones(900), "1400 or more and 900"),
+        (np.ones(N + 1), "2500 and"),
+    ):
+        with pytest.raises(ValueError, match=f"belongs to it have {text}"):
+            transformer.partial_fit(lazy, y)
+    unknown = lazy[lazy[:, 0] > 0]
+    with pytest.raises(
+        ValueError, match="X has 4 blocks, but what belongs to it has 2"
+    ):
+        transformer.partial_fit(unknown, da.ones(2500, chunks=1250))
+    with pytest.raises(ValueError, match="the size of its rows is not known"):
+        transformer.fit(lazy[:, lazy[0] > 0])
+    assert not hasattr(transformer, "autoencoder_")
 
 
 def test_dask_is_imported_when_a_collection_comes_in():
@@ -362,8 +399,6 @@ def network(tmp_path):
 
     Its class is local, as one from a notebook: no worker can import it.
     """
-
-    from skae._engine._threads import allowed_threads
 
     class CountingNetwork(DenseNetwork):
         def __init__(self, folder, hidden_units=(4,), is_deadly=False):
@@ -428,8 +463,6 @@ def test_a_cluster_gets_an_estimator_once_per_worker(client, X, tmp_path):
                 file.write(f"{os.getpid()}\n")
 
         def score_samples(self, X):
-            from skae._engine._threads import allowed_threads
-
             if isinstance(X, np.ndarray):
                 with open(self.folder, "a") as file:
                     file.write(f"{allowed_threads()} threads\n")

@@ -26,7 +26,7 @@ test-oldest: .venv-oldest/.test
 	@.venv-oldest/$(BIN)/python -m pytest -n 2
 
 test-newest:
-	@sh .ci/venv .venv-newest/.test ".[tests]" --upgrade --upgrade-strategy eager
+	@sh .ci/venv .venv-newest/.test ".[tests,onnx]" --upgrade --upgrade-strategy eager
 	@.venv-newest/$(BIN)/python -m pytest -n 2
 
 benchmarks: .venv/.benchmarks
@@ -65,7 +65,7 @@ clean:
 	@sh .ci/venv $@ ".[dist]"
 
 .venv/.test: pyproject.toml
-	@sh .ci/venv $@ ".[tests]"
+	@sh .ci/venv $@ ".[tests,onnx]"
 
 .venv-oldest/.test: pyproject.toml .ci/oldest.txt
 	@sh .ci/venv $@ ".[tests]" --constraint .ci/oldest.txt

@@ -35,6 +35,7 @@ from skae._autoencoder import (
 from skae._missing import advising_allow_nan
 from skae._random import seed_from
 from skae._row_errors import feature_names
+from skae._scalers._units import hint_at_axes
 from skae._validation import (
     HasMethods,
     Interval,
@@ -183,8 +184,7 @@ class BaseAutoencoder(BaseEstimator):
             network = given.network
             loss = loss if given.loss is None else given.loss
             optimizer = optimizer if given.optimizer is None else given.optimizer
-        # A copy: what the user sets later does not reach the fitted estimator.
-        network = clone(network)
+        network = clone(network)  # what the user sets later does not reach it
         check_parameters(network)
         if not (self.corruption is None or isinstance(self.corruption, str)):
             check_parameters(self.corruption)
@@ -264,6 +264,7 @@ class BaseAutoencoder(BaseEstimator):
             )
         if reset:
             self.input_shape_ = X.shape[1:]
+            hint_at_axes(X, self.network)
         else:
             self._check_row_shape(X.shape[1:])
         return X

@@ -11,6 +11,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from skae._autoencoder import Settings, Table, Training
 from skae._base import FLOATS, BaseAutoencoder
+from skae._dask import fit_context, takes_collections
 from skae._missing import (
     advising_allow_nan,
     counted_rows,
@@ -21,7 +22,6 @@ from skae._validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
-    fit_context,
 )
 from skae.corruptions import corrupt
 
@@ -38,6 +38,7 @@ _WIDTH = 256
 _SCORE_SEED = 0
 
 
+@takes_collections
 class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
     """Denoising by an autoencoder.
 
@@ -269,6 +270,7 @@ class DenoisingRegressor(MultiOutputMixin, RegressorMixin, BaseAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
             Noisy rows, or clean ones where `y` is None.
+            An iterator of blocks, or a Dask collection: block by block.
         y : array-like of shape (n_samples,) or (n_samples, *target_shape), default=None
             Clean rows, or any real target.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -12,6 +12,7 @@ from sklearn.base import OutlierMixin, clone
 
 from skae._autoencoder import Table, Training, detector_settings
 from skae._base import BaseAutoencoder
+from skae._dask import fit_context, takes_collections
 from skae._missing import counted_rows
 from skae._random import seed_from
 from skae._row_errors import Window, check_error, explanation_table, learn_scorer
@@ -20,7 +21,6 @@ from skae._validation import (
     StrOptions,
     check_is_fitted,
     check_parameters,
-    fit_context,
     normal_rows,
 )
 from skae.networks import DenseNetwork
@@ -42,6 +42,7 @@ _SOURCES = ("auto", "train", "out_of_fold", "validation", "cv")
 _constraints, _auto = BaseAutoencoder._parameter_constraints, [StrOptions({"auto"})]
 
 
+@takes_collections
 class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by the reconstruction error of an autoencoder.
 
@@ -178,9 +179,10 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
     with :math:`z` the p residuals divided by their deviations and multiplied by the
     inverse root of their correlations, shrunken as Ledoit and Wolf do [3]_ (not where
     there are fewer residuals than p, or more than 1,024 values); d the distance to the
-    nearest of up to 1,024 other training rows and D the root mean squared one to the
-    nearest tenth of 512 of them, with medians m and M; copies of the row do not count.
-    D finds small groups. Scales and correlations come from rows out of fold.
+    nearest of up to 512 other training rows, and D the root mean square of those to the
+    nearest ones of random groups of 16 of them [5]_, with medians m and M; copies of
+    the row do not count. D finds outliers that training rows resemble. Scales and
+    correlations come from rows out of fold.
 
     ``scaler="auto"`` takes 20 columns or more for one quantity where von Neumann's
     ratio [4]_ along the rows is below 0.5, and below 1 once they are standardised, and
@@ -201,6 +203,8 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
        large-dimensional covariance matrices. doi:10.1016/S0047-259X(03)00096-4
     .. [4] von Neumann, J. (1941). Distribution of the ratio of the mean square
        successive difference to the variance. doi:10.1214/aoms/1177731677
+    .. [5] Sugiyama, M. and Borgwardt, K. (2013). Rapid distance-based outlier detection
+       via sampling. NeurIPS 26.
 
     Examples
     --------
@@ -374,7 +378,7 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            The next rows.
+            An iterator of blocks, or a Dask collection: block by block.
         y : array-like of shape (n_samples,), default=None
             Rows with ``y == -1`` do not train; rules that need labels see them.
         sample_weight : array-like of shape (n_samples,), default=None

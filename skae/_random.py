@@ -17,6 +17,7 @@ _PURPOSES = (
     "folds",
     "networks",
     "compared",
+    "rows",
 )
 
 

@@ -9,9 +9,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from skae._autoencoder import Table, Training
 from skae._base import BaseAutoencoder
+from skae._dask import fit_context, takes_collections
 from skae._missing import check_rows_observed, counted_rows
 from skae._random import seed_from
-from skae._validation import check_is_fitted, fit_context
+from skae._validation import check_is_fitted
 from skae.metrics._reconstruction import _reconstruction_error
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from skae.corruptions import Corruption
 
 
+@takes_collections
 class AutoencoderTransformer(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAutoencoder
 ):
@@ -252,7 +254,7 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *shape)
-            The next rows.
+            An iterator of blocks, or a Dask collection: block by block.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -79,22 +79,29 @@ def unchanged_on_failure(estimator: Any) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def fitting(estimator: Any, prefer_skip_nested_validation: bool) -> Iterator[None]:
+    """Check the parameters of what the block fits, and put all back where it fails."""
+    # scikit-learn's `_fit_context` has the first half, but for parameters that were set
+    # since the last ``partial_fit``.
+    skips = get_config()["skip_parameter_validation"]
+    if not skips:
+        estimator._validate_params()
+    skips |= prefer_skip_nested_validation
+    context = config_context(skip_parameter_validation=skips)
+    with context, unchanged_on_failure(estimator):
+        yield
+
+
 def fit_context(
     *, prefer_skip_nested_validation: bool
 ) -> Callable[[_Function], _Function]:
     """Return a decorator of methods that fit: they check parameters, fail cleanly."""
 
-    # scikit-learn's has the first half, but for parameters that were set since the
-    # last ``partial_fit``.
     def decorated(method: Any) -> Any:
         @functools.wraps(method)
         def checked(estimator: Any, *args: Any, **kwargs: Any) -> Any:
-            skips = get_config()["skip_parameter_validation"]
-            if not skips:
-                estimator._validate_params()
-            skips |= prefer_skip_nested_validation
-            context = config_context(skip_parameter_validation=skips)
-            with context, unchanged_on_failure(estimator):
+            with fitting(estimator, prefer_skip_nested_validation):
                 return method(estimator, *args, **kwargs)
 
         return checked

@@ -36,6 +36,8 @@ SLOW = (
     "networks/test_subclasses.py",
     "networks/keras/test_network.py",
     "networks/keras/test_scikeras.py",
+    "test_dask.py::test_a_cluster_gets_an_estimator_once_per_worker",
+    "test_dask.py::test_a_search_on_a_cluster_is_that_in_one_process",
     "test_families.py",
     "test_missing.py",
     "test_own_networks.py",

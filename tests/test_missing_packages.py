@@ -16,7 +16,7 @@ BLOCKED = """
 
     sys.meta_path.insert(0, Missing())
 """
-OPTIONAL = ["tensorflow", "keras", "scikeras", "pandas", "matplotlib", "pooch"]
+OPTIONAL = ["tensorflow", "keras", "scikeras", "pandas", "matplotlib", "pooch", "dask"]
 
 
 def run(code, *arguments, packages=OPTIONAL):
@@ -87,4 +87,20 @@ def test_the_command_names_a_missing_package(package):
     assert done.stderr == (
         f"skae: error: the package {package} is not installed. "
         f"Install it: pip install {package}\n"
+    )
+
+
+@pytest.mark.parametrize("package", ["onnx", "skl2onnx"])
+def test_onnx_names_its_extra(package):
+    code = """
+        import skae
+        from skae import *
+
+        skae.AutoencoderTransformer()
+        import skae.onnx
+    """
+    done = run(code, packages=[package])
+    assert done.stderr.splitlines()[-1] == (
+        f"ImportError: skae.onnx needs the package skae[onnx], but the module "
+        f"{package!r} is not installed. Install it: pip install skae[onnx]"
     )

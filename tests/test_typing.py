@@ -114,6 +114,7 @@ def test_an_editor_completes_public_names(package):
     found = {one.name for one in jedi.Script(code, project=project).complete()}
     public = {*importlib.import_module(package).__all__} - {"__version__"}
     assert public <= found
+    found -= {"onnx"}  # needs an extra: imported by its own name
     assert {name for name in found if not name.startswith("_")} == public
 
 

@@ -21,6 +21,8 @@ N_FIRST_FITS = 20
 BATCH_SIZES = (4096, 32_768, 131_072)
 # Rows at a time of the calls of NumPy alone: the fastest number of some.
 AT_ONCE = 1920
+# Rows of a block of rows that do not exist at once.
+BLOCK_ROWS = 50_000
 
 
 def first_fit(name: str, path: str, seed: str, epochs: str) -> list[float]:
@@ -191,6 +193,79 @@ def numpy_alone(weights: list[np.ndarray], X: np.ndarray) -> np.ndarray:
     return scores / -X.shape[1]
 
 
+def score_lazily(n_rows: str, n_columns: str, n_workers: str) -> list[float]:
+    """Return the seconds of scoring generated blocks, and the peak megabytes.
+
+    In worker processes with a thread each, or, where there are none, in the threads of
+    this process. The peak is that of all processes together, each at its own time.
+    """
+    import dask.array as da
+
+    from skae import ReconstructionOutlierDetector
+
+    shape = int(n_rows), int(n_columns)
+    few = np.random.default_rng(0).random((5000, shape[1]))
+    # How long a score takes does not depend on how long the networks were trained.
+    detector = ReconstructionOutlierDetector(epochs=1, random_state=0).fit(few)
+    X = da.random.default_rng(0).random(shape, chunks=(BLOCK_ROWS, shape[1]))
+    mean = detector.score_samples(X).mean()
+    if not int(n_workers):
+        start = time.perf_counter()
+        mean.compute()
+        return [time.perf_counter() - start, _peak_megabytes()]
+    from distributed import Client, LocalCluster
+
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with (
+        LocalCluster(n_workers=int(n_workers), **options) as cluster,
+        Client(cluster) as client,
+    ):
+        detector.score_samples(X[: 1000 * int(n_workers)]).compute()
+        start = time.perf_counter()
+        mean.compute()
+        seconds = time.perf_counter() - start
+        peaks = client.run(_peak_megabytes).values()
+    return [seconds, _peak_megabytes() + sum(peaks)]
+
+
+def fit_lazily(kind: str, folder: str, epochs: str) -> list[float]:
+    """Return the seconds of a fit on files, and the peak megabytes of this process."""
+    import dask
+
+    from skae import ReconstructionOutlierDetector
+
+    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    if kind == "Parquet":
+        import dask.dataframe as dd
+
+        X = dd.read_parquet(paths)
+    else:
+        import dask.array as da
+
+        # A file is mapped while one of its rows is read, and no longer.
+        shapes = [np.load(path, mmap_mode="r").shape for path in paths]
+        load = dask.delayed(np.load)
+        X = da.concatenate(
+            [
+                da.from_delayed(load(path, mmap_mode="r"), shape, np.float32)
+                for path, shape in zip(paths, shapes, strict=True)
+            ]
+        )
+    detector = ReconstructionOutlierDetector(random_state=0)
+    detector.set_params(epochs=epochs if epochs == "auto" else int(epochs))
+    start = time.perf_counter()
+    detector.fit(X)
+    return [time.perf_counter() - start, _peak_megabytes()]
+
+
+def _peak_megabytes() -> float:
+    """Return the highest resident memory that this process ever had."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
 PROCESSES = {
     one.__name__: one
     for one in (
@@ -201,6 +276,8 @@ PROCESSES = {
         many_fits,
         curve_point,
         score_bulk,
+        score_lazily,
+        fit_lazily,
     )
 }
 

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 JOBS = Jobs("speed")
 SECONDS = "seconds"
 # Distribution: the contenders that need it.
-EXTRAS = {"torch": ("PyTorch loop",), "pyod": ("PyOD",)}
+EXTRAS = {
+    "torch": ("PyTorch loop",),
+    "pyod": ("PyOD",),
+    "skl2onnx": ("onnxruntime", "onnxruntime, default"),
+}
 
 
 def present(contenders: dict[str, Any]) -> dict[str, Any]:

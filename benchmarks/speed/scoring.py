@@ -6,6 +6,7 @@ import functools
 import pickle
 import tempfile
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,21 @@ def score(size: Size) -> Findings:
     return Findings(measured, notes())
 
 
-def _scorers(normals: np.ndarray, size: Size) -> dict[str, Callable]:
-    """Return functions from rows to scores, by name."""
+def _detectors(normals: np.ndarray, size: Size) -> tuple[Any, Any]:
+    """Return a detector by mean squared errors, and the default one."""
     # How long a score takes does not depend on how long the network was trained.
     options = {"epochs": size.count(5), "random_state": 0}
     network = DenseNetwork((256, 64))
     detector = ReconstructionOutlierDetector(
         8, network=network, error="mse", n_networks=1, threshold_on="train", **options
-    ).fit(normals)
-    default = ReconstructionOutlierDetector(**options).fit(normals)
+    )
+    default = ReconstructionOutlierDetector(**options)
+    return detector.fit(normals), default.fit(normals)
+
+
+def _scorers(normals: np.ndarray, size: Size) -> dict[str, Callable]:
+    """Return functions from rows to scores, by name."""
+    detector, default = _detectors(normals, size)
     model, scaler = detector.to_keras(), detector.scaler_
 
     def written_out(reconstruct: Callable) -> Callable:
@@ -155,6 +162,55 @@ def score_in_keras(size: Size) -> Findings:
                 quantity = f"{words}: {one.quantity}"
                 measured.append(Measurement(quantity, one.contender, one.values))
     return Findings(measured)
+
+
+@JOBS.job("score-in-onnx", one_value_per="call")
+def score_in_onnx(size: Size) -> Findings:
+    """``score_samples`` of heartbeats, and the same in ONNX: 1 and 5,000 rows.
+
+    The detectors of score, converted by skl2onnx and run by onnxruntime with its
+    default threads: the scorer that a process without Python's packages has. Rows are
+    float32, and other ones at every call. The difference is that of onnxruntime's
+    scores from skae's, relative to these, the largest of all rows.
+    """
+    split = ecg_split(size)
+    X = np.concatenate([split.X_train, split.X_test]).astype(np.float32)
+    detector, default = _detectors(split.normals, size)
+    contenders = {
+        "skae": detector.score_samples,
+        "onnxruntime": None,
+        "skae, default": default.score_samples,
+        "onnxruntime, default": None,
+    }
+    contenders, differences = present(contenders), []
+    for words, one in (("", detector), (", default", default)):
+        if f"onnxruntime{words}" in contenders:
+            in_onnx = contenders[f"onnxruntime{words}"] = _by_onnxruntime(one, X)
+            expected = one.score_samples(X)
+            worst = float(np.max(np.abs(in_onnx(X)[:, 0] / expected - 1)))
+            quantity = "largest relative difference of a score"
+            differences.append(Measurement(quantity, f"onnxruntime{words}", (worst,)))
+    measured = []
+    for n_rows in (1, 5000):
+        measured += _race_calls(contenders, X, min(n_rows, len(X)), size)
+    words = notes()
+    if differences:
+        packages = (f"{name} {version(name)}" for name in ("skl2onnx", "onnxruntime"))
+        words += (f"With {' and '.join(packages)}.",)
+    return Findings([*measured, *differences], words)
+
+
+def _by_onnxruntime(detector: Any, X: np.ndarray) -> Callable:
+    """Return the function from rows to scores of a detector in ONNX."""
+    import onnxruntime
+    import skl2onnx
+
+    import skae.onnx  # noqa: F401  (its converters)
+
+    options = {type(detector): {"score_samples": True}}
+    model = skl2onnx.to_onnx(detector, X[:1], target_opset=17, options=options)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return lambda rows: session.run(["score_samples"], {"X": rows})[0]
 
 
 N_BULK = 1_000_000

@@ -260,6 +260,7 @@ class Autoencoder:
         one_block: Callable[[slice], None],
         x: NDArray,
         dtype: np.dtype | None = None,  # in which rows pass the network; x's own
+        n_networks: int = 1,  # which a block passes
     ) -> None:
         """Call a function with every block of rows, in threads where that pays."""
         # What it writes must not depend on the order of the blocks.
@@ -272,7 +273,7 @@ class Autoencoder:
         slices = list(self._blocks(len(x), is_numpy))
         # A user's scaler may not be safe in threads.
         is_safe = is_numpy and all(map(is_affine, (self.scaler, self.target_scaler)))
-        if len(slices) < self.many_blocks or not is_safe:
+        if len(slices) * n_networks < self.many_blocks or not is_safe:
             with engine.OneBlasThread():
                 for rows in slices:
                     one_block(rows)
@@ -294,6 +295,11 @@ class Autoencoder:
         """Return the blocks of rows."""
         factor = 1 if is_numpy else _MORE_IN_KERAS
         return blocks(n, self._row_size, factor * self.block_size)
+
+    def rows_at_once(self, dtype: np.dtype) -> int:
+        """Return how many rows a block has, where there are as many."""
+        is_numpy = self.forward.runs_in_numpy(dtype)
+        return next(self._blocks(1 << 62, is_numpy)).stop
 
 
 class TrainingInterrupted(KeyboardInterrupt):

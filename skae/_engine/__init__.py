@@ -25,7 +25,7 @@ from skae._engine._spec import (
     TrainingSpec,
     aligned_empty,
 )
-from skae._engine._threads import OneBlasThread, run_in_threads
+from skae._engine._threads import OneBlasThread, one_thread, run_in_threads
 from skae.networks._quiet import import_quietly
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "initial_weights",
     "keras_config",
     "keras_model",
+    "one_thread",
     "reads_probabilities",
     "run_in_threads",
     "train",

@@ -8,6 +8,7 @@ size does them.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import ctypes
 import functools
@@ -15,7 +16,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any
 
@@ -27,6 +28,7 @@ Control = tuple[Callable[[], int], Callable[[int], None]]  # get, and set
 _lock = threading.RLock()
 _inside: list[int] = []  # the thread of each block that has begun
 _before: list[int] = []  # the libraries' numbers of threads outside of all blocks
+_is_alone = contextvars.ContextVar("is_alone", default=False)  # in `one_thread`
 
 
 class OneBlasThread:
@@ -117,8 +119,20 @@ def _by_threadpoolctl(library: Any) -> Control:
     return library.get_num_threads, set_to
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the block work in its own thread alone: others do as much beside it."""
+    token = _is_alone.set(True)
+    try:
+        yield
+    finally:
+        _is_alone.reset(token)
+
+
 def allowed_threads() -> int:
     """Return how many threads BLAS would use: joblib's workers have fewer."""
+    if _is_alone.get():
+        return 1
     with _lock:
         numbers = _before or [get() for get, _ in _controls()]
     return max([1, *numbers])

@@ -74,6 +74,11 @@ class Layer(ABC):
         cls.runs_in_numpy = cls.linear is not Layer.linear
         cls.trains_in_numpy = cls.runs_in_numpy and goes_back
 
+    @property
+    def n_variables(self) -> int:
+        """Number of the Keras layer's variables."""
+        return len(self.variables)
+
     def output_shape(self, n: int) -> tuple[int, ...]:
         """Return the shape of the output for n rows."""
         raise NotImplementedError
@@ -234,7 +239,7 @@ def with_weights(
     known: dict[Layer, list[Array]] = {}
     pairs: list[tuple[Layer, Weights]] = []
     for layer in layers:
-        known[layer] = [next(remaining) for _ in layer.variables]
+        known[layer] = [next(remaining) for _ in range(layer.n_variables)]
         shared = [] if layer.source is None else [known[layer.source][0].T]
         pairs.append((layer, shared + known[layer]))
     return pairs

@@ -342,7 +342,8 @@ class Repeat(Layer):
         self, stage: int, n_channels: int, lengths: Lengths, out_lengths: Lengths
     ) -> None:
         self.name, self._crop = f"upsample_{stage}", Crop(f"crop_{stage}", out_lengths)
-        self.n_channels, self.out_lengths = n_channels, out_lengths
+        self.n_channels = n_channels
+        self.lengths, self.out_lengths = lengths, out_lengths
         before = (0,) * len(lengths)
         self._windows = Windows(out_lengths, lengths, 2, 2, before)
 

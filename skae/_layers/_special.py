@@ -29,6 +29,11 @@ class Recurrent(Layer):
         self.bidirectional, self.in_steps = bidirectional, in_steps
         self.n_out = n_units * (2 if bidirectional else 1)
 
+    @property
+    def n_variables(self) -> int:
+        """Number of kernels, recurrent kernels and biases."""
+        return 6 if self.bidirectional else 3
+
     def keras(self, x: Any, made: dict[Layer, Any]) -> Any:
         """Return the output of Keras's recurrent layer."""
         import keras

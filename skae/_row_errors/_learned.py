@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 _SMALLEST_SHARE = 1e-3
 # With more features than this, or than residuals, correlations are left alone.
 _MOST_CORRELATED = 1024
-# Training rows that others are compared with, at most, and of these for the wide
-# distance; numbers in them (32 MB).
-_N_NEAR, _N_WIDE, _MOST_NUMBERS = 1024, 512, 1 << 22
-# Share of the rows, and how many at least, over which the wide distance is a mean.
-_WIDE_SHARE, _FEWEST_WIDE = 0.1, 5
+# Training rows that others are compared with, at most, in groups of so many; numbers in
+# them (32 MB).
+_N_COMPARED, _GROUP, _MOST_NUMBERS = 512, 16, 1 << 22
 # Below this share of the squares of rows, a squared distance is that of a row to
 # itself, or to a copy; below the other of its median, distances count as equal.
 _ITSELF, _SMALLEST_FACTOR = 1e-10, 1e-2
@@ -76,32 +74,43 @@ class Whitening:
 
 def n_compared(row_shape: tuple[int, ...]) -> int:
     """Return how many training rows others are compared with, at most."""
-    return max(1, min(_N_NEAR, _MOST_NUMBERS // prod(row_shape)))
+    return max(1, min(_N_COMPARED, _MOST_NUMBERS // prod(row_shape)))
 
 
 @dataclass(frozen=True)
 class Neighbors:
-    """Training rows that others are compared with: how far rows lie from them."""
+    """Training rows that others are compared with: how far rows lie from them.
+
+    Two distances, each in units of its median over training rows: to the nearest of
+    them, and the root mean square of those to the nearest ones of random groups, which
+    says less of single rows. The latter is that of Sugiyama and Borgwardt (2013), Rapid
+    distance-based outlier detection via sampling, over several samples.
+    """
 
     center: Floats  # (p,)
-    rows: Floats  # (m, p), scaled and centred
-    squares: Floats  # (m,)
+    rows: Floats  # (m, p), scaled and centred; every g-th is of one group
+    squares: Floats  # (m,), infinite where a row only fills a group up
     units: Floats  # (2,), medians of the nearest and of the wide distance
+    typical: float  # mean of the squares
 
     @classmethod
     def of(cls, rows: Floats) -> Neighbors:
         """Return scaled rows of any shape as what others are compared with."""
         rows = rows.reshape(len(rows), -1)
         center = rows.mean(axis=0)
-        rows = rows - center
-        neighbors = cls(center, rows, np.vecdot(rows, rows), np.ones(2))
-        distances = neighbors._distances(rows + center)
+        known = rows - center
+        n_more = -len(rows) % _GROUP
+        squares = np.vecdot(known, known)
+        typical = float(squares.mean())
+        squares = np.append(squares, np.full(n_more, np.inf))
+        known = np.pad(known, ((0, n_more), (0, 0)))
+        neighbors = cls(center, known, squares, np.ones(2), typical)
         units = np.ones(2)
-        for i, one in enumerate(distances):
+        for i, one in enumerate(neighbors._distances(rows)):
             finite = one[np.isfinite(one)]
             typical = np.median(finite) or finite.mean() if len(finite) else 0.0
             units[i] = typical if typical > 0 else 1.0
-        return cls(center, rows, neighbors.squares, units)
+        return replace(neighbors, units=units)
 
     def factors(self, x: Floats) -> Floats:
         """Return how far scaled rows, (n, p), lie, in units of training rows."""
@@ -111,21 +120,19 @@ class Neighbors:
         return np.maximum(factors, _SMALLEST_FACTOR)
 
     def _distances(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return distances to the nearest row, and to the nearest tenth of some."""
+        """Return distances to the nearest row, and to the nearest ones of groups."""
         # Copies of a row are no neighbours of it; where there are no others, 0.
         x = x - self.center
         squares = np.vecdot(x, x)
         squared = x @ (-2 * self.rows.T)
         squared += squares[:, None]
         squared += self.squares
-        itself = _ITSELF * (squares + self.squares.mean())
+        itself = _ITSELF * (squares + self.typical)
         np.copyto(squared, np.inf, where=squared <= itself[:, None])
-        nearest = squared.min(axis=1)
-        some = squared[:, :_N_WIDE]
-        n = min(max(_FEWEST_WIDE, round(_WIDE_SHARE * some.shape[1])), some.shape[1])
-        some = np.partition(some, n - 1, axis=1)[:, :n]
-        is_other = np.isfinite(some)
-        total = np.where(is_other, some, 0.0).sum(axis=1)
+        groups = squared.reshape(len(x), _GROUP, -1).min(axis=1)
+        nearest = groups.min(axis=1)
+        is_other = np.isfinite(groups)
+        total = np.where(is_other, groups, 0.0).sum(axis=1)
         wide = total / np.maximum(is_other.sum(axis=1), 1)
         nearest[np.isinf(nearest)] = 0.0
         absurd = ~np.isfinite(squares)

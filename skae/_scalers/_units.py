@@ -1,6 +1,9 @@
-"""The choice between the scalers "common" and "standard"."""
+"""The choice between the scalers "common" and "standard"; the axis of time."""
 
 from __future__ import annotations
+
+import warnings
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +26,8 @@ _LEAST_CORRELATION = 0.3
 _SHARE_THAT_REACHES, _NEAR = 0.5, 0.9
 # Rows that are inspected, evenly spaced, where there are more.
 _MOST_ROWS = 10_000
+# To find the axis of time: rows, and the ratio along the other axis, at least.
+_MOST_LOOKED_AT, _SMALLEST_OF_CHANNELS = 200, 1.5
 
 
 def share_a_unit(X: np.ndarray, weight: np.ndarray | None = None) -> bool:
@@ -60,6 +65,38 @@ def share_a_unit(X: np.ndarray, weight: np.ndarray | None = None) -> bool:
             _change_smoothly(deviation, standardised, weight)
             or _share_bounds(X_varying)
         )
+
+
+def hint_at_axes(X: np.ndarray, network: Any) -> None:
+    """Warn where rows look like series whose last axis is that of the time steps."""
+    says_so = getattr(network, "input_shape", None) is not None
+    if X.ndim != 3 or says_so or not _time_comes_last(X):
+        return
+    _, n_first, n_last = X.shape
+    warnings.warn(
+        f"Rows of shape {X.shape[1:]} are read as {n_first} time steps of {n_last} "
+        f"channels, but look like {n_first} channels of {n_last} time steps, the axes "
+        "of aeon and sktime. If they are, pass np.swapaxes(X, 1, 2); if not, "
+        f"input_shape={X.shape[1:]} of the network says so.",
+        UserWarning,
+        stacklevel=5,  # the caller of a decorated fit
+    )
+
+
+def _time_comes_last(X: np.ndarray) -> bool:
+    """Return whether successive values are alike along the last, longer axis alone."""
+    _, n_first, n_last = X.shape
+    if not n_first < n_last >= _FEWEST_COLUMNS:
+        return False
+    rows = np.linspace(0, len(X) - 1, min(len(X), _MOST_LOOKED_AT)).astype(int)
+    X, ratios = X[rows].astype(np.float64), []
+    with np.errstate(all="ignore"):  # what is not finite is not alike
+        for axis in (1, 2):
+            values = np.moveaxis(X, axis, 0).reshape(X.shape[axis], -1)
+            steps, deviations = np.diff(values, axis=0), values - _means(values)
+            ratios.append(_means(steps.ravel() ** 2) / _means(deviations.ravel() ** 2))
+    is_rough = n_first == 1 or ratios[0] > _SMALLEST_OF_CHANNELS
+    return bool(ratios[1] < _LARGEST_RATIOS[0] and is_rough)
 
 
 def _change_smoothly(

@@ -1,6 +1,9 @@
 """Keras objects made from descriptions, data as tensors, and users' own code."""
 
 import random
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -279,6 +282,58 @@ def test_a_gpu_gets_its_own_copy(tensor_of, monkeypatch):
     array = engine.aligned_empty((MANY,))
     array[:] = 1
     assert not shares_memory(tensor_of(array), array)
+
+
+def test_a_training_is_where_it_is_asked_to_be():
+    """On a second device that stands for a GPU; each array is copied there once."""
+    script = """
+        import contextlib, sys
+        import numpy as np
+        import tensorflow as tf
+
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)
+        from skae import AutoencoderTransformer
+        from skae._engine._keras import _trainer
+
+        cpus = tf.config.list_logical_devices("CPU")
+        tf.config.list_logical_devices = lambda kind: cpus[1:]
+        copies, variables = [], []
+        copy, train = _trainer.tensor_of, _trainer.KerasTrainer.run_epoch
+
+        def tensor_of(array):
+            copies.append((array.shape, copy(array).device[-5:]))
+            return copy(array)
+
+        def run_epoch(self, *args):
+            variables.extend(v.device[-5:] for v in self._weights + self._state)
+            return train(self, *args)
+
+        _trainer.tensor_of = tensor_of
+        _trainer.KerasTrainer.run_epoch = run_epoch
+        X = np.random.default_rng(0).normal(size=(1000, 50)).astype(np.float32)
+        shapes = [(950, 50), (50, 50), (50,)]  # rows, those of validation, weights
+        sums = set()
+        for asked in ("CPU:1", None):
+            copies.clear(), variables.clear()
+            with tf.device(asked) if asked else contextlib.nullcontext():
+                fitted = AutoencoderTransformer(
+                    4, epochs=3, engine="keras", random_state=0
+                ).fit(X)
+            place = asked or "CPU:0"
+            assert copies == [(shape, place) for shape in shapes], copies
+            assert set(variables) == {place}, variables
+            sums.add(float(fitted.transform(X).sum()))
+        assert len(sums) == 1
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 # ------------------------------------------------------------- compiled or in Python

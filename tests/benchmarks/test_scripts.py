@@ -26,7 +26,7 @@ WITHOUT_DATA |= {"import", "modes", "many-fits", "curves"}
 # Jobs that compare and take the outcome as it is.
 CHOICES = {"choices", "choices-contaminated"}
 WITHOUT_BARS = {"mnist-latent-map", *CHOICES, "codes-as-images", "ecg-lstm", "modes"}
-WITHOUT_BARS |= {"score-in-keras", "curves"}
+WITHOUT_BARS |= {"score-in-keras", "score-in-onnx", "curves"}
 OVER_TABLES = {"normals", "contaminated", *CHOICES}
 WITH_PICTURE = {*SCRIPTS["tutorials"].JOBS, "curves", "images", "series", *OVER_TABLES}
 MAX_PICTURE_BYTES = 150_000

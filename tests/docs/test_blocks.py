@@ -21,6 +21,9 @@ import skae
 from skae.__main__ import parse_arguments
 
 ROOT = Path(skae.__file__).parents[1]
+# What blocks may import, and most installations lack: `skae[onnx]` and `skae[clients]`.
+EXTRAS = {"skl2onnx", "onnxruntime", "imblearn", "mapie", "mlflow", "optuna", "polars"}
+EXTRAS |= {"pyarrow", "shap", "skops"}
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
@@ -35,6 +38,13 @@ SLOW = {
     "Keras",
     "Searching",
     "Your own Keras model",
+    "Optuna",
+    "SHAP",
+}
+# What other packages do in a section: their warnings, and what they draw.
+MARKS = {
+    "MAPIE": [pytest.mark.draws_globally("MAPIE draws permutations")],
+    "MLflow": [pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")],
 }
 PROJECT = (ROOT / "pyproject.toml").is_file() and tomllib.loads(
     (ROOT / "pyproject.toml").read_text("utf-8")
@@ -73,6 +83,7 @@ def sessions():
         for number, (heading, run) in enumerate(runs, start=1):
             name = re.sub(r"\W+", "-", heading.lower())
             marks = [pytest.mark.slow] if heading in SLOW else []
+            marks += MARKS.get(heading, [])
             yield pytest.param(
                 page, run, id=f"{page.stem}-{number}-{name}", marks=marks
             )
@@ -91,9 +102,21 @@ def run_block(page, line, code, namespace):
             exec(compile(ast.Module([statement], []), page, "exec"), namespace)
 
 
+def imported(run):
+    """Return the packages that blocks import."""
+    nodes = [node for _, code in run for node in ast.walk(ast.parse(code))]
+    names = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return {name.partition(".")[0] for name in names}
+
+
 @pytest.mark.parametrize(("page", "run"), list(sessions()))
 def test_python_blocks_run(page, run, tmp_path, monkeypatch, capfd):
     """In a folder of their own; they print what their text prints, and no more."""
+    for package in sorted(imported(run) & EXTRAS):
+        pytest.importorskip(package, reason=f"{package} is in an extra of skae")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     printed = io.StringIO()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from skae._engine._digest import CannotDescribeError, digest
 from skae._engine._fingerprint import Fingerprint, check_same
@@ -78,6 +79,7 @@ def _key(spec: TrainingSpec, data: DataSpec, known: Fingerprint | None) -> Any:
     architecture = spec.architecture
     parts = [architecture.network, architecture.shapes]
     parts += [spec.loss, spec.optimizer, spec.corruption, vars(data)]
+    parts.append(tf.zeros(()).device)  # where its variables are
     if known is not None:
         if known.value is None:
             return None

@@ -260,7 +260,12 @@ class KerasTrainer:
 
     def take(self, data: dict[str, np.ndarray]) -> None:
         """Take the data of the training."""
-        self._data = {name: tensor_of(array) for name, array in data.items()}
+        # One tensor of rows that are inputs and targets.
+        tensors: dict[int, tf.Tensor] = {}
+        for name, array in data.items():
+            if id(array) not in tensors:
+                tensors[id(array)] = tensor_of(array)
+            self._data[name] = tensors[id(array)]
 
     def release(self) -> None:
         """Forget the data."""

@@ -167,10 +167,8 @@ def noise(size: Size) -> Findings:
                         **options,
                     ).fit(train),
                 )
-                errors = [
-                    np.square(one.predict(noisy_test) - test).mean() for one in own
-                ]
-                errors.append(np.square(noisy_test - test).mean())
+                made = [*(one.predict(noisy_test) for one in own), noisy_test]
+                errors = [np.square(one - test).mean() for one in made]
                 found = [error / min(rivals) for error in [*errors, *rivals]]
                 ratios.append(found[:2])
                 rows.setdefault(f"{name}, {strength} std", []).append(found)

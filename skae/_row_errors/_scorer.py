@@ -209,6 +209,7 @@ class Scorer:
             total /= len(self.networks)
             if self.neighbors is not None:
                 total *= self.neighbors.factors(inputs.reshape(len(inputs), -1))
+            total[np.isnan(total)] = np.inf  # of absurd rows
             errors[rows] = total
 
         first.in_blocks(measure, X, dtype, len(self.networks))
@@ -239,6 +240,8 @@ class Scorer:
             if self.neighbors is not None:
                 factors = self.neighbors.factors(inputs.reshape(len(inputs), -1))
                 total *= factors.reshape(per_row)
+            if np.isnan(total.sum()):  # of absurd rows, or missing
+                total[np.isnan(total) & ~np.isnan(scaled)] = np.inf
             errors[rows] = total
 
         first.in_blocks(measure, X, dtype)

@@ -19,7 +19,7 @@ from sklearn.preprocessing import (
 
 from skae._layers._base import Layer, Weights, with_weights
 from skae._layers._special import KerasModel
-from skae._row_errors import _learned
+from skae._row_errors._learned import _GROUP, _ITSELF, _SMALLEST_FACTOR
 from skae._row_errors._scorer import _EPSILON, _FREEDOM
 from skae._scalers import TransformerScaler, is_affine
 from skae.onnx._nodes import Graph, run
@@ -178,11 +178,11 @@ def _factors(g: Graph, neighbors: Any, x: str) -> str:
     squares = g.reduced("ReduceSum", g("Mul", x, x))
     squared = g("MatMul", x, -2 * neighbors.rows.T)
     squared = g("Add", g("Add", squared, squares), neighbors.squares)
-    itself = g("Mul", g("Add", squares, neighbors.typical), _learned._ITSELF)
+    itself = g("Mul", g("Add", squares, neighbors.typical), _ITSELF)
     squared = g("Where", g("LessOrEqual", squared, itself), np.inf, squared)
-    n_groups = len(neighbors.squares) // _learned._GROUP
-    groups = g("Reshape", squared, [0, _learned._GROUP, n_groups])
-    groups = g("Squeeze", g.reduced("ReduceMin", groups), [1])
+    size = len(neighbors.rows) // _GROUP
+    groups = g.reduced("ReduceMin", g("Reshape", squared, [0, _GROUP, size]))
+    groups = g("Reshape", groups, [0, size])
     nearest = g.reduced("ReduceMin", groups)
     nearest = g("Where", g("IsInf", nearest), 0.0, nearest)
     itself = g("IsInf", groups)
@@ -194,4 +194,4 @@ def _factors(g: Graph, neighbors: Any, x: str) -> str:
         g("Div", g("Sqrt", g("Where", absurd, np.inf, one)), unit)
         for one, unit in zip((nearest, mean), neighbors.units, strict=True)
     )
-    return g("Max", *distances, _learned._SMALLEST_FACTOR)
+    return g("Max", *distances, _SMALLEST_FACTOR)

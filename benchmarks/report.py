@@ -13,7 +13,7 @@ from harness.jobs import RESULTS
 from harness.machine import FOLDER
 from harness.text import overview, page
 
-SCRIPTS = ("tutorials", "defaults", "timings", "speed", "detection")
+SCRIPTS = ("tutorials", "defaults", "linear", "timings", "speed", "detection")
 INDEX = FOLDER / "README.md"
 PLACE = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.S)
 

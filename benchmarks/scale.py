@@ -194,7 +194,7 @@ def compare_on_tables(size: Size) -> Findings:
     array.
     """
     options = size.options
-    folder = getattr(options, "tables", None) or default_folder()
+    folder = (getattr(options, "tables", None) or [default_folder()])[0]
     aucs = {"in memory": {}, "Dask": {}}
     for table in read_tables(folder, size.is_quick):
         for seed in size.seeds:

@@ -129,7 +129,8 @@ def test_a_shifted_feature_ranks_first(make_rows, n_columns):
         rng = np.random.default_rng(seed)
         X = make_rows(rng, (1000 + n_trials, n_columns))
         normal, outliers = X[:1000], X[1000:]
-        detector = ReconstructionOutlierDetector(random_state=seed).fit(normal)
+        detector = ReconstructionOutlierDetector(epochs=60, random_state=seed)
+        detector.fit(normal)
         trials, shifted = np.arange(n_trials), rng.integers(n_columns, size=n_trials)
         signs = rng.choice([-1, 1], n_trials)
         outliers[trials, shifted] += 6 * signs * normal.std(axis=0)[shifted]

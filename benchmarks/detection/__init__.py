@@ -16,13 +16,13 @@ import pandas as pd
 from harness.jobs import Bar, Findings, Jobs, Size, positive
 from joblib import Parallel, delayed
 
-from detection.contenders import CHOICES, OWN, Case, available, known
+from detection.contenders import CHOICES, OPTIONAL, OWN, Case, available, known
 from detection.findings import findings_of
 from detection.tables import (
     LIMITS,
     QUICK_LIMITS,
     contaminated_split,
-    default_folder,
+    default_folders,
     image_tables,
     normals_split,
     read_tables,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from detection.tables import Split, Table
 
 AHEAD = Bar(">", 0.0)
+# By how much skae's mean over all tables should be above that of the best rival.
+NORMALS_LEAD = Bar(">=", 0.010)
 NORMALS_BARS = {
     name: AHEAD
     for name in ("PCA", "IsolationForest", "LOF", "OneClassSVM", "5-NN", "PyOD AE")
@@ -58,8 +60,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tables",
         type=Path,
+        nargs="+",
         metavar="FOLDER",
-        help="folder of tables, *.npz with X and y ($SKAE_DATA/adbench)",
+        help="folders of tables, *.npz with X and y (adbench, adbench2 and adbench_cv "
+        "of $SKAE_DATA)",
     )
     parser.add_argument(
         "--contenders",
@@ -124,7 +128,8 @@ class Race:
                     raise
                 failures.append(f"{name} failed on {table.name}, seed {seed}: {exc}")
             else:
-                found.append(one.reset_index().assign(table=table.name, seed=seed))
+                known = {"table": table.name, "group": table.group, "seed": seed}
+                found.append(one.reset_index().assign(**known))
         print(f"{table.name}, seed {seed}: done", file=sys.stderr, flush=True)
         return pd.concat(found), failures
 
@@ -142,7 +147,7 @@ def normals(size: Size) -> Findings:
     OneClassSVM (gamma="scale") and PyOD's networks have their defaults; 5-NN is the
     mean distance to the 5 nearest training rows.
     """
-    return _over_tables(size, normals_split, "inliers", NORMALS_BARS)
+    return _over_tables(size, normals_split, "inliers", NORMALS_BARS, lead=NORMALS_LEAD)
 
 
 @JOBS.job("contaminated")
@@ -204,6 +209,7 @@ def _over_tables(
     *,
     tables: list[Table] | None = None,
     by_others: bool = False,
+    lead: Bar | None = None,
 ) -> Findings:
     """Run contenders, all unless they are named, on all tables with all seeds.
 
@@ -213,7 +219,11 @@ def _over_tables(
     options = options_of(size)
     makers, notes = available(options.contenders or names)
     if tables is None:
-        tables = read_tables(options.tables or default_folder(), size.is_quick)
+        tables = [
+            table
+            for folder in options.tables or default_folders(size.is_quick)
+            for table in read_tables(folder, size.is_quick)
+        ]
     race = Race(makers, split, train_on, size)
     warm_up(makers)
     # One after the other: the machine is the contender's own while it is timed.
@@ -227,7 +237,7 @@ def _over_tables(
             f"{options.n_jobs} processes shared the machine: times cannot be compared.",
         )
     notes = (*notes, *_pyod_version(makers), *failures)
-    return findings_of(runs, bars, notes, by_others=by_others)
+    return findings_of(runs, bars, notes, by_others=by_others, lead=lead)
 
 
 def options_of(size: Size) -> Any:
@@ -254,10 +264,9 @@ def _pyod_version(makers: dict[str, Maker]) -> tuple[str, ...]:
     """Return which PyOD competes, in words."""
     if not any(name.startswith("PyOD") for name in makers):
         return ()
-    versions = (
-        f"{name} {importlib.metadata.version(name)}" for name in ("pyod", "torch")
-    )
-    return (f"PyOD's networks: {', '.join(versions)}.",)
+    names = ["pyod", *(["torch"] if OPTIONAL["torch"][0] in makers else [])]
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in names)
+    return (f"With {', '.join(versions)}.",)
 
 
 for _name in ("heartbeats", "series"):

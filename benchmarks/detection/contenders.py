@@ -14,6 +14,7 @@ from harness.rivals import (
     NeighborDistance,
     PCAErrors,
     PyODDetector,
+    PyODStatistics,
     TrainingLOF,
     missing,
 )
@@ -64,6 +65,11 @@ def _pyod(name: str) -> Maker:
     return make
 
 
+def _pyod_alone(name: str) -> Maker:
+    """Return a function that makes a detector of PyOD without a network."""
+    return lambda case: PyODStatistics(name)
+
+
 RIVALS: dict[str, Maker] = {
     "PCA": lambda case: PCAErrors(),
     "IsolationForest": lambda case: IsolationForest(random_state=case.seed),
@@ -72,11 +78,18 @@ RIVALS: dict[str, Maker] = {
     "5-NN": lambda case: NeighborDistance(
         scores_training_rows=case.scores_training_rows
     ),
+    "PyOD ECOD": _pyod_alone("ECOD"),
+    "PyOD COPOD": _pyod_alone("COPOD"),
+    "PyOD HBOS": _pyod_alone("HBOS"),
     "PyOD AE": _pyod("AutoEncoder"),
     "PyOD VAE": _pyod("VAE"),
 }
-# Package: the contenders that need it, and PyTorch below it.
-OPTIONAL = {"pyod": ("PyOD AE", "PyOD VAE"), "torch": ("PyOD AE", "PyOD VAE")}
+# Package: the contenders that need it, and PyTorch below some of them.
+_WITH_TORCH = "PyOD AE", "PyOD VAE"
+OPTIONAL = {
+    "pyod": ("PyOD ECOD", "PyOD COPOD", "PyOD HBOS", *_WITH_TORCH),
+    "torch": _WITH_TORCH,
+}
 
 
 # --------------------------------------------------------------------- other choices

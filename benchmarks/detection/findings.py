@@ -15,6 +15,11 @@ AUC, PRECISION = "ROC AUC", "average precision"
 # By the default rule, which flags a tenth of the training rows.
 FLAGGED = "mean share of normal rows flagged"
 ALPHA = 0.05
+_GROUP_COLUMNS = {
+    "roc_auc": AUC,
+    "average_precision": PRECISION,
+    "false_alarm_rate": "normal rows flagged",
+}
 # Of the picture.
 AHEAD, BEHIND = "#D55E00", "#0072B2"
 N_NAMED = 2  # tables whose names stand next to their points, per rival
@@ -27,14 +32,15 @@ def findings_of(
     notes: tuple[str, ...],
     *,
     by_others: bool = False,
+    lead: Bar | None = None,
 ) -> Findings:
     """Return the findings of runs over tables.
 
-    ``runs`` has a row for each table, seed and contender: ``table``, ``seed``,
-    ``method``, ``roc_auc``, ``average_precision``, ``false_alarm_rate``,
+    ``runs`` has a row for each table, seed and contender: ``table``, ``group``,
+    ``seed``, ``method``, ``roc_auc``, ``average_precision``, ``false_alarm_rate``,
     ``fit_seconds``, ``score_seconds``. A bar is how far skae's mean ROC AUC should be
     above a rival's. ``by_others`` adds what each table would have by the choice of the
-    other tables.
+    other tables. ``lead`` is the bar of the lead over the best rival.
     """
     kept, left_out = complete_tables(runs)
     auc = per_table(kept, "roc_auc")
@@ -53,17 +59,23 @@ def findings_of(
             )
             for rival in rivals
         ]
+        if lead is not None and rivals:
+            best = max(rivals, key=lambda rival: means[rival].mean())
+            values = tuple(means[OWN] - means[best])
+            words = f"mean {AUC}, above the best rival's"
+            measured.append(Measurement(words, OWN, values, lead))
         flagged = kept[kept["method"] == OWN].groupby("seed")["false_alarm_rate"]
         measured.append(Measurement(FLAGGED, OWN, tuple(flagged.mean())))
     precision = per_table(kept, "average_precision")
     grids = [
         summary(kept, auc, precision),
+        *by_group(kept),
         _grid(f"{AUC}, mean over the seeds", auc),
         _grid(f"{PRECISION[0].upper()}{PRECISION[1:]}, mean over the seeds", precision),
         _grid("Seconds to fit, median of the seeds", _times(kept, "fit_seconds")),
     ]
     if own and rivals:
-        grids.insert(1, ahead_of_own(auc))
+        grids.insert(-3, ahead_of_own(auc))
     return Findings(
         measured,
         (
@@ -134,6 +146,21 @@ def summary(runs: pd.DataFrame, auc: pd.DataFrame, precision: pd.DataFrame) -> G
         name: [float(values[name]) for values in columns.values()] for name in list(auc)
     }
     return Grid(title, "contender", tuple(columns), rows)
+
+
+def by_group(runs: pd.DataFrame) -> list[Grid]:
+    """Return the means over the tables of each folder, where there are several."""
+    if runs["group"].nunique() < 2:
+        return []
+    columns = {}
+    for group, some in runs.groupby("group", sort=False):
+        for key, words in _GROUP_COLUMNS.items():
+            n = some["table"].nunique()
+            columns[f"{group} ({n}): {words}"] = per_table(some, key).mean()
+    names, means = runs["method"].unique(), list(columns.values())
+    rows = {name: [float(values[name]) for values in means] for name in names}
+    title = "Means over the tables of each folder, of as many as are in brackets"
+    return [Grid(title, "contender", tuple(columns), rows)]
 
 
 def _grid(title: str, values: pd.DataFrame) -> Grid:

@@ -168,7 +168,7 @@ def series(size: Size) -> Findings:
     makers, notes = contenders()
     if options.contenders:
         makers = {name: makers[name] for name in makers if name in options.contenders}
-    folder = options.tables or default_folder().parent / "real"
+    folder = (options.tables or [default_folder().parent / "real"])[0]
     runs, shares = [], {}
     known = read_series(folder)
     if size.is_quick:

@@ -23,6 +23,8 @@ class Limits(NamedTuple):
 
 LIMITS = Limits(5_000, 10_000)
 MIN_OUTLIERS = 100
+# Next to the first folder: tables that came later, and features of images.
+OTHER_FOLDERS = "adbench2", "adbench_cv"
 # Of a quick run, which only shows that all is well.
 QUICK_LIMITS = Limits(100, 200)
 QUICK_TABLES = 3
@@ -35,6 +37,7 @@ class Table:
     name: str
     X: np.ndarray
     y: np.ndarray
+    group: str = ""  # the folder's name
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ def default_folder() -> Path:
     """Return the folder of tables without the argument --tables."""
     home = os.environ.get("SKAE_DATA") or Path.home() / "skae_data"
     return Path(home) / "adbench"
+
+
+def default_folders(is_quick: bool = False) -> list[Path]:
+    """Return the folders of tables without the argument --tables; one when quick."""
+    first = default_folder()
+    others = [] if is_quick else [first.with_name(name) for name in OTHER_FOLDERS]
+    return [first, *(folder for folder in others if folder.is_dir())]
 
 
 def read_tables(folder: Path, is_quick: bool = False) -> list[Table]:
@@ -91,7 +101,7 @@ def read_table(path: Path) -> Table:
             f"anomalies and {n_infinite} values that are not finite. A table needs as "
             "many labels as rows, an anomaly, four normal rows and finite values."
         )
-    return Table(path.stem, X, np.where(is_outlier, -1, 1))
+    return Table(path.stem, X, np.where(is_outlier, -1, 1), path.parent.name)
 
 
 def image_tables(is_quick: bool = False) -> list[Table]:
@@ -105,7 +115,7 @@ def image_tables(is_quick: bool = False) -> list[Table]:
     for source, fetch in sources.items():
         images, labels = fetch(subset="train", return_X_y=True)
         pixels = images.reshape(len(images), -1).astype(np.float64)
-        components = PCA(100, random_state=0).fit(pixels[:12_000])
+        components = PCA(100, random_state=0).fit(pixels[: 6 * n_normal])
         for label in range(0, 10, 2):
             normal = np.flatnonzero(labels == label)[:n_normal]
             others = np.flatnonzero(labels != label)[: n_normal // 2]

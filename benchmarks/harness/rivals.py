@@ -19,7 +19,13 @@ N_NEIGHBORS = 5
 KEPT_VARIANCE = 0.8
 FLAGGED = 0.1
 PYOD_BATCH = 32  # PyOD's default
-PYOD_MODULES = {"AutoEncoder": "pyod.models.auto_encoder", "VAE": "pyod.models.vae"}
+PYOD_MODULES = {
+    "AutoEncoder": "pyod.models.auto_encoder",
+    "VAE": "pyod.models.vae",
+    "ECOD": "pyod.models.ecod",
+    "COPOD": "pyod.models.copod",
+    "HBOS": "pyod.models.hbos",
+}
 
 
 def mean_squared_error(output: np.ndarray, target: np.ndarray) -> float:
@@ -158,3 +164,16 @@ class PyODDetector(OutlierMixin, BaseEstimator):
     def predict(self, X):
         """Return +1 for inliers and -1 for outliers."""
         return np.where(self.model_.predict(X) == 1, -1, 1)
+
+
+class PyODStatistics(PyODDetector):
+    """A detector of PyOD without a network, on scikit-learn's scale."""
+
+    def __init__(self, name="ECOD"):
+        self.name = name
+
+    def fit(self, X, y=None):
+        """Learn the distribution of each column."""
+        module = importlib.import_module(PYOD_MODULES[self.name])
+        self.model_ = getattr(module, self.name)().fit(X)
+        return self

@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 
 def options(folder, names=CHEAP, n_jobs=1):
-    return SimpleNamespace(tables=folder, contenders=names, n_jobs=n_jobs)
+    return SimpleNamespace(tables=[folder], contenders=names, n_jobs=n_jobs)
 
 
 # ---------------------------------------------------------------------------- tables
@@ -57,6 +57,10 @@ def test_what_cannot_be_used_says_so(tmp_path, monkeypatch):
         tables.read_tables(tmp_path)
     monkeypatch.setenv("SKAE_DATA", str(tmp_path))
     assert tables.default_folder() == tmp_path / "adbench"
+    (tmp_path / "adbench_cv").mkdir()
+    found = [path.name for path in tables.default_folders()]
+    assert found == ["adbench", "adbench_cv"]
+    assert tables.default_folders(is_quick=True) == [tmp_path / "adbench"]
 
 
 @pytest.mark.parametrize("limits", [tables.LIMITS, tables.Limits(20, 30)])
@@ -114,8 +118,8 @@ def test_contenders_that_are_not_installed_are_noted():
 def test_only_known_contenders_are_taken(capsys):
     assert contenders.known("PCA,skae") == ["PCA", "skae"]
     with pytest.raises(SystemExit):
-        detection.JOBS.main("Words.", ["--contenders", "PCA,COPOD"])
-    assert "'COPOD' does not compete; choose from skae, PCA" in capsys.readouterr().err
+        detection.JOBS.main("Words.", ["--contenders", "PCA,LODA"])
+    assert "'LODA' does not compete; choose from skae, PCA" in capsys.readouterr().err
 
 
 # -------------------------------------------------------------------------- findings
@@ -127,6 +131,7 @@ def made_runs():
     return pd.DataFrame(
         {
             "table": f"t{place}",
+            "group": "all",
             "seed": seed,
             "method": name,
             "roc_auc": value + 0.01 * seed,
@@ -140,6 +145,28 @@ def made_runs():
         for name, values in auc.items()
         for value in [values[place]]
     )
+
+
+def test_means_of_each_folder():
+    runs = made_runs()
+    assert findings.by_group(runs) == []
+    runs["group"] = runs["table"].map({"t0": "a", "t1": "b", "t2": "b"})
+    (grid,) = findings.by_group(runs)
+    assert [one for one in grid.columns if "ROC" in one] == [
+        "a (1): ROC AUC",
+        "b (2): ROC AUC",
+    ]
+    assert grid.rows["skae"][0] == pytest.approx(0.905)
+    assert grid.rows["skae"][3] == pytest.approx(0.755)
+
+
+def test_the_lead_over_the_best_rival():
+    found = findings.findings_of(made_runs(), {}, (), lead=Bar(">=", 0.01))
+    (lead,) = (
+        one for one in found.measurements if one.quantity.endswith("best rival's")
+    )
+    assert lead.values == pytest.approx((-1 / 30, -1 / 30))
+    assert lead.record()["met"] is False
 
 
 def test_means_margins_ranks_and_losses():

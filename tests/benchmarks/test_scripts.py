@@ -21,7 +21,7 @@ ALL_JOBS = [
     for name, script in SCRIPTS.items()
     for job in script.JOBS
 ]
-WITHOUT_DATA = {"digits-code", "digits-denoise", "missing-filled"}
+WITHOUT_DATA = {"digits-code", "digits-denoise", "missing-filled", "codes", "noise"}
 WITHOUT_DATA |= {"import", "modes", "many-fits", "curves"}
 # Jobs that compare and take the outcome as it is.
 CHOICES = {"choices", "choices-contaminated"}

@@ -84,5 +84,5 @@ print(f"with a new threshold: {(loaded.predict(later) == -1).mean():.3f}")
 # - When they change much, train again: a threshold cannot repair what the network has
 #   not seen.
 #
-# Next: :ref:`sphx_glr_auto_examples_practice_plot_mixed_columns.py` and
+# Next: :ref:`sphx_glr_auto_examples_practice_plot_dask.py` and
 # :ref:`sphx_glr_auto_examples_detect_plot_promised_alarms.py`.

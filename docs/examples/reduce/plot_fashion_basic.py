@@ -35,8 +35,9 @@ print(data, X_train.shape)
 # ----------------------
 from skae import AutoencoderTransformer, DenseNetwork
 
+width = min(64, X_train[0].size // 4)
 tutorial = AutoencoderTransformer(
-    latent_dim=64,
+    latent_dim=width,
     network=DenseNetwork((), latent_activation="relu", output_activation="sigmoid"),
     scaler=None,
     learning_rate=None,
@@ -57,9 +58,9 @@ from sklearn.decomposition import PCA
 from skae import reconstruction_error
 
 linear = AutoencoderTransformer(
-    64, network=DenseNetwork(()), scaler=None, epochs=10, random_state=0
+    width, network=DenseNetwork(()), scaler=None, epochs=10, random_state=0
 ).fit(X_train)
-pca = PCA(min(64, X_train[0].size)).fit(X_train.reshape(n_train, -1))
+pca = PCA(width).fit(X_train.reshape(n_train, -1))
 flat = X_test.reshape(len(X_test), -1)
 outputs = {
     "tutorial": tutorial.reconstruct(X_test),

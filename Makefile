@@ -39,6 +39,7 @@ docs: .venv-docs/.docs
 	@echo "skae: open docs/_build/html/index.html"
 
 docs-check: .venv-docs/.docs
+	@rm -rf docs/api/generated docs/sg_execution_times.rst
 	@.venv-docs/$(BIN)/python -m sphinx -b html -E -q -D plot_gallery=0 -W -n --keep-going \
 	    docs docs/_build/check
 	@.venv-docs/$(BIN)/python docs/check.py docs/_build/check

@@ -94,5 +94,5 @@ for row, (name, images) in zip(axes, pictures.items(), strict=True):
 # - Convolutions need many images and epochs. For few of both, Ridge is a strong rival;
 #   the benchmarks have the row with all images.
 #
-# Next: :ref:`sphx_glr_auto_examples_denoise_plot_ridge_beside_denoiser.py` and
+# Next: :ref:`sphx_glr_auto_examples_denoise_plot_ridge_and_denoiser.py` and
 # :ref:`sphx_glr_auto_examples_denoise_plot_mnist_denoise.py`.

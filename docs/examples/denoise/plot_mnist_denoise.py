@@ -93,4 +93,4 @@ for row, (name, images) in zip(axes, {"clean": X_test, **outputs}.items(), stric
 # - ``clip=(0, 1)`` keeps damaged pixels in their range, in scaled space.
 #
 # Next: :ref:`sphx_glr_auto_examples_denoise_plot_fashion_denoise.py` and
-# :ref:`sphx_glr_auto_examples_denoise_plot_ridge_beside_denoiser.py`.
+# :ref:`sphx_glr_auto_examples_denoise_plot_ridge_and_denoiser.py`.

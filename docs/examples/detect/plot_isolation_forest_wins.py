@@ -83,5 +83,5 @@ axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 # - Compare on your own rows: ``compare_detectors`` takes any detector with scikit-
 #   learn's methods.
 #
-# Next: :ref:`sphx_glr_auto_examples_reduce_plot_pca_beside_autoencoder.py` and
+# Next: :ref:`sphx_glr_auto_examples_reduce_plot_pca_and_autoencoder.py` and
 # :ref:`sphx_glr_auto_examples_detect_plot_few_labels.py`.

@@ -4,7 +4,7 @@ A sequence autoencoder of heartbeats
 
 The `Keras blog <https://blog.keras.io/building-autoencoders-in-keras.html>`_ ends
 with a sequence-to-sequence autoencoder. Here an LSTM reads heartbeats, and a dense
-network, a convolutional one and PCA stand beside it.
+network, a convolutional one and PCA are compared with it.
 """
 
 # %%

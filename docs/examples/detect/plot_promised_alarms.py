@@ -12,7 +12,7 @@ it.
 # ---------
 # Each fit gets its own 300 rows of five correlated columns, and 2,000 new ones. A
 # small network keeps it quick. ``MeanStd(2)`` and a quantile of the training errors
-# stand beside it.
+# are compared with it.
 import numpy as np
 
 from skae import (

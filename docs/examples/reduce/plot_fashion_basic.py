@@ -90,7 +90,7 @@ LossCurveDisplay.from_estimator(tutorial)
 # - The tutorial's class of twenty lines is ``DenseNetwork(())`` here.
 # - To reproduce a tutorial, pass its batch size, epochs and ``learning_rate=None``;
 #   the defaults train differently.
-# - Put PCA of the same width beside an autoencoder before you believe its error.
+# - Compare with PCA of the same width before you believe the error of an autoencoder.
 #
-# Next: :ref:`sphx_glr_auto_examples_reduce_plot_pca_beside_autoencoder.py` and
+# Next: :ref:`sphx_glr_auto_examples_reduce_plot_pca_and_autoencoder.py` and
 # :ref:`sphx_glr_auto_examples_denoise_plot_fashion_denoise.py`.

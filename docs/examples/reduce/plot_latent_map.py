@@ -2,7 +2,7 @@
 A map of digits by t-SNE
 ========================
 
-Codes of 32 numbers, drawn in the plane by t-SNE, beside t-SNE of as many principal
+Codes of 32 numbers, drawn in the plane by t-SNE, next to t-SNE of as many principal
 components. The labels colour the points; neither method has seen them.
 """
 

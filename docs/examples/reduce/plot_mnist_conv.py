@@ -4,7 +4,7 @@ Digits by convolutions
 
 The convolutional network of the `Keras examples
 <https://keras.io/examples/vision/autoencoder/>`_, smaller, with fewer images and
-epochs, beside a dense network.
+epochs, compared with a dense network.
 """
 
 # %%

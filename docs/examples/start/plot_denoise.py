@@ -63,5 +63,5 @@ axes.legend()
 # - Fresh noise in every epoch replaces many noisy copies of the rows.
 # - Compare with a linear map before you trust it with your data.
 #
-# Next: :ref:`sphx_glr_auto_examples_denoise_plot_ridge_beside_denoiser.py` and
+# Next: :ref:`sphx_glr_auto_examples_denoise_plot_ridge_and_denoiser.py` and
 # :ref:`sphx_glr_auto_examples_denoise_plot_fashion_denoise.py`.

@@ -55,5 +55,5 @@ for name, step in {"autoencoder": transformer, "PCA": PCA(8)}.items():
 #   columns are one quantity.
 # - Whether it beats PCA depends on the data and the width: compare, as above.
 #
-# Next: :ref:`sphx_glr_auto_examples_reduce_plot_pca_beside_autoencoder.py` and
+# Next: :ref:`sphx_glr_auto_examples_reduce_plot_pca_and_autoencoder.py` and
 # :ref:`sphx_glr_auto_examples_reduce_plot_pipeline_search.py`.

@@ -1,6 +1,6 @@
 """
-PCA beside an autoencoder, by width
-===================================
+PCA and an autoencoder, by width
+================================
 
 Where does a hidden layer help? Narrow codes of two data sets, by PCA and by an
 autoencoder, on rows that did not train.

@@ -1,5 +1,5 @@
 """
-Denoising, and Ridge beside it
+Denoising, compared with Ridge
 ==============================
 
 A linear map removes much of Gaussian noise. Where is a network ahead of it? Two
@@ -74,4 +74,4 @@ table.pivot(index=["data", "noise"], columns="model", values="left").idxmin(axis
 # - A wider code, more rows and more epochs are what a network needs to win.
 #
 # Next: :ref:`sphx_glr_auto_examples_start_plot_denoise.py` and
-# :ref:`sphx_glr_auto_examples_reduce_plot_pca_beside_autoencoder.py`.
+# :ref:`sphx_glr_auto_examples_reduce_plot_pca_and_autoencoder.py`.

@@ -7,6 +7,9 @@
 
 PYTHON ?= python3
 export PYTHON
+# Two processes test at once: each gets one thread for linear algebra.
+test check test-oldest test-newest: export OPENBLAS_NUM_THREADS = 1
+test check test-oldest test-newest: export OMP_NUM_THREADS = 1
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 .PHONY: demo check test test-oldest test-newest benchmarks docs docs-check dist clean

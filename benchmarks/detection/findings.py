@@ -150,7 +150,7 @@ def summary(runs: pd.DataFrame, auc: pd.DataFrame, precision: pd.DataFrame) -> G
 
 def by_group(runs: pd.DataFrame) -> list[Grid]:
     """Return the means over the tables of each folder, where there are several."""
-    if runs["group"].nunique() < 2:
+    if "group" not in runs or runs["group"].nunique() < 2:
         return []
     columns = {}
     for group, some in runs.groupby("group", sort=False):

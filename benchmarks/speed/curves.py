@@ -19,7 +19,7 @@ GRID = {
     "columns": (10, 100, 1000, 10_000),
     "latent width": (2, 16, 128, 1024),
 }
-QUICK_GRID = {"rows": GRID["rows"][:2]}
+QUICK_GRID = {name: GRID[name][:2] for name in ("rows", "latent width")}
 N_REPEATS = 3
 QUANTITIES = ("fit, seconds", "score, seconds", "fit, MB", "score, MB")
 CONTENDERS = ("skae", "IsolationForest")

@@ -67,6 +67,7 @@ _GLOBAL_READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 # Packages whose versions say all about their code, as Python's does of its own modules.
 _PACKAGES = frozenset(
     {"joblib", "keras", "numpy", "pandas", "scipy", "skae", "sklearn", "tensorflow"}
+    | {"polars", "pyarrow"}  # which strings of pandas are made of
 )
 _MISSING = object()
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE

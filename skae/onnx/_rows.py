@@ -131,7 +131,7 @@ def errors(graph: Graph, scorer: Any, x: str) -> str:
     if scorer.neighbors is not None:
         inputs = wide.cast(rows.inputs)
         total = wide("Mul", total, _factors(wide, scorer.neighbors, inputs))
-    return total
+    return wide("Where", wide("IsNaN", total), np.inf, total)  # of absurd rows
 
 
 def _values(g: Graph, scorer: Any, x: str, output: str, missing: str | None) -> str:

@@ -368,8 +368,8 @@ def describe_ranking(pipeline: Any, scores: pd.DataFrame) -> str:
     caption = _wrapped(
         f"{n_flagged} of {len(scores)} rows ({share:.1%}) are flagged by the threshold "
         f"{detector.threshold_:.3g} ({rule}), learned from rows of this file: about "
-        "how many are flagged is the rule's choice, not the data's. Read the ranking, and choose a threshold "
-        "of your own on the score.",
+        "how many are flagged is the rule's choice, not the data's. Read the ranking, "
+        "and choose a threshold of your own on the score.",
         f"The {len(shown)} rows with the lowest scores, and the column with the "
         "largest share of each one's error (rows count from 0):",
     )

@@ -36,7 +36,7 @@ def read(name: str, folder: Path = RESULTS) -> list[dict[str, Any]]:
     records = [json.loads(path.read_text("utf-8")) for path in paths]
     for record in records:
         if record["job"] in EARLIER:
-            record["notes"] = [EARLIER_WORDS, *record["notes"]]
+            record["notes"] = [EARLIER_WORDS, *record.get("notes", [])]
     return records
 
 

@@ -16,15 +16,10 @@ from harness.text import overview, page
 SCRIPTS = ("tutorials", "defaults", "linear", "timings", "speed", "detection")
 # Results that are older than the detector's present defaults, until they are run again.
 EARLIER = {
-    "ecg",
-    "series",
-    "ecg-outliers",
-    "curves",
-    "many-fits",
-    "score",
-    "grid-search",
+    *("detection/ecg", "detection/series", "defaults/ecg-outliers"),
+    *("speed/curves", "speed/many-fits", "speed/grid-search"),
+    *("speed/dense-default-batch", "timings/modes", "timings/score"),
 }
-EARLIER |= {"modes", "dense-default-batch"}
 EARLIER_WORDS = "**Run before the detector's present defaults were chosen.**"
 INDEX = FOLDER / "README.md"
 PLACE = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.S)
@@ -35,7 +30,7 @@ def read(name: str, folder: Path = RESULTS) -> list[dict[str, Any]]:
     paths = sorted((Path(folder) / name).glob("*.json"))
     records = [json.loads(path.read_text("utf-8")) for path in paths]
     for record in records:
-        if record["job"] in EARLIER:
+        if f"{name}/{record['job']}" in EARLIER:
             record["notes"] = [EARLIER_WORDS, *record.get("notes", [])]
     return records
 

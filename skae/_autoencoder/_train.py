@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # Rows on which the goodness of a fit is measured: to pass all of them once more would
 # be a good part of a short training.
 _MEASURED_ROWS = 10_000
+# Rows of more numbers than this, of which no more rows give the first weights.
+_WIDE_ROWS = 2_000
 # Passes learn the scaler from so many rows, and keep it from then on.
 _FIRST_ROWS = 100
 # A training ended far worse than it began where the error of its rows is more than so
@@ -301,8 +303,9 @@ def _first_weights(
 ) -> list[NDArray] | None:
     """Return what the network makes of the training rows; None draws weights."""
     x, y, weight = rows.x, rows.y, rows.weight
-    if len(x) > _MEASURED_ROWS:
-        some = np.linspace(0, len(x) - 1, _MEASURED_ROWS).astype(int)
+    most = _MEASURED_ROWS if x[:1].size <= _WIDE_ROWS else _WIDE_ROWS
+    if len(x) > most:  # a decomposition takes the cube of the smaller side
+        some = np.linspace(0, len(x) - 1, most).astype(int)
         x, y = x[some], None if y is None else y[some]
         weight = None if weight is None else weight[some]
     if rows.fill is not None:

@@ -592,8 +592,11 @@ class ReconstructionOutlierDetector(OutlierMixin, BaseAutoencoder):
         X = self._check_X(X)
         self._calibration.check_held_out(self.threshold_rule_)
         normal = self._calibration.normal()
-        errors = self._scorer.errors(X)
-        return conformal_p_values(errors, normal.errors, normal.weight)
+        most = np.finfo(np.float64).max  # absurd rows have infinite errors
+        errors, known = (
+            np.minimum(one, most) for one in (self._scorer.errors(X), normal.errors)
+        )
+        return conformal_p_values(errors, known, normal.weight)
 
     def feature_errors(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return each feature's part of the error, which add up to ``-score_samples``.

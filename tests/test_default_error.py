@@ -97,6 +97,7 @@ def test_absurd_rows_have_the_largest_errors(error, size, signs, X):
     assert scores[0] == scores.min() < 10 * scores[1:].min()
     np.testing.assert_allclose(scores[1:], detector.score_samples(X[:3]), rtol=1e-9)
     assert detector.predict(rows)[0] == -1
+    assert detector.p_values(rows)[0] == detector.p_values(rows).min() < 0.05
 
 
 @pytest.mark.parametrize("n", [1, 2])
